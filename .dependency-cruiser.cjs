@@ -1,0 +1,72 @@
+// The arrows of the design: connectors → sdk ← core; inside core, downwards only. See CONTRIBUTING.md.
+const layers = {
+  protocol: [],
+  log: ['protocol'],
+  broker: ['log', 'protocol'],
+  client: ['protocol'],
+  convert: [],
+  transform: [],
+  plugin: ['convert', 'transform'],
+  worker: ['client', 'convert', 'transform', 'plugin', 'protocol'],
+  herder: ['worker', 'plugin', 'client', 'convert', 'transform', 'protocol'],
+  registry: ['client', 'protocol'],
+  rest: ['herder', 'plugin'],
+}
+
+const layerRules = Object.entries(layers).map(([layer, allowed]) => ({
+  name: `core-${layer}`,
+  comment: `core/src/${layer} may import only: ${[layer, ...allowed].join(', ')}`,
+  severity: 'error',
+  from: { path: `^core/src/${layer}/` },
+  to: { path: '^core/src/', pathNot: `^core/src/(${[layer, ...allowed].join('|')})/` },
+}))
+
+module.exports = {
+  forbidden: [
+    { name: 'no-circular', severity: 'error', from: {}, to: { circular: true, dependencyTypesNot: ['type-only'] } },
+    {
+      name: 'sdk-knows-nothing',
+      severity: 'error',
+      from: { path: '^sdk/' },
+      to: { path: '^(core|connectors|test|console)/' },
+    },
+    {
+      name: 'sdk-has-no-dependencies',
+      severity: 'error',
+      from: { path: '^sdk/src', pathNot: '\\.test\\.ts$' },
+      to: { dependencyTypes: ['npm', 'npm-dev'] },
+    },
+    {
+      name: 'core-not-connectors',
+      severity: 'error',
+      from: { path: '^core/' },
+      to: { path: '^(connectors|test|console)/' },
+    },
+    {
+      name: 'connectors-not-core',
+      severity: 'error',
+      from: { path: '^connectors/[^/]+/[^/]+\\.ts$' },
+      to: { path: '^(core|test|console)/' },
+    },
+    {
+      name: 'connectors-apart',
+      severity: 'error',
+      from: { path: '^connectors/([^/]+)/' },
+      to: { path: '^connectors/', pathNot: '^connectors/$1/' },
+    },
+    {
+      name: 'no-kafka-client-in-product',
+      severity: 'error',
+      from: { path: '^(sdk|core|connectors)/', pathNot: '\\.test\\.ts$|/test/' },
+      to: { path: 'node_modules/(kafkajs|@platformatic/kafka)' },
+    },
+    { name: 'not-to-unresolvable', severity: 'error', from: {}, to: { couldNotResolve: true } },
+    ...layerRules,
+  ],
+  options: {
+    doNotFollow: { path: 'node_modules' },
+    tsConfig: { fileName: 'tsconfig.json' },
+    tsPreCompilationDeps: true,
+    enhancedResolveOptions: { exportsFields: ['exports'], conditionNames: ['import', 'node', 'default', 'types'] },
+  },
+}

@@ -1,0 +1,222 @@
+/**
+ * The one interface to the log. The worker, the registry and the herder know the log by this alone, so that whether it
+ * is the bundled one, Apache Kafka or Redpanda makes no difference to them.
+ *
+ * Batches go in and out; nothing here is called once a record. Every call that waits takes a signal or a time limit.
+ * Errors are {@link LogError}.
+ */
+import type { TopicPartition, TopicPartitionOffset } from '@tidewire/sdk'
+
+/** How to reach the log. Names are Kafka's. */
+export interface ClientOptions {
+  readonly bootstrapServers: readonly string[]
+  readonly clientId: string
+  /** `request.timeout.ms`. Default 30 000. */
+  readonly requestTimeoutMs?: number
+}
+
+/** A record as bytes, on its way into the log. */
+export interface OutRecord {
+  readonly topic: string
+  /** Left out: murmur2 of the key, as Kafka's default partitioner does; without a key, the batch's sticky partition. */
+  readonly partition?: number | undefined
+  readonly key: Uint8Array | null
+  readonly value: Uint8Array | null
+  readonly headers?: readonly WireHeader[] | undefined
+  /** Milliseconds since the epoch. Left out: now. */
+  readonly timestamp?: number | undefined
+}
+
+export interface WireHeader {
+  readonly key: string
+  readonly value: Uint8Array | null
+}
+
+/** A record as bytes, out of the log. Key and value are views into the fetched frame: copy what is kept for long. */
+export interface InRecord {
+  readonly offset: number
+  readonly timestamp: number
+  readonly key: Buffer | null
+  readonly value: Buffer | null
+  readonly headers: readonly WireHeader[]
+}
+
+/** What came of one partition in one fetch. */
+export interface FetchedRecords extends TopicPartition {
+  /** May be empty where only control or aborted records were passed over. */
+  readonly records: readonly InRecord[]
+  /** Where reading goes on; past control and aborted records too. */
+  readonly nextOffset: number
+  readonly highWatermark: number
+  /** Size on the wire, for byte budgets. */
+  readonly bytes: number
+}
+
+export interface ProducerOptions {
+  /** Makes the producer transactional: {@link Producer.begin} and the rest. Fences older producers of the same id. */
+  readonly transactionalId?: string
+  /** `transaction.timeout.ms`. Default 60 000. */
+  readonly transactionTimeoutMs?: number
+  /** Default `all`. */
+  readonly acks?: 'all' | 'leader'
+  /** Default true; always true with a transactional id. */
+  readonly idempotent?: boolean
+  /** `compression.type`. Default none. */
+  readonly compression?: 'none' | 'gzip' | 'snappy' | 'lz4' | 'zstd'
+  /** `max.request.size`, bytes. Default 1 MiB. */
+  readonly maxRequestBytes?: number
+  /** `batch.size`: most bytes of one record batch. Default 1 000 000. */
+  readonly maxBatchBytes?: number
+  /** `delivery.timeout.ms`: how long a send is tried again through retriable errors. Default 120 000; 0: for ever. */
+  readonly deliveryTimeoutMs?: number
+}
+
+/** Where a batch's records ended up, and which were refused for good. */
+export interface ProduceResult {
+  /** By index into the batch given. Empty when all are in the log. */
+  readonly failures: readonly { readonly index: number; readonly error: LogError }[]
+  /** First offset given to each topic partition in this call; absent where the log did not say (acks < all retried). */
+  readonly offsets: readonly TopicPartitionOffset[]
+}
+
+/**
+ * Writes. Calls may overlap: several batches are kept in flight, and what waits is merged into larger requests;
+ * order per partition is that of the calls. Retries by itself within the delivery timeout.
+ */
+export interface Producer {
+  /**
+   * Resolves when every record is acknowledged or refused for good (too large, not authorized, …).
+   * @throws LogError when fenced, or when the delivery timeout passed
+   */
+  produce(records: readonly OutRecord[]): Promise<ProduceResult>
+  /** Registers with the coordinator and fences older producers. Called before the first `begin`. */
+  initTransactions(): Promise<void>
+  begin(): void
+  /** Adds consumed offsets to the transaction. */
+  sendOffsets(groupId: string, offsets: readonly TopicPartitionOffset[]): Promise<void>
+  /** Waits for what is under way, then commits. */
+  commit(): Promise<void>
+  abort(): Promise<void>
+  /** Waits for what is under way, up to the request timeout. */
+  close(): Promise<void>
+}
+
+export interface ReadOptions {
+  /** Default `read_committed`. */
+  readonly isolation?: 'read_committed' | 'read_uncommitted'
+  /** `fetch.max.bytes`. Default 8 MiB. */
+  readonly maxBytes?: number
+  /** `max.partition.fetch.bytes`. Default 1 MiB. */
+  readonly maxPartitionBytes?: number
+  /** `fetch.min.bytes`. Default 1. */
+  readonly minBytes?: number
+}
+
+export interface PollOptions {
+  /** Longest wait for records. */
+  readonly maxWaitMs: number
+  readonly signal?: AbortSignal
+}
+
+/** Reads partitions that the caller chose, with no group: the internal topics, a preview, a tail. */
+export interface Reader {
+  /** Replaces what is read. `offset` may be `earliest` or `latest`. */
+  assign(positions: readonly (TopicPartition & { readonly offset: number | 'earliest' | 'latest' })[]): void
+  /** Next records; empty when the wait passed or the signal was aborted. */
+  poll(options: PollOptions): Promise<readonly FetchedRecords[]>
+  close(): Promise<void>
+}
+
+export interface GroupConsumerOptions extends ReadOptions {
+  readonly groupId: string
+  readonly topics?: readonly string[]
+  /** `topics.regex`: matched against all topics, again as they come and go. */
+  readonly topicsPattern?: RegExp
+  /** `auto.offset.reset` where the group has no offset. Default `earliest`. */
+  readonly offsetReset?: 'earliest' | 'latest'
+  /** Default 10 000 / 3 000 / 60 000. */
+  readonly sessionTimeoutMs?: number
+  readonly heartbeatIntervalMs?: number
+  readonly rebalanceTimeoutMs?: number
+  /**
+   * These partitions are about to be taken away. The consumer waits for it (within the rebalance timeout) before it
+   * gives them up, so that offsets can be flushed and committed. Called from within `poll`.
+   */
+  readonly onRevoke: (partitions: readonly TopicPartition[]) => void | Promise<void>
+  /** The partitions are gone already (the session ended): nothing can be committed for them. Called from within `poll`. */
+  readonly onLost: (partitions: readonly TopicPartition[]) => void | Promise<void>
+  /** Newly assigned, before any of their records is given. May seek. Called from within `poll`. */
+  readonly onAssign: (partitions: readonly TopicPartition[]) => void | Promise<void>
+}
+
+/** A member of a consumer group. Heartbeats go on by themselves between polls. */
+export interface GroupConsumer {
+  poll(options: PollOptions): Promise<readonly FetchedRecords[]>
+  commit(offsets: readonly TopicPartitionOffset[]): Promise<void>
+  /** The group's committed offsets; -1 where there is none. */
+  committed(partitions: readonly TopicPartition[]): Promise<readonly TopicPartitionOffset[]>
+  seek(position: TopicPartitionOffset): void
+  /** Stops fetching these while membership goes on. */
+  pause(partitions: readonly TopicPartition[]): void
+  resume(partitions: readonly TopicPartition[]): void
+  assignment(): readonly TopicPartition[]
+  /** Leaves the group, after `onRevoke` for what it holds. */
+  close(): Promise<void>
+}
+
+export interface NewTopic {
+  readonly topic: string
+  /** -1: the broker's default. */
+  readonly partitions: number
+  /** -1: the broker's default. */
+  readonly replicationFactor: number
+  readonly config?: Readonly<Record<string, string>>
+}
+
+export interface TopicDescription {
+  readonly topic: string
+  readonly partitions: number
+  readonly internal: boolean
+}
+
+export interface Admin {
+  clusterId(): Promise<string>
+  /** All topics, or those named that exist. */
+  topics(names?: readonly string[]): Promise<readonly TopicDescription[]>
+  /** Makes those that do not exist; returns the names it made. */
+  createTopics(topics: readonly NewTopic[]): Promise<readonly string[]>
+  deleteTopics(names: readonly string[]): Promise<void>
+  topicConfig(topic: string): Promise<Readonly<Record<string, string>>>
+  offsets(
+    partitions: readonly TopicPartition[],
+    at: 'earliest' | 'latest' | { readonly timestamp: number },
+  ): Promise<readonly TopicPartitionOffset[]>
+  groupOffsets(groupId: string): Promise<readonly TopicPartitionOffset[]>
+  alterGroupOffsets(groupId: string, offsets: readonly TopicPartitionOffset[]): Promise<void>
+  /** Not an error where there is none. */
+  deleteGroup(groupId: string): Promise<void>
+}
+
+/** Opens connections as they are needed and shares them among what it made. */
+export interface LogClient {
+  producer(options?: ProducerOptions): Producer
+  reader(options?: ReadOptions): Reader
+  groupConsumer(options: GroupConsumerOptions): GroupConsumer
+  readonly admin: Admin
+  /** Closes everything that it made. */
+  close(): Promise<void>
+}
+
+/** A failed exchange with the log. */
+export class LogError extends Error {
+  override readonly name = 'LogError'
+  /** Kafka's name of the error (`NOT_ENOUGH_REPLICAS`), or `NETWORK`, `TIMEOUT`, `CLOSED`, `PROTOCOL`. */
+  readonly code: string
+  readonly retriable: boolean
+
+  constructor(code: string, message: string, options: { retriable: boolean; cause?: unknown }) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause })
+    this.code = code
+    this.retriable = options.retriable
+  }
+}

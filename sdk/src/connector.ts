@@ -1,0 +1,179 @@
+import type { ConfigOf, ConfigProblems, Settings } from './config.ts'
+import type {
+  SinkRecord,
+  SourceOffset,
+  SourcePartition,
+  SourceRecord,
+  TopicPartition,
+  TopicPartitionOffset,
+} from './record.ts'
+
+/** Writes to the worker's log, with the connector's name and task number added. Never pass a secret. */
+export interface Logger {
+  debug(message: string, details?: Readonly<Record<string, unknown>>): void
+  info(message: string, details?: Readonly<Record<string, unknown>>): void
+  warn(message: string, details?: Readonly<Record<string, unknown>>): void
+  error(message: string, details?: Readonly<Record<string, unknown>>): void
+}
+
+interface TaskContext<C> {
+  /** This task's parsed and defaulted settings. */
+  readonly config: C
+  readonly connector: string
+  readonly task: number
+  /**
+   * Aborted when the task has to stop: end waits at once, finish what is quick, and return. After
+   * `task.shutdown.graceful.timeout.ms` the task is cut off.
+   */
+  readonly signal: AbortSignal
+  readonly log: Logger
+}
+
+/** What a source task gets from the runtime. */
+export interface SourceTaskContext<C> extends TaskContext<C> {
+  /** Stored positions. What is read here is durable: the records before it are in the log. */
+  readonly offsets: {
+    get(partition: SourcePartition): Promise<SourceOffset | undefined>
+    /** In the order asked. */
+    getAll(partitions: readonly SourcePartition[]): Promise<(SourceOffset | undefined)[]>
+  }
+  /**
+   * Most bytes that the runtime holds for this task between `yield` and acknowledgement. A source that must buffer on
+   * its side (a subscription that pushes) keeps within the same figure.
+   */
+  readonly maxBufferedBytes: number
+}
+
+/** A batch with news of its fate. An array of records alone does where that is of no interest. */
+export interface SourceBatch {
+  readonly records: readonly SourceRecord[]
+  /**
+   * Positions to store though no record carries them, after this batch's records: for a source that read much and
+   * found nothing to send.
+   */
+  readonly offsets?: readonly { readonly partition: SourcePartition; readonly offset: SourceOffset }[]
+  /**
+   * Called once, in the order of the batches, when every record up to and with this batch is acknowledged by the log
+   * (or was dropped by a transform or tolerated as an error), and its offsets, if it has any, are stored. Now the other side may be told: acknowledge
+   * the message, confirm the position. Not called for what was not delivered when the task ended. A throw fails the task.
+   */
+  readonly durable?: () => void | Promise<void>
+}
+
+/** Gives batches for as long as there are any. See {@link SourceDefinition.read}. */
+export type SourceBatches = AsyncIterable<readonly SourceRecord[] | SourceBatch>
+
+interface ConnectorDefinition<S extends Settings, C = ConfigOf<S>> {
+  /** The short name that `connector.class` takes: `file-source`. */
+  readonly name: string
+  /** Left out: the plugin's. */
+  readonly version?: string
+  /** Well-known class names that `connector.class` takes as well. */
+  readonly aliases?: readonly string[]
+  /** One paragraph: what it does, for whom. */
+  readonly doc: string
+  readonly config: S
+  /**
+   * Settings of the connector this one stands in for that it lacks, with the reason or the way out. A config that
+   * has one is refused by that name, since to ignore it would change the result.
+   */
+  readonly unsupported?: Readonly<Record<string, string>>
+  /**
+   * Rules across settings, pure and quick. Called with the parsed config, when one is validated and before each start.
+   */
+  readonly check?: (config: C) => ConfigProblems
+  /**
+   * Splits the work: one settings map a task, at most `maxTasks` of them, each merged over the connector's config.
+   * Left out: a source has one task, a sink `tasks.max` alike ones. May ask the external system.
+   * Called when the connector starts and when its config changes.
+   */
+  readonly tasks?: (
+    config: C,
+    maxTasks: number,
+    context: { readonly signal: AbortSignal; readonly log: Logger },
+  ) => readonly Readonly<Record<string, string>>[] | Promise<readonly Readonly<Record<string, string>>[]>
+}
+
+/** Declares a source connector; see {@link defineSource}. */
+export interface SourceDefinition<S extends Settings = Settings> extends ConnectorDefinition<S> {
+  /**
+   * Whether records can be read again from a stored offset with the same result, so that records and offsets in one
+   * transaction make exactly-once. Default: false.
+   */
+  readonly exactlyOnce?: boolean
+  /**
+   * The task: an async generator of batches. The runtime asks for the next batch when there is room for it, which is
+   * the back-pressure; batches of a few hundred records or tens of kilobytes are best. Give up
+   * resources in a `finally`: on a stop the signal is aborted first, then the generator is returned.
+   * Throwing RetriableError makes the runtime call `read` again, after a pause, from the stored offsets;
+   * returning ends the task's work, and it stays idle.
+   */
+  readonly read: (context: SourceTaskContext<ConfigOf<S>>) => SourceBatches | Promise<SourceBatches>
+}
+
+/** What a sink task gets from the runtime. */
+export interface SinkTaskContext<C> extends TaskContext<C> {
+  /** Most bytes of records that this task should hold before it flushes by itself. */
+  readonly maxBufferedBytes: number
+  /**
+   * Continues from this offset rather than the committed one. For sinks that keep offsets in the external system;
+   * allowed inside {@link SinkTask.open}.
+   */
+  seek(position: TopicPartitionOffset): void
+  /** Asks for a flush and commit soon, before the interval is over. */
+  requestCommit(): void
+}
+
+/** What became of the records of one `put` that were not simply accepted. */
+export interface PutResult {
+  /** Never to succeed: they follow `errors.tolerance` (dead letter queue, skip, or fail the task). */
+  readonly rejected?: readonly { readonly record: SinkRecord; readonly error: Error }[]
+  /** Put these again, in this order, after a pause and before anything newer. */
+  readonly retry?: readonly SinkRecord[]
+}
+
+/** A running sink task. The runtime never has two calls of one task under way at the same time. */
+export interface SinkTask {
+  /** These partitions are now this task's. Called before their first `put`. */
+  open?(partitions: readonly TopicPartition[]): void | Promise<void>
+  /**
+   * Takes a batch in log order, possibly of several partitions; it may buffer until `flush`. To return is to accept,
+   * save for what the result says. Throwing RetriableError gets the same batch again after a pause; any other
+   * error fails the task. Called with an empty batch about once a second when there is nothing to read, so that
+   * time-based work can go on.
+   */
+  put(records: readonly SinkRecord[]): void | PutResult | Promise<void | PutResult>
+  /**
+   * Makes what was put durable outside, then returns: the offsets are committed after that. May instead return the
+   * offsets up to which it is durable, where a flush would be costly or too early; what it leaves out is not committed.
+   */
+  flush?(
+    offsets: readonly TopicPartitionOffset[],
+  ): void | readonly TopicPartitionOffset[] | Promise<void | readonly TopicPartitionOffset[]>
+  /** These partitions go elsewhere: after the last `flush` for them. Let go of what belongs to them. */
+  close?(partitions: readonly TopicPartition[]): void | Promise<void>
+  /** The end: connections are closed. Called once, also after a failure, with nothing called after it. */
+  stop?(): void | Promise<void>
+}
+
+/** Declares a sink connector; see {@link defineSink}. */
+export interface SinkDefinition<S extends Settings = Settings> extends ConnectorDefinition<S> {
+  /** Makes a task, connected and ready. Throwing RetriableError has it called again after a pause. */
+  readonly write: (context: SinkTaskContext<ConfigOf<S>>) => SinkTask | Promise<SinkTask>
+}
+
+/** A declared source. Made by {@link defineSource}. */
+export type Source<S extends Settings = Settings> = SourceDefinition<S> & { readonly type: 'source' }
+
+/** A declared sink. Made by {@link defineSink}. */
+export type Sink<S extends Settings = Settings> = SinkDefinition<S> & { readonly type: 'sink' }
+
+/** Declares a source connector: name, settings, how the work splits, and the task, in one call. */
+export function defineSource<const S extends Settings>(definition: SourceDefinition<S>): Source<S> {
+  return { ...definition, type: 'source' }
+}
+
+/** Declares a sink connector: name, settings, how the work splits, and the task, in one call. */
+export function defineSink<const S extends Settings>(definition: SinkDefinition<S>): Sink<S> {
+  return { ...definition, type: 'sink' }
+}

@@ -1,0 +1,37 @@
+import type { ConfigOf, Settings } from './config.ts'
+import type { Schema } from './schema.ts'
+
+/** A value with its schema, if it has one. */
+export interface SchemaAndValue {
+  readonly schema?: Schema | undefined
+  readonly value: unknown
+}
+
+/**
+ * Turns values into bytes and back. Called for every record, so it answers at once where it can, and
+ * with a promise only when something must first be fetched (a schema it has not met yet).
+ * @throws DataError when a value or bytes are not of the form
+ */
+export interface Converter {
+  /** `null` for a null value without a schema: a tombstone. */
+  fromConnect(topic: string, schema: Schema | undefined, value: unknown): Uint8Array | null | Promise<Uint8Array | null>
+  toConnect(topic: string, bytes: Uint8Array | null): SchemaAndValue | Promise<SchemaAndValue>
+}
+
+/** Declares a converter, chosen by `key.converter`, `value.converter` or `header.converter`. */
+export interface ConverterDefinition<S extends Settings = Settings> {
+  /** The short name that the `*.converter` settings take: `json`. */
+  readonly name: string
+  /** Left out: the plugin's. */
+  readonly version?: string
+  readonly aliases?: readonly string[]
+  readonly doc: string
+  /** Settings, read below the converter's own prefix: `value.converter.schemas.enable`. */
+  readonly config: S
+  readonly create: (config: ConfigOf<S>, use: 'key' | 'value' | 'header') => Converter
+}
+
+/** Declares a converter in one call. */
+export function defineConverter<const S extends Settings>(definition: ConverterDefinition<S>): ConverterDefinition<S> {
+  return definition
+}

@@ -1,0 +1,7 @@
+export * from './config.ts'
+export * from './connector.ts'
+export * from './converter.ts'
+export * from './errors.ts'
+export * from './plugin.ts'
+export * from './record.ts'
+export * from './schema.ts'

@@ -1,0 +1,67 @@
+import type { Schema } from './schema.ts'
+
+/** A record header. The value is any value that the header converter can turn into bytes (string by default). */
+export interface Header {
+  key: string
+  value: unknown
+  schema?: Schema | undefined
+}
+
+/**
+ * Names one stream of the external system whose position is kept apart from the others': a file, a table, a shard.
+ * A flat object of strings, numbers and booleans, compared by its contents whatever the order of its keys.
+ */
+export type SourcePartition = Readonly<Record<string, string | number | boolean | null>>
+
+/** A position in a source partition, from which reading can go on. Flat, like {@link SourcePartition}. */
+export type SourceOffset = Readonly<Record<string, string | number | boolean | null>>
+
+/**
+ * A record on its way into the log, as a source task makes it.
+ *
+ * Records with the same key go to the same topic partition, in order; records without one are spread.
+ */
+export interface SourceRecord {
+  topic: string
+  /** The topic partition to write to. Left out: chosen from the key's bytes, as Kafka's default partitioner does. */
+  partition?: number | undefined
+  key?: unknown
+  keySchema?: Schema | undefined
+  value: unknown
+  valueSchema?: Schema | undefined
+  headers?: readonly Header[] | undefined
+  /** Milliseconds since the epoch. Left out: the time of writing. */
+  timestamp?: number | undefined
+  /**
+   * Where this record came from, and where to go on after it. Both or neither: a source that the other side keeps the
+   * position of (an MQTT session, a queue) leaves them out.
+   */
+  sourcePartition?: SourcePartition | undefined
+  sourceOffset?: SourceOffset | undefined
+}
+
+/** A record read from the log, as a sink task gets it. */
+export interface SinkRecord {
+  readonly topic: string
+  readonly partition: number
+  /** Position in the topic partition. A number: Kafka's int64, which no real log drives past 2^53. */
+  readonly offset: number
+  readonly key: unknown
+  readonly keySchema?: Schema | undefined
+  readonly value: unknown
+  readonly valueSchema?: Schema | undefined
+  readonly headers: readonly Header[]
+  /** Milliseconds since the epoch; -1 where the log has none. */
+  readonly timestamp: number
+}
+
+/** One partition of a topic. */
+export interface TopicPartition {
+  readonly topic: string
+  readonly partition: number
+}
+
+/** The next offset to read in a topic partition: one past the last record dealt with, as Kafka commits it. */
+export interface TopicPartitionOffset extends TopicPartition {
+  readonly offset: number
+}

@@ -1,0 +1,38 @@
+import { defineConfig } from 'vitest/config'
+
+const shared = { environment: 'node' as const, pool: 'forks' as const }
+
+export default defineConfig({
+  test: {
+    projects: [
+      {
+        test: {
+          ...shared,
+          name: 'unit',
+          include: ['sdk/src/**/*.test.ts', 'core/src/**/*.test.ts', 'connectors/*/*.test.ts', 'scripts/**/*.test.ts'],
+        },
+      },
+      {
+        // Several parts together, or a part with a real external system.
+        test: {
+          ...shared,
+          name: 'integration',
+          include: ['test/integration/**/*.test.ts', 'test/compat/**/*.test.ts', 'connectors/*/test/**/*.test.ts'],
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
+        },
+      },
+      {
+        // The whole platform as child processes, kills included.
+        test: {
+          ...shared,
+          name: 'e2e',
+          include: ['test/e2e/**/*.test.ts', 'test/crash/**/*.test.ts'],
+          testTimeout: 180_000,
+          hookTimeout: 60_000,
+          fileParallelism: false,
+        },
+      },
+    ],
+  },
+})
