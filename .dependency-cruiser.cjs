@@ -1,16 +1,18 @@
 // The arrows of the design: connectors → sdk ← core; inside core, downwards only. See CONTRIBUTING.md.
 const layers = {
+  config: [],
+  logging: [],
   protocol: [],
-  log: ['protocol'],
-  broker: ['log', 'protocol'],
-  client: ['protocol'],
-  convert: [],
-  transform: [],
-  plugin: ['convert', 'transform'],
-  worker: ['client', 'convert', 'transform', 'plugin', 'protocol'],
-  herder: ['worker', 'plugin', 'client', 'convert', 'transform', 'protocol'],
-  registry: ['client', 'protocol'],
-  rest: ['herder', 'plugin'],
+  log: ['protocol', 'logging'],
+  broker: ['log', 'protocol', 'config', 'logging'],
+  client: ['protocol', 'logging'],
+  convert: ['config'],
+  transform: ['config'],
+  plugin: ['convert', 'transform', 'config', 'logging'],
+  worker: ['client', 'convert', 'transform', 'plugin', 'config', 'logging'],
+  herder: ['worker', 'client', 'convert', 'transform', 'plugin', 'config', 'logging'],
+  registry: ['client', 'config', 'logging'],
+  rest: ['herder', 'plugin', 'config', 'logging'],
 }
 
 const layerRules = Object.entries(layers).map(([layer, allowed]) => ({

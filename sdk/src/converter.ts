@@ -1,6 +1,9 @@
 import type { ConfigOf, Settings } from './config.ts'
 import type { Schema } from './schema.ts'
 
+/** What goes into the log. */
+export type Bytes = Uint8Array | string | null
+
 /** A value with its schema, if it has one. */
 export interface SchemaAndValue {
   readonly schema?: Schema | undefined
@@ -13,8 +16,11 @@ export interface SchemaAndValue {
  * @throws DataError when a value or bytes are not of the form
  */
 export interface Converter {
-  /** `null` for a null value without a schema: a tombstone. */
-  fromConnect(topic: string, schema: Schema | undefined, value: unknown): Uint8Array | null | Promise<Uint8Array | null>
+  /**
+   * `null` for a null value without a schema: a tombstone. A string stands for its UTF-8 bytes, and is the
+   * quicker answer where the text is at hand.
+   */
+  fromConnect(topic: string, schema: Schema | undefined, value: unknown): Bytes | Promise<Bytes>
   toConnect(topic: string, bytes: Uint8Array | null): SchemaAndValue | Promise<SchemaAndValue>
 }
 

@@ -15,21 +15,30 @@ export interface ClientOptions {
   readonly requestTimeoutMs?: number
 }
 
-/** A record as bytes, on its way into the log. */
+/**
+ * A record as bytes, on its way into the log. A string stands for its UTF-8 bytes: it is written straight into the batch,
+ * which saves a buffer for each record.
+ */
 export interface OutRecord {
   readonly topic: string
   /** Left out: murmur2 of the key, as Kafka's default partitioner does; without a key, the batch's sticky partition. */
   readonly partition?: number | undefined
-  readonly key: Uint8Array | null
-  readonly value: Uint8Array | null
-  readonly headers?: readonly WireHeader[] | undefined
+  readonly key: Uint8Array | string | null
+  readonly value: Uint8Array | string | null
+  readonly headers?: readonly OutHeader[] | undefined
   /** Milliseconds since the epoch. Left out: now. */
   readonly timestamp?: number | undefined
 }
 
-export interface WireHeader {
+export interface OutHeader {
   readonly key: string
-  readonly value: Uint8Array | null
+  readonly value: Uint8Array | string | null
+}
+
+/** A record header out of the log. */
+export interface InHeader {
+  readonly key: string
+  readonly value: Buffer | null
 }
 
 /** A record as bytes, out of the log. Key and value are views into the fetched frame: copy what is kept for long. */
@@ -38,7 +47,7 @@ export interface InRecord {
   readonly timestamp: number
   readonly key: Buffer | null
   readonly value: Buffer | null
-  readonly headers: readonly WireHeader[]
+  readonly headers: readonly InHeader[]
 }
 
 /** What came of one partition in one fetch. */
@@ -75,7 +84,7 @@ export interface ProducerOptions {
 export interface ProduceResult {
   /** By index into the batch given. Empty when all are in the log. */
   readonly failures: readonly { readonly index: number; readonly error: LogError }[]
-  /** First offset given to each topic partition in this call; absent where the log did not say (acks < all retried). */
+  /** First offset given to each topic partition in this call; absent where the log did not say . */
   readonly offsets: readonly TopicPartitionOffset[]
 }
 
