@@ -1,0 +1,234 @@
+/**
+ * Makes a declaration of settings (sdk/src/config.ts) into a validator: the declaration becomes a JSON Schema, strings
+ * become the values that are meant, and ajv finds every setting at fault at once.
+ */
+import type { ConfigOf, Setting, Settings } from '@tidewire/sdk'
+import { Ajv } from 'ajv'
+import { nearestName } from './nearest-name.ts'
+
+/** A configuration as users give it. REST clients send strings; numbers, booleans and, for lists, arrays do as well. */
+export type RawConfig = Readonly<Record<string, unknown>>
+
+/** By setting; never with the value of a password in it. */
+export type SettingErrors = Record<string, string[]>
+
+export interface ParsedSettings<C> {
+  /** With defaults. Settings at fault are left out, so use it only where `errors` is empty. */
+  readonly config: C
+  readonly errors: SettingErrors
+  readonly warnings: string[]
+}
+
+export interface CompileOptions {
+  /**
+   * Settings that exist elsewhere and would change the result if they were ignored, with the reason. A name that ends
+   * in `*` stands for all that begin so.
+   */
+  readonly unsupported?: Readonly<Record<string, string>>
+  /** Names that someone else reads and checks: no warning for them. */
+  readonly foreign?: (name: string) => boolean
+}
+
+export type JsonSchema = Readonly<Record<string, unknown>>
+
+const int32 = { minimum: -(2 ** 31), maximum: 2 ** 31 - 1 }
+const safeInteger = { minimum: Number.MIN_SAFE_INTEGER, maximum: Number.MAX_SAFE_INTEGER }
+
+const ajv = new Ajv({ allErrors: true, strict: true, unicodeRegExp: false, validateFormats: false })
+
+/**
+ * Compiles a declaration once; the function it returns is called for each configuration.
+ * Null values count as left out. Strings are trimmed, as Kafka does.
+ * @throws TypeError where a declaration contradicts itself (a default that its own rules refuse, a bad pattern)
+ */
+export function compileSettings<const S extends Settings>(
+  settings: S,
+  options: CompileOptions = {},
+): (raw: RawConfig) => ParsedSettings<ConfigOf<S>> {
+  const schema = settingsSchema(settings)
+  const validate = compileSchema(schema)
+  const unsupported = Object.entries(options.unsupported ?? {})
+
+  const check = (config: Record<string, unknown>): Set<string> => {
+    if (validate(config)) return new Set()
+    return new Set(validate.errors!.map((error) => settingOf(error.instancePath, error.params)))
+  }
+  const defaults = Object.fromEntries(
+    Object.entries(settings).flatMap(([name, setting]) =>
+      setting.default === undefined ? [] : [[name, setting.default]],
+    ),
+  )
+  for (const name of check(defaults)) {
+    const setting = settings[name]!
+    if (setting.required !== true) throw new TypeError(`setting ${name}: its default is not ${expected(setting)}`)
+  }
+
+  return (raw) => {
+    const config: Record<string, unknown> = { ...defaults }
+    const errors: SettingErrors = {}
+    const warnings: string[] = []
+    for (const [name, value] of Object.entries(raw)) {
+      if (value === null || value === undefined) continue
+      if (Object.hasOwn(settings, name)) {
+        config[name] = coerce(settings[name]!, value)
+        continue
+      }
+      const refused = unsupported.find(([key]) =>
+        key.endsWith('*') ? name.startsWith(key.slice(0, -1)) : key === name,
+      )
+      if (refused !== undefined) {
+        errors[name] = [`Configuration ${name} is not supported: ${refused[1]}`]
+      } else if (options.foreign?.(name) !== true) {
+        warnings.push(unknownSetting(name, Object.keys(settings)))
+      }
+    }
+    for (const name of check(config)) {
+      const setting = settings[name]!
+      errors[name] = [problem(name, setting, raw[name])]
+      // eslint-disable-next-line @typescript-eslint/no-dynamic-delete -- a value at fault must not be used
+      delete config[name]
+    }
+    return { config: config as ConfigOf<S>, errors, warnings }
+  }
+}
+
+/** The JSON Schema of a declaration, for values already of their type. */
+export function settingsSchema(settings: Settings): JsonSchema {
+  const properties = Object.fromEntries(Object.entries(settings).map(([name, setting]) => [name, schemaOf(setting)]))
+  const required = Object.entries(settings).flatMap(([name, setting]) => (setting.required === true ? [name] : []))
+  return { type: 'object', properties, required }
+}
+
+/** What a setting accepts, in words that end the sentence "expected …". */
+export function expected(setting: Setting): string {
+  const range = rangeText(setting)
+  const choice = setting.enum === undefined ? '' : setting.enum.join(', ')
+  switch (setting.type) {
+    case 'int':
+    case 'long':
+      return `a whole number${range === '' ? (setting.type === 'int' ? ' of 32 bits' : '') : range}`
+    case 'double':
+      return `a number${range}`
+    case 'boolean':
+      return 'true or false'
+    case 'list':
+      if (choice !== '') return `a comma-separated list of: ${choice}`
+      return `a${setting.required === true ? ' non-empty' : ''} comma-separated list${patternText(setting, ' of items')}`
+    case 'class':
+      return 'the name of a plugin'
+    case 'string':
+    case 'password':
+      if (choice !== '') return `one of: ${choice}`
+      return `${setting.required === true ? 'non-empty ' : ''}text${patternText(setting, '')}`
+  }
+}
+
+function compileSchema(schema: JsonSchema): ReturnType<typeof ajv.compile> {
+  try {
+    return ajv.compile(schema)
+  } catch (error) {
+    throw new TypeError(`settings do not make a valid schema: ${(error as Error).message}`, { cause: error })
+  } finally {
+    // Plugins come and go: the compiled function is kept by its user, not by ajv.
+    ajv.removeSchema(schema)
+  }
+}
+
+function schemaOf(setting: Setting): JsonSchema {
+  const base = {
+    description: setting.doc,
+    ...(setting.displayName === undefined ? {} : { title: setting.displayName }),
+  }
+  const range = {
+    ...(setting.minimum === undefined ? {} : { minimum: setting.minimum }),
+    ...(setting.maximum === undefined ? {} : { maximum: setting.maximum }),
+  }
+  const text = {
+    type: 'string',
+    ...(setting.enum === undefined ? {} : { enum: setting.enum }),
+    ...(setting.pattern === undefined ? {} : { pattern: setting.pattern }),
+  }
+  switch (setting.type) {
+    case 'int':
+      return { ...base, type: 'integer', ...int32, ...range }
+    case 'long':
+      return { ...base, type: 'integer', ...safeInteger, ...range }
+    case 'double':
+      return { ...base, type: 'number', ...range }
+    case 'boolean':
+      return { ...base, type: 'boolean' }
+    case 'list':
+      return { ...base, type: 'array', items: text, ...(setting.required === true ? { minItems: 1 } : {}) }
+    case 'class':
+      return { ...base, ...text, minLength: 1 }
+    case 'string':
+    case 'password':
+      return { ...base, ...text, ...(setting.required === true ? { minLength: 1 } : {}) }
+  }
+}
+
+/** What a string stands for; a value that stands for nothing is returned as it is, for the schema to refuse. */
+function coerce(setting: Setting, value: unknown): unknown {
+  const text = typeof value === 'string' ? value.trim() : value
+  switch (setting.type) {
+    case 'int':
+    case 'long':
+      return typeof text === 'string' && /^[+-]?\d+$/.test(text) ? Number(text) : text
+    case 'double':
+      return typeof text === 'string' && /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(text) ? Number(text) : text
+    case 'boolean': {
+      const lower = typeof text === 'string' ? text.toLowerCase() : text
+      return lower === 'true' ? true : lower === 'false' ? false : text
+    }
+    case 'list':
+      if (text === '') return []
+      if (typeof text === 'string') return text.split(/\s*,\s*/)
+      return Array.isArray(text) ? text.map((item: unknown) => scalarText(item)) : scalarList(text)
+    case 'string':
+    case 'password':
+    case 'class':
+      return scalarText(text)
+  }
+}
+
+function scalarText(value: unknown): unknown {
+  return typeof value === 'number' || typeof value === 'boolean' || typeof value === 'bigint' ? String(value) : value
+}
+
+function scalarList(value: unknown): unknown {
+  const text = scalarText(value)
+  return typeof text === 'string' ? [text] : value
+}
+
+function settingOf(instancePath: string, params: unknown): string {
+  if (instancePath === '') return (params as { missingProperty: string }).missingProperty
+  return instancePath.split('/')[1]!.replaceAll('~1', '/').replaceAll('~0', '~')
+}
+
+function problem(name: string, setting: Setting, value: unknown): string {
+  if (value === null || value === undefined) {
+    return `Missing required configuration "${name}" which has no default value: expected ${expected(setting)}`
+  }
+  const given =
+    setting.type === 'password' ? '[hidden]' : shorten(typeof value === 'string' ? value : JSON.stringify(value))
+  return `Invalid value ${given} for configuration ${name}: expected ${expected(setting)}`
+}
+
+function shorten(text: string): string {
+  return text.length <= 200 ? text : `${text.slice(0, 200)}…`
+}
+
+function unknownSetting(name: string, known: readonly string[]): string {
+  const nearest = nearestName(name, known)
+  return `Unknown configuration ${shorten(name)} has no effect${nearest === undefined ? '' : `: did you mean ${nearest}?`}`
+}
+
+function rangeText({ minimum, maximum }: Setting): string {
+  if (minimum !== undefined && maximum !== undefined) return ` from ${minimum} to ${maximum}`
+  if (minimum !== undefined) return `, at least ${minimum}`
+  return maximum === undefined ? '' : `, at most ${maximum}`
+}
+
+function patternText({ pattern }: Setting, what: string): string {
+  return pattern === undefined ? '' : `${what} matching /${pattern}/`
+}
