@@ -187,8 +187,14 @@ function coerce(setting: Setting, value: unknown): unknown {
     case 'string':
     case 'password':
     case 'class':
-      return scalarText(text)
+      return spelling(setting, scalarText(text))
   }
+}
+
+/** Kafka matches choices such as `exactly.once.support` whatever their case; the declared spelling is what code sees. */
+function spelling(setting: Setting, value: unknown): unknown {
+  if (typeof value !== 'string' || setting.enum === undefined || setting.enum.includes(value)) return value
+  return setting.enum.find((choice) => choice.toLowerCase() === value.toLowerCase()) ?? value
 }
 
 function scalarText(value: unknown): unknown {

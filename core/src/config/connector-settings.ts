@@ -1,0 +1,233 @@
+/**
+ * The settings that every connector has, whatever it connects: Kafka Connect's names, defaults and rules. What Kafka
+ * Connect has and this worker lacks so far is refused by name, since to ignore it would change the result.
+ */
+import { defineConfig, type ConfigOf, type Settings } from '@tidewire/sdk'
+import type { SettingErrors } from './settings.ts'
+
+const common = defineConfig({
+  name: {
+    type: 'string',
+    required: true,
+    importance: 'high',
+    group: 'Common',
+    displayName: 'Connector name',
+    doc: 'Unique name of the connector. Control characters are not allowed.',
+  },
+  'connector.class': {
+    type: 'class',
+    required: true,
+    importance: 'high',
+    group: 'Common',
+    displayName: 'Connector class',
+    doc: 'The connector: its short name (file-source), or the class name of the Kafka connector it stands in for, with or without package and Connector suffix.',
+  },
+  'tasks.max': {
+    type: 'int',
+    default: 1,
+    minimum: 1,
+    importance: 'high',
+    group: 'Common',
+    displayName: 'Tasks max',
+    doc: 'Most tasks to run for this connector.',
+  },
+  'tasks.max.enforce': {
+    type: 'boolean',
+    default: true,
+    importance: 'low',
+    group: 'Common',
+    displayName: 'Enforce tasks max',
+    doc: 'Whether a connector that asks for more tasks than tasks.max fails.',
+  },
+  'key.converter': {
+    type: 'class',
+    importance: 'low',
+    group: 'Common',
+    displayName: 'Key converter',
+    doc: 'Converter of record keys: json, string, bytes, or a class name as in Kafka Connect. Left out: the worker’s, with the worker’s settings.',
+  },
+  'value.converter': {
+    type: 'class',
+    importance: 'low',
+    group: 'Common',
+    displayName: 'Value converter',
+    doc: 'Converter of record values; as key.converter.',
+  },
+  'header.converter': {
+    type: 'class',
+    importance: 'low',
+    group: 'Common',
+    displayName: 'Header converter',
+    doc: 'Converter of header values; as key.converter.',
+  },
+  'config.action.reload': {
+    type: 'string',
+    enum: ['restart', 'none'],
+    default: 'restart',
+    importance: 'low',
+    group: 'Common',
+    displayName: 'Reload action',
+    doc: 'What to do when an external config provider has a new value.',
+  },
+  'errors.tolerance': {
+    type: 'string',
+    enum: ['none', 'all'],
+    default: 'none',
+    group: 'Error handling',
+    displayName: 'Error tolerance',
+    doc: 'none: a record that cannot be converted or is rejected fails the task. all: it is skipped.',
+  },
+  'errors.retry.timeout': {
+    type: 'long',
+    default: 0,
+    minimum: -1,
+    group: 'Error handling',
+    displayName: 'Retry timeout for errors',
+    doc: 'How long, in milliseconds, an operation that failed in passing is tried again. 0: not at all; -1: for ever.',
+  },
+  'errors.retry.delay.max.ms': {
+    type: 'long',
+    default: 60_000,
+    minimum: 1,
+    group: 'Error handling',
+    displayName: 'Maximum delay between retries',
+    doc: 'Longest pause between two retries, in milliseconds.',
+  },
+  'errors.log.enable': {
+    type: 'boolean',
+    default: false,
+    group: 'Error handling',
+    displayName: 'Log errors',
+    doc: 'Whether tolerated errors are written to the worker’s log.',
+  },
+  'errors.log.include.messages': {
+    type: 'boolean',
+    default: false,
+    group: 'Error handling',
+    displayName: 'Log error details',
+    doc: 'Whether the log line of an error names the record: topic, partition, offset and timestamp.',
+  },
+})
+
+/** What every source connector has. */
+export const sourceSettings = defineConfig({
+  ...common,
+  'exactly.once.support': {
+    type: 'string',
+    enum: ['requested', 'required'],
+    default: 'requested',
+    group: 'Exactly once support',
+    displayName: 'Exactly once support',
+    doc: 'required: the connector is refused unless it can deliver exactly once on this worker.',
+  },
+  'transaction.boundary': {
+    type: 'string',
+    enum: ['poll', 'interval', 'connector'],
+    default: 'poll',
+    group: 'Exactly once support',
+    displayName: 'Transaction boundary',
+    doc: 'Where transactions end, on a worker with exactly-once sources: after each batch, after an interval, or where the connector says.',
+  },
+  'transaction.boundary.interval.ms': {
+    type: 'long',
+    minimum: 0,
+    importance: 'low',
+    group: 'Exactly once support',
+    displayName: 'Transaction boundary interval',
+    doc: 'The interval, in milliseconds. Left out: the worker’s offset.flush.interval.ms.',
+  },
+})
+
+/** What every sink connector has. */
+export const sinkSettings = defineConfig({
+  ...common,
+  topics: {
+    type: 'list',
+    default: [],
+    importance: 'high',
+    group: 'Common',
+    displayName: 'Topics',
+    doc: 'Topics to read. Either this or topics.regex is given.',
+  },
+  'topics.regex': {
+    type: 'string',
+    default: '',
+    importance: 'high',
+    group: 'Common',
+    displayName: 'Topics regex',
+    doc: 'Regular expression (JavaScript) that a topic’s whole name must match; topics made later are read too.',
+  },
+})
+
+/** Framework settings of Kafka Connect that this worker lacks; a name that ends in `*` stands for all that begin so. */
+export const unsupportedConnectorSettings: Readonly<Record<string, string>> = {
+  'transforms*': 'transforms are not available yet; reshape the records before or after this connector',
+  'predicates*': 'predicates belong to transforms, which are not available yet',
+  'errors.deadletterqueue.*':
+    'dead letter topics are not available yet; with errors.tolerance=all and errors.log.enable=true a bad record is skipped and logged',
+  'topic.creation.*': 'create the topic beforehand with the settings it needs',
+  'producer.override.*': 'client settings cannot be overridden per connector yet',
+  'consumer.override.*': 'client settings cannot be overridden per connector yet',
+  'admin.override.*': 'client settings cannot be overridden per connector yet',
+  'offsets.storage.topic': 'an offsets topic of its own is not available yet; offsets are kept in the worker’s',
+  'connector.plugin.version': 'one version of a plugin is loaded at a time',
+  'key.converter.plugin.version': 'one version of a plugin is loaded at a time',
+  'value.converter.plugin.version': 'one version of a plugin is loaded at a time',
+  'header.converter.plugin.version': 'one version of a plugin is loaded at a time',
+}
+
+export type ConnectorType = 'source' | 'sink'
+export type SourceConnectorConfig = ConfigOf<typeof sourceSettings>
+export type SinkConnectorConfig = ConfigOf<typeof sinkSettings>
+
+/** The framework's settings for a connector of this type. */
+export function frameworkSettings(type: ConnectorType): Settings {
+  return type === 'source' ? sourceSettings : sinkSettings
+}
+
+/** Names below a converter's prefix, which the converter itself checks. */
+export function isConverterSetting(name: string): boolean {
+  return /^(key|value|header)\.converter\../.test(name)
+}
+
+const controlCharacter = /[\u0000-\u001f\u007f-\u009f]/
+
+/** What is wrong with a connector's name, or undefined. */
+export function connectorNameProblem(name: string): string | undefined {
+  if (name.trim() === '') return 'Connector name must not be empty'
+  if (controlCharacter.test(name)) return 'Connector name must not contain control characters'
+  return undefined
+}
+
+/** Rules that go across a sink's framework settings. */
+export function sinkProblems(config: SinkConnectorConfig): SettingErrors {
+  const errors: SettingErrors = {}
+  const pattern = config['topics.regex']
+  const both = config.topics.length > 0 && pattern !== ''
+  const neither = config.topics.length === 0 && pattern === ''
+  if (both || neither) {
+    const text = both
+      ? 'topics and topics.regex are mutually exclusive, but both are set'
+      : 'Must configure one of topics or topics.regex'
+    errors['topics'] = [text]
+    errors['topics.regex'] = [text]
+    return errors
+  }
+  const wrong = config.topics.find((topic) => !isTopicName(topic))
+  if (wrong !== undefined) {
+    errors['topics'] = [
+      `Invalid value ${config.topics.join(',')} for configuration topics: '${wrong}' is not a topic name (letters, digits, '.', '_' and '-', at most 249)`,
+    ]
+  }
+  try {
+    new RegExp(pattern)
+  } catch (error) {
+    errors['topics.regex'] = [`Invalid value ${pattern} for configuration topics.regex: ${(error as Error).message}`]
+  }
+  return errors
+}
+
+/** Kafka's rule for topic names. */
+function isTopicName(name: string): boolean {
+  return /^[a-zA-Z0-9._-]{1,249}$/.test(name) && name !== '.' && name !== '..'
+}

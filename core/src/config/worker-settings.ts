@@ -1,0 +1,204 @@
+/** The worker's own settings: Kafka Connect's names, and its defaults except where the doc says otherwise. */
+import { defineConfig, type ConfigOf } from '@tidewire/sdk'
+import { compileSettings, type ParsedSettings, type RawConfig } from './settings.ts'
+
+export const workerSettings = defineConfig({
+  'bootstrap.servers': {
+    type: 'list',
+    default: ['127.0.0.1:9092'],
+    importance: 'high',
+    doc: 'Where the log is, host:port: the bundled one, Apache Kafka or Redpanda.',
+  },
+  'group.id': {
+    type: 'string',
+    default: 'connect-cluster',
+    pattern: '\\S',
+    importance: 'high',
+    doc: 'The cluster: workers with the same group.id share their connectors.',
+  },
+  'config.storage.topic': {
+    type: 'string',
+    default: 'connect-configs',
+    pattern: '^[a-zA-Z0-9._-]{1,249}$',
+    importance: 'high',
+    doc: 'Topic that holds connector and task configs.',
+  },
+  'offset.storage.topic': {
+    type: 'string',
+    default: 'connect-offsets',
+    pattern: '^[a-zA-Z0-9._-]{1,249}$',
+    importance: 'high',
+    doc: 'Topic that holds source offsets.',
+  },
+  'status.storage.topic': {
+    type: 'string',
+    default: 'connect-status',
+    pattern: '^[a-zA-Z0-9._-]{1,249}$',
+    importance: 'high',
+    doc: 'Topic that holds the states of connectors and tasks.',
+  },
+  'config.storage.replication.factor': {
+    type: 'int',
+    minimum: -1,
+    importance: 'low',
+    doc: 'Replicas of the config topic when it is created; -1: the broker’s default. Left out: 3, or the broker’s default where there are fewer brokers.',
+  },
+  'offset.storage.replication.factor': {
+    type: 'int',
+    minimum: -1,
+    importance: 'low',
+    doc: 'As config.storage.replication.factor, for the offset topic.',
+  },
+  'status.storage.replication.factor': {
+    type: 'int',
+    minimum: -1,
+    importance: 'low',
+    doc: 'As config.storage.replication.factor, for the status topic.',
+  },
+  'offset.storage.partitions': {
+    type: 'int',
+    default: 25,
+    minimum: -1,
+    importance: 'low',
+    doc: 'Partitions of the offset topic when it is created.',
+  },
+  'status.storage.partitions': {
+    type: 'int',
+    default: 5,
+    minimum: -1,
+    importance: 'low',
+    doc: 'Partitions of the status topic when it is created.',
+  },
+  'key.converter': {
+    type: 'class',
+    default: 'json',
+    importance: 'high',
+    doc: 'Converter of record keys for connectors that name none; its settings follow below key.converter.*.',
+  },
+  'value.converter': { type: 'class', default: 'json', importance: 'high', doc: 'Converter of record values.' },
+  'header.converter': {
+    type: 'class',
+    default: 'org.apache.kafka.connect.storage.SimpleHeaderConverter',
+    importance: 'low',
+    doc: 'Converter of header values.',
+  },
+  listeners: {
+    type: 'list',
+    default: ['http://127.0.0.1:8083'],
+    pattern: '^http://\\S*:\\d+$',
+    doc: 'Where REST listens, http://host:port; an empty host stands for all addresses. Unlike Kafka Connect, on loopback by default.',
+  },
+  'rest.advertised.host.name': {
+    type: 'string',
+    importance: 'low',
+    doc: 'The host that other workers and the status call this worker by. Left out: the listener’s.',
+  },
+  'rest.advertised.port': {
+    type: 'int',
+    minimum: 1,
+    maximum: 65535,
+    importance: 'low',
+    doc: 'As the host, for the port.',
+  },
+  'plugin.path': {
+    type: 'list',
+    default: [],
+    importance: 'low',
+    doc: 'Where connectors from elsewhere are: each entry is a package folder, a folder that holds such, or a single module file. Looked at again whenever it matters, so that a plugin is added or changed with no restart.',
+  },
+  'offset.flush.interval.ms': {
+    type: 'long',
+    default: 60_000,
+    minimum: 1,
+    importance: 'low',
+    doc: 'How often the offsets of tasks are committed, in milliseconds.',
+  },
+  'offset.flush.timeout.ms': {
+    type: 'long',
+    default: 5000,
+    minimum: 1,
+    importance: 'low',
+    doc: 'Longest wait for records to be acknowledged before a commit of offsets is put off, in milliseconds.',
+  },
+  'task.shutdown.graceful.timeout.ms': {
+    type: 'long',
+    default: 5000,
+    minimum: 0,
+    importance: 'low',
+    doc: 'How long tasks that stop together may take, in milliseconds, before they are cut off.',
+  },
+  'exactly.once.source.support': {
+    type: 'string',
+    enum: ['disabled'],
+    default: 'disabled',
+    importance: 'high',
+    doc: 'Whether source records and offsets are written in one transaction. Not available yet.',
+  },
+  'topic.creation.enable': {
+    type: 'boolean',
+    default: true,
+    importance: 'low',
+    doc: 'Whether topics that source connectors write to are created where they are missing.',
+  },
+  'session.timeout.ms': {
+    type: 'int',
+    default: 10_000,
+    minimum: 1,
+    doc: 'Silence after which a member of a group counts as gone, in milliseconds.',
+  },
+  'heartbeat.interval.ms': { type: 'int', default: 3000, minimum: 1, doc: 'Time between heartbeats, in milliseconds.' },
+  'rebalance.timeout.ms': {
+    type: 'int',
+    default: 60_000,
+    minimum: 1,
+    doc: 'Longest time that giving up work may take in a rebalance, in milliseconds.',
+  },
+  'request.timeout.ms': {
+    type: 'int',
+    default: 40_000,
+    minimum: 1,
+    importance: 'low',
+    doc: 'Longest wait for the log’s answer to a request, in milliseconds.',
+  },
+})
+
+export type WorkerConfig = ConfigOf<typeof workerSettings>
+
+const unsupported: Readonly<Record<string, string>> = {
+  'config.providers*': 'config providers are not available yet: values are taken as they stand',
+  'producer.*': 'client settings cannot be changed yet',
+  'consumer.*': 'client settings cannot be changed yet',
+  'admin.*': 'client settings cannot be changed, and there are no admin listeners, yet',
+  'security.protocol': 'connections to the log are not encrypted or authenticated yet',
+  'sasl.*': 'connections to the log are not authenticated yet',
+  'ssl.*': 'connections to the log are not encrypted yet',
+  'listeners.https.*': 'REST is served over http only, for now',
+  'access.control.*': 'REST answers no request from other web pages',
+  'rest.extension.classes': 'there are no REST extensions',
+  'response.http.headers.config': 'response headers cannot be changed',
+  'metric.reporters': 'there are no metric reporters',
+}
+
+/** The settings that only Java needs, or that name classes of the JVM, are left out and give a warning. */
+const parse = compileSettings(workerSettings, {
+  unsupported,
+  foreign: (name) => /^(key|value|header)\.converter\../.test(name),
+})
+
+/** A worker's parsed settings, with the settings of its converters, which each converter parses for itself. */
+export interface ParsedWorkerConfig {
+  readonly config: WorkerConfig
+  /** By full name, prefix included: what begins with `key.converter.`, `value.converter.` or `header.converter.`. */
+  readonly converterSettings: Readonly<Record<string, string>>
+}
+
+/** Parses a worker's settings, as a properties file, flags or the environment give them. */
+export function parseWorkerConfig(raw: RawConfig): ParsedSettings<WorkerConfig> & ParsedWorkerConfig {
+  const parsed = parse(raw)
+  const converterSettings = Object.fromEntries(
+    Object.entries(raw).flatMap(([name, value]) =>
+      /^(key|value|header)\.converter\../.test(name) && value != null ? [[name, String(value as string | number)]] : [],
+    ),
+  )
+  return { ...parsed, converterSettings }
+}
