@@ -1,0 +1,17 @@
+import { bytes, defineApi, int16, int64, string } from '../message.ts'
+
+export const saslAuthenticate = defineApi({
+  key: 36,
+  name: 'SaslAuthenticate',
+  versions: [0, 2],
+  flexible: 2,
+  request: {
+    authBytes: bytes(),
+  },
+  response: {
+    errorCode: int16(),
+    errorMessage: string({ nullable: 0 }),
+    authBytes: bytes(),
+    sessionLifetimeMs: int64({ from: 1, default: 0 }),
+  },
+})
