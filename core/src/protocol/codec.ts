@@ -259,7 +259,8 @@ export function decodeVersioned<M extends Message>(
   message: M,
   buffer: Buffer,
 ): { version: number; value: DecodedMessage<M> } {
-  const version = new Reader(buffer).int16()
+  const written = new Reader(buffer).int16()
+  const version = message.readsNewer ? Math.min(written, message.versions[1]) : written
   return { version, value: decodeMessage(message, version, buffer, 2) }
 }
 

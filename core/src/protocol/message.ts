@@ -157,6 +157,8 @@ export interface Message<F extends Fields = Fields> {
   readonly versions: readonly [number, number]
   /** First flexible version (compact lengths, tagged fields); Infinity where none is. */
   readonly flexible: number
+  /** Versions newer than the last declared are read as that one: fields are only ever added at the end. */
+  readonly readsNewer: boolean
   readonly fields: F
 }
 
@@ -174,12 +176,13 @@ interface MessageDeclaration<F extends Fields> {
   readonly name: string
   readonly versions: readonly [number, number]
   readonly flexible?: number
+  readonly readsNewer?: boolean
   readonly fields: F
 }
 
 export function defineMessage<const F extends Fields>(declaration: MessageDeclaration<F>): Message<F> {
-  const { name, versions, flexible = Infinity, fields } = declaration
-  return { name, versions, flexible, fields }
+  const { name, versions, flexible = Infinity, readsNewer = false, fields } = declaration
+  return { name, versions, flexible, readsNewer, fields }
 }
 
 interface ApiDeclaration<Q extends Fields, S extends Fields> {
@@ -202,8 +205,8 @@ export function defineApi<const Q extends Fields, const S extends Fields>(
     name,
     versions,
     flexible,
-    request: { name: `${name}Request`, versions, flexible, fields: request },
-    response: { name: `${name}Response`, versions, flexible, fields: response },
+    request: { name: `${name}Request`, versions, flexible, readsNewer: false, fields: request },
+    response: { name: `${name}Response`, versions, flexible, readsNewer: false, fields: response },
   }
 }
 
