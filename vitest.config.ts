@@ -4,6 +4,7 @@ const shared = { environment: 'node' as const, pool: 'forks' as const }
 
 export default defineConfig({
   test: {
+    reporters: ['default', './scripts/closing-line.ts'],
     projects: [
       {
         test: {
