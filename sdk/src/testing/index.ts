@@ -1,1 +1,6 @@
-export {}
+/** Runs connectors without a worker, for the tests of a connector. Works with any test runner. */
+export type { LogLine } from './logs.ts'
+export { OffsetStore, type StoredOffset } from './offset-store.ts'
+export { parseConfig, type RawConfig } from './parse-config.ts'
+export { runSink, sinkRecord, sinkRecords, type SinkRun, type SinkRunOptions } from './sink-run.ts'
+export { runSource, type SourceRun, type SourceRunOptions } from './source-run.ts'

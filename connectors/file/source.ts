@@ -1,0 +1,11 @@
+import { defineSource } from '@tidewire/sdk'
+import { sourceConfig } from './config.ts'
+
+export const fileSource = defineSource({
+  name: 'file-source',
+  aliases: ['FileStreamSource', 'FileStreamSourceConnector', 'org.apache.kafka.connect.file.FileStreamSourceConnector'],
+  doc: 'Reads a text file line by line into a topic, and follows it as it grows.',
+  config: sourceConfig,
+  exactlyOnce: true,
+  read: async (context) => (await import('./source-task.ts')).readLines(context),
+})

@@ -1,0 +1,184 @@
+import type { ConfigOf, Settings } from '../config.ts'
+import type { PutResult, Sink, SinkTask } from '../connector.ts'
+import type { SinkRecord, TopicPartition, TopicPartitionOffset } from '../record.ts'
+import { recordingLogger, type LogLine } from './logs.ts'
+import { parseConfig, type RawConfig } from './parse-config.ts'
+import { defaultTimeoutMs, within } from './time-limit.ts'
+
+/** What a run of a sink may be given. */
+export interface SinkRunOptions {
+  /** Committed offsets to go on from: those of an earlier run (its `committed`), or made up. Default: none. */
+  readonly committed?: Iterable<TopicPartitionOffset>
+  /** How long a call of the task may take before the test fails. Default 5 s. */
+  readonly timeoutMs?: number
+  /** Default 16 MiB. */
+  readonly maxBufferedBytes?: number
+}
+
+/** Offsets by topic partition. */
+class Positions implements Iterable<TopicPartitionOffset> {
+  private readonly byPartition = new Map<string, TopicPartitionOffset>()
+
+  constructor(positions: Iterable<TopicPartitionOffset> = []) {
+    for (const position of positions) this.set(position)
+  }
+
+  get({ topic, partition }: TopicPartition): number | undefined {
+    return this.byPartition.get(`${topic}-${partition}`)?.offset
+  }
+
+  set({ topic, partition, offset }: TopicPartitionOffset): void {
+    this.byPartition.set(`${topic}-${partition}`, { topic, partition, offset })
+  }
+
+  delete({ topic, partition }: TopicPartition): void {
+    this.byPartition.delete(`${topic}-${partition}`)
+  }
+
+  [Symbol.iterator](): Iterator<TopicPartitionOffset> {
+    return this.byPartition.values()
+  }
+}
+
+/**
+ * One task of a sink, run without a worker: the test puts records and flushes. Stopping without a flush leaves the
+ * committed offsets as a crash would.
+ */
+export class SinkRun<S extends Settings = Settings> {
+  /** What the runtime would have committed to the consumer group: one past the last record, by topic partition. */
+  readonly committed: Iterable<TopicPartitionOffset> & { get(partition: TopicPartition): number | undefined }
+  /** What the connector logged. */
+  readonly logs: LogLine[] = []
+  /** Whether the task asked for a commit since the last flush. */
+  commitRequested = false
+  private readonly sink: Sink<S>
+  private readonly config: ConfigOf<S>
+  private readonly timeoutMs: number
+  private readonly maxBufferedBytes: number
+  private readonly stopping = new AbortController()
+  private readonly store: Positions
+  private readonly positions = new Positions()
+  private task: Promise<SinkTask> | undefined
+  private stopped: Promise<void> | undefined
+
+  constructor(sink: Sink<S>, config: RawConfig, options: SinkRunOptions = {}) {
+    this.sink = sink
+    this.config = parseConfig(sink, config)
+    this.timeoutMs = options.timeoutMs ?? defaultTimeoutMs
+    this.maxBufferedBytes = options.maxBufferedBytes ?? 16 * 2 ** 20
+    this.store = new Positions(options.committed)
+    this.committed = this.store
+  }
+
+  /**
+   * Assigns partitions to the task, as the start of a run or a rebalance does. `put` does it for the partitions of
+   * its records; call it to have several opened at once or one without records.
+   */
+  async open(partitions: readonly TopicPartition[]): Promise<void> {
+    const fresh = partitions.filter((partition) => this.positions.get(partition) === undefined)
+    for (const partition of fresh) this.positions.set({ ...partition, offset: this.store.get(partition) ?? 0 })
+    const task = await this.start()
+    await this.call('open', task.open?.(fresh))
+  }
+
+  /**
+   * Delivers records. Those before a partition's position (the committed offset, or where the task has sought to) are
+   * left out, as the consumer would not have read them. Records that the task wants again are put again at once.
+   * @returns what became of records that were not simply accepted, retries done
+   * @throws what the task throws; the same records may then be put again
+   */
+  async put(records: readonly SinkRecord[]): Promise<PutResult> {
+    const task = await this.start()
+    const fresh = new Map<string, TopicPartition>()
+    for (const { topic, partition } of records) {
+      const assigned = this.positions.get({ topic, partition }) !== undefined
+      if (!assigned) fresh.set(`${topic}-${partition}`, { topic, partition })
+    }
+    if (fresh.size > 0) await this.open([...fresh.values()])
+    const due = records.filter((record) => record.offset >= (this.positions.get(record) ?? 0))
+    const rejected: NonNullable<PutResult['rejected']>[number][] = []
+    let batch: readonly SinkRecord[] = due
+    for (let attempt = 0; ; attempt++) {
+      if (attempt === 100) throw new Error(`${this.sink.name} wanted ${batch.length} records again 100 times`)
+      const result = (await this.call('put', task.put(batch))) ?? {}
+      rejected.push(...(result.rejected ?? []))
+      if (result.retry === undefined || result.retry.length === 0) break
+      batch = result.retry
+    }
+    for (const { topic, partition, offset } of due) this.positions.set({ topic, partition, offset: offset + 1 })
+    return { rejected }
+  }
+
+  /** Has the task make durable what was put, and commits the offsets that it then stands for. */
+  async flush(): Promise<void> {
+    const task = await this.start()
+    this.commitRequested = false
+    const put = [...this.positions]
+    for (const position of (await this.call('flush', task.flush?.(put))) ?? put) this.store.set(position)
+  }
+
+  /** Takes partitions away, after a flush, as a rebalance does. */
+  async close(partitions: readonly TopicPartition[] = [...this.positions]): Promise<void> {
+    await this.flush()
+    const task = await this.start()
+    await this.call('close', task.close?.(partitions))
+    for (const partition of partitions) this.positions.delete(partition)
+  }
+
+  /** Ends the task without a flush. Stopping twice is the same as once: the task is told once. */
+  stop(): Promise<void> {
+    this.stopping.abort()
+    this.stopped ??= (async () => {
+      const task = await this.task?.catch(() => undefined)
+      await this.call('stop', task?.stop?.())
+    })()
+    return this.stopped
+  }
+
+  private start(): Promise<SinkTask> {
+    if (this.stopped !== undefined) throw new Error('the run is stopped')
+    this.task ??= (async () =>
+      this.sink.write({
+        config: this.config,
+        connector: this.sink.name,
+        task: 0,
+        signal: this.stopping.signal,
+        log: recordingLogger(this.logs),
+        maxBufferedBytes: this.maxBufferedBytes,
+        seek: (position) => this.positions.set(position),
+        requestCommit: () => {
+          this.commitRequested = true
+        },
+      }))()
+    return this.task
+  }
+
+  private async call<T>(name: string, answer: T | Promise<T>): Promise<T> {
+    return within(this.timeoutMs, Promise.resolve(answer), () => `${name} of ${this.sink.name} did not end`)
+  }
+}
+
+/**
+ * Runs one task of a sink without a worker.
+ *
+ * ```ts
+ * const run = runSink(fileSink, { file: 'out.txt' })
+ * await run.put([sinkRecord({ value: 'a' }), sinkRecord({ value: 'b', offset: 1 })])
+ * await run.flush()
+ * await run.stop()
+ * ```
+ * @throws ConfigError naming each setting at fault
+ */
+export function runSink<S extends Settings>(sink: Sink<S>, config: RawConfig, options?: SinkRunOptions): SinkRun<S> {
+  return new SinkRun(sink, config, options)
+}
+
+/** A record as a sink gets it; what is left out is the plainest: topic `topic`, partition 0, offset 0, no key, no headers. */
+export function sinkRecord(record: Partial<SinkRecord> = {}): SinkRecord {
+  return { topic: 'topic', partition: 0, offset: 0, key: null, value: null, headers: [], timestamp: 0, ...record }
+}
+
+/** One record for each value, at consecutive offsets. */
+export function sinkRecords(values: readonly unknown[], first: Partial<SinkRecord> = {}): SinkRecord[] {
+  return values.map((value, index) => sinkRecord({ ...first, value, offset: (first.offset ?? 0) + index }))
+}
