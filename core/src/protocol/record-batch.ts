@@ -91,6 +91,15 @@ export interface RecordBatchOptions {
   readonly maxBytes?: number
 }
 
+/** What the log tells a batch sent twice by: the producer, and the batch's place in what it sends to the partition. */
+export interface ProducerState {
+  /** -1 where the producer is not idempotent. */
+  readonly producerId: number
+  readonly producerEpoch: number
+  /** Sequence number of the first record. */
+  readonly baseSequence: number
+}
+
 const NO_HEADERS: readonly RecordHeader[] = []
 
 function readInt64(buffer: Buffer, at: number): number {
@@ -169,7 +178,8 @@ export class RecordBatchBuilder {
     this.buffer = grown
   }
 
-  build(): Buffer {
+  /** @param state where it is known only now; else that of the options */
+  build(state?: ProducerState): Buffer {
     const { compression = 'none', isTransactional = false } = this.options
     let batch = this.buffer.subarray(0, this.at)
     if (compression !== 'none') {
@@ -182,9 +192,9 @@ export class RecordBatchBuilder {
       lastOffsetDelta: this.count - 1,
       baseTimestamp: this.baseTimestamp,
       maxTimestamp: this.maxTimestamp,
-      producerId: this.options.producerId ?? -1,
-      producerEpoch: this.options.producerEpoch ?? -1,
-      baseSequence: this.options.baseSequence ?? -1,
+      producerId: state?.producerId ?? this.options.producerId ?? -1,
+      producerEpoch: state?.producerEpoch ?? this.options.producerEpoch ?? -1,
+      baseSequence: state?.baseSequence ?? this.options.baseSequence ?? -1,
       recordCount: this.count,
     })
     return batch
@@ -375,6 +385,15 @@ export function setLeaderEpoch(buffer: Buffer, at: number, epoch: number): void 
 export function setLogAppendTime(buffer: Buffer, at: number, timestamp: number): void {
   buffer.writeInt16BE(buffer.readInt16BE(at + ATTRIBUTES_AT) | LOG_APPEND_TIME_BIT, at + ATTRIBUTES_AT)
   writeInt64(buffer, timestamp, at + MAX_TIMESTAMP_AT)
+  const end = at + BATCH_PREFIX_BYTES + buffer.readInt32BE(at + 8)
+  buffer.writeUInt32BE(crc32c(buffer.subarray(at + ATTRIBUTES_AT, end)), at + CRC_AT)
+}
+
+/** In place, with the checksum: for a producer that sends a batch anew under another epoch. */
+export function setProducerState(buffer: Buffer, at: number, state: ProducerState): void {
+  writeInt64(buffer, state.producerId, at + PRODUCER_ID_AT)
+  buffer.writeInt16BE(state.producerEpoch, at + PRODUCER_EPOCH_AT)
+  buffer.writeInt32BE(state.baseSequence, at + BASE_SEQUENCE_AT)
   const end = at + BATCH_PREFIX_BYTES + buffer.readInt32BE(at + 8)
   buffer.writeUInt32BE(crc32c(buffer.subarray(at + ATTRIBUTES_AT, end)), at + CRC_AT)
 }
