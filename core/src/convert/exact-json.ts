@@ -1,0 +1,112 @@
+/**
+ * JSON text to values and back without losing a digit: an integer outside ±(2^53 − 1) is a bigint. The price of that is
+ * paid only by texts that hold such a number, which a scan of every sixteenth character finds out.
+ */
+
+/** A number with a fraction whose digits a float64 cannot hold; only {@link parseExact} with `'all'` makes it. */
+export class ExactFraction {
+  readonly text: string
+
+  constructor(text: string) {
+    this.text = text
+  }
+
+  /** Written again with the same digits. */
+  toJSON(): unknown {
+    return rawJson(this.text)
+  }
+}
+
+const rawJson = (JSON as unknown as { rawJSON: (text: string) => unknown }).rawJSON
+
+const integerText = /^-?\d+$/
+
+/** From how many characters on a number may lose digits as a float64, which holds any fifteen. */
+const longNumber = 16
+
+/** The reviver's third argument (JSON.parse with source text access), which lib.es2024 does not declare yet. */
+type Reviver = (this: unknown, key: string, value: unknown, context: { readonly source?: string }) => unknown
+
+const reviveIntegers: Reviver = (_key, value, { source }) =>
+  typeof value === 'number' && !Number.isSafeInteger(value) && source !== undefined && integerText.test(source)
+    ? BigInt(source)
+    : value
+
+const reviveAll: Reviver = (_key, value, { source }) => {
+  if (typeof value !== 'number' || source === undefined || source.length < longNumber) return value
+  if (!integerText.test(source)) return new ExactFraction(source)
+  return Number.isSafeInteger(value) ? value : BigInt(source)
+}
+
+/**
+ * Parses JSON. `integers` keeps every integer exact, and gives fractions as float64; `all` gives fractions of more
+ * digits than a float64 holds as {@link ExactFraction}, for who reads decimals from them.
+ * @throws SyntaxError
+ */
+export function parseExact(text: string, exact: 'integers' | 'all'): unknown {
+  const fractions = exact === 'all'
+  if (!hasLongNumber(text, fractions)) return JSON.parse(text)
+  return JSON.parse(text, (fractions ? reviveAll : reviveIntegers) as Parameters<typeof JSON.parse>[1])
+}
+
+const digit0 = 0x30
+const digit9 = 0x39
+const dot = 0x2e
+const minus = 0x2d
+
+/**
+ * Whether the text may hold a number that a float64 does not. Errs only towards yes. A run of sixteen digits covers one
+ * of any sixteen places in a row, so one probe in sixteen characters misses none.
+ */
+export function hasLongNumber(text: string, fractions: boolean): boolean {
+  for (let at = longNumber - 1; at < text.length; at += longNumber) {
+    if (!inRun(text.charCodeAt(at), fractions)) continue
+    let from = at
+    while (from > 0 && inRun(text.charCodeAt(from - 1), fractions)) from--
+    let to = at + 1
+    while (to < text.length && inRun(text.charCodeAt(to), fractions)) to++
+    if (to - from >= longNumber && isLossy(text, from, to, fractions)) return true
+    at = to
+  }
+  return false
+}
+
+function inRun(code: number, fractions: boolean): boolean {
+  return (code >= digit0 && code <= digit9) || (fractions && code === dot)
+}
+
+function isLossy(text: string, from: number, to: number, fractions: boolean): boolean {
+  const start = from > 0 && text.charCodeAt(from - 1) === minus ? from - 1 : from
+  const before = start === 0 ? ',' : text[start - 1]!
+  // Inside a string, or the digits after a point or an exponent, where only the caller for fractions looks.
+  if (!'[:, \n\r\t'.includes(before)) return false
+  const after = to === text.length ? ',' : text[to]!
+  if (!fractions && (after === '.' || after === 'e' || after === 'E')) return false
+  return !Number.isSafeInteger(Number(text.slice(from, to)))
+}
+
+/**
+ * JSON text of a JSON value that may hold bigints, or that is a byte array (in base64) or a Map with string keys.
+ * @throws TypeError for what JSON cannot express
+ */
+export function stringifyExact(value: unknown): string {
+  if (value instanceof Uint8Array || value instanceof Map) return JSON.stringify(value, replaceBeyondJson)
+  let text: string | undefined
+  try {
+    text = JSON.stringify(value)
+  } catch {
+    // A bigint, most likely; with a replacer it is many times slower, hence only now.
+    text = JSON.stringify(value, replaceBeyondJson)
+  }
+  if (typeof text !== 'string') throw new TypeError(`${typeof value} is not a JSON value`)
+  return text
+}
+
+function replaceBeyondJson(this: unknown, key: string, value: unknown): unknown {
+  if (typeof value === 'bigint') return rawJson(value.toString())
+  // A Buffer arrives here as what its toJSON made of it; the holder has the original.
+  const original = (this as Record<string, unknown>)[key]
+  if (original instanceof Uint8Array) return Buffer.from(original).toString('base64')
+  if (original instanceof Map) return Object.fromEntries(original as Map<string, unknown>)
+  return value
+}

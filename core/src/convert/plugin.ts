@@ -1,0 +1,11 @@
+import { definePlugin } from '@tidewire/sdk'
+import { bytesConverter } from './bytes-converter.ts'
+import { jsonConverter } from './json-converter.ts'
+import { simpleHeaderConverter } from './simple-header-converter.ts'
+import { stringConverter } from './string-converter.ts'
+
+export default definePlugin({
+  name: 'tidewire-converters',
+  version: '0.1.0',
+  converters: [jsonConverter, stringConverter, bytesConverter, simpleHeaderConverter],
+})
