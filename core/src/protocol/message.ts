@@ -46,6 +46,15 @@ export interface Field<T = unknown, E = unknown, O extends boolean = boolean> {
   readonly types?: { readonly decoded: T; readonly encoded: E; readonly optional: O }
 }
 
+/** Whether a version has the field, tagged or not. */
+export function isPresent(field: Field, version: number): boolean {
+  return version >= field.from && version <= field.to
+}
+
+export function isTagged(field: Field): boolean {
+  return field.tag >= 0
+}
+
 export type Fields = Readonly<Record<string, Field>>
 
 interface Options {

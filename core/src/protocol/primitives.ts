@@ -3,6 +3,7 @@
  * there before it allocates or slices; the writer collects chunks, so that record batches are passed on uncopied.
  */
 import { ProtocolError } from './errors.ts'
+import type { RecordsInput } from './message.ts'
 
 const TWO_32 = 2 ** 32
 
@@ -11,9 +12,13 @@ export class Reader {
   readonly buffer: Buffer
   offset: number
 
-  constructor(buffer: Buffer, offset = 0) {
+  /** Array elements that may still come. */
+  private elementsLeft: number
+
+  constructor(buffer: Buffer, offset = 0, maxElements = Infinity) {
     this.buffer = buffer
     this.offset = offset
+    this.elementsLeft = maxElements
   }
 
   get remaining(): number {
@@ -86,38 +91,84 @@ export class Reader {
     return this.buffer.toString('base64url', at, at + 16)
   }
 
-  /** -1 stands for null. */
-  length16(): number {
-    return this.int16()
+  string(): string {
+    return this.text(this.int16())
   }
 
-  length32(): number {
-    return this.int32()
+  nullableString(): string | null {
+    const length = this.int16()
+    return length === -1 ? null : this.text(length)
   }
 
-  compactLength(): number {
-    return this.unsignedVarint() - 1
+  compactString(): string {
+    return this.text(this.unsignedVarint() - 1)
   }
 
-  utf8(length: number): string {
+  nullableCompactString(): string | null {
+    const length = this.unsignedVarint() - 1
+    return length === -1 ? null : this.text(length)
+  }
+
+  /** A view, as all bytes that are read. */
+  bytes(): Buffer {
+    return this.view(this.int32())
+  }
+
+  nullableBytes(): Buffer | null {
+    const length = this.int32()
+    return length === -1 ? null : this.view(length)
+  }
+
+  compactBytes(): Buffer {
+    return this.view(this.unsignedVarint() - 1)
+  }
+
+  nullableCompactBytes(): Buffer | null {
+    const length = this.unsignedVarint() - 1
+    return length === -1 ? null : this.view(length)
+  }
+
+  private text(length: number): string {
     const at = this.take(length)
-    return this.buffer.toString('utf8', at, at + length)
+    return length === 0 ? '' : this.buffer.toString('utf8', at, at + length)
   }
 
-  view(length: number): Buffer {
+  private view(length: number): Buffer {
     const at = this.take(length)
     return this.buffer.subarray(at, at + length)
   }
 
-  skip(length: number): void {
-    this.take(length)
+  /** For an array with a negative length. */
+  noArray(length: number, nullable: boolean): null {
+    if (length === -1 && nullable) return null
+    throw new ProtocolError('CORRUPT_FRAME', `array of ${length} elements before byte ${this.offset}`)
+  }
+
+  /** Refuses an array that its bytes cannot hold, before anything is allocated for it. */
+  expectElements(count: number, leastBytesEach: number): void {
+    this.elementsLeft -= count
+    if (count * leastBytesEach > this.remaining || this.elementsLeft < 0) {
+      throw new ProtocolError('CORRUPT_FRAME', `array of ${count} elements, ${this.remaining} bytes left`)
+    }
+  }
+
+  /** Reads the size of a tagged field and returns where it ends. */
+  taggedEnd(): number {
+    const size = this.unsignedVarint()
+    if (size > this.remaining) throw truncated(size, this.offset, this.buffer.length)
+    return this.offset + size
+  }
+
+  expectAt(end: number): void {
+    if (this.offset === end) return
+    throw new ProtocolError('CORRUPT_FRAME', `tagged field ends at byte ${this.offset}, not ${end}`)
   }
 
   /** Passes over tagged fields that nothing wants. */
   skipTaggedFields(): void {
     for (let count = this.unsignedVarint(); count > 0; count--) {
       this.unsignedVarint()
-      this.skip(this.unsignedVarint())
+      this.take(this.unsignedVarint())
     }
   }
 }
@@ -129,6 +180,8 @@ function truncated(size: number, at: number, end: number): ProtocolError {
 }
 
 const FIRST_CHUNK_BYTES = 512
+/** Characters of a short string. */
+const SHORT = 48
 
 /** Writes one frame as a list of chunks. Never copies what {@link Writer.append} is given. */
 export class Writer {
@@ -177,7 +230,7 @@ export class Writer {
   }
 
   /** Adds bytes as a chunk of their own. */
-  append(bytes: Buffer): void {
+  private append(bytes: Buffer): void {
     if (bytes.length === 0) return
     this.seal()
     this.done.push(bytes)
@@ -246,17 +299,55 @@ export class Writer {
     }
   }
 
-  string16(value: string): void {
+  string(value: string): void {
+    if (value.length <= SHORT) {
+      const at = this.room(value.length + 2)
+      if (this.ascii(value, at + 2)) {
+        this.chunk[at] = 0
+        this.chunk[at + 1] = value.length
+        return
+      }
+      this.at = at
+    }
     const length = Buffer.byteLength(value)
     if (length > 0x7fff) throw new TypeError(`string of ${length} bytes: 32767 are the most that fit`)
     this.int16(length)
     this.utf8(value, length)
   }
 
+  nullableString(value: string | null): void {
+    if (value === null) this.int16(-1)
+    else this.string(value)
+  }
+
   compactString(value: string): void {
+    if (value.length <= SHORT) {
+      const at = this.room(value.length + 1)
+      if (this.ascii(value, at + 1)) {
+        this.chunk[at] = value.length + 1
+        return
+      }
+      this.at = at
+    }
     const length = Buffer.byteLength(value)
     this.unsignedVarint(length + 1)
     this.utf8(value, length)
+  }
+
+  nullableCompactString(value: string | null): void {
+    if (value === null) this.unsignedVarint(0)
+    else this.compactString(value)
+  }
+
+  /** Writes a short string by its characters, which beats a call into native code. False where it is not ASCII. */
+  private ascii(value: string, start: number): boolean {
+    const chunk = this.chunk
+    for (let i = 0; i < value.length; i++) {
+      const character = value.charCodeAt(i)
+      if (character > 127) return false
+      chunk[start + i] = character
+    }
+    return true
   }
 
   private utf8(value: string, length: number): void {
@@ -264,9 +355,68 @@ export class Writer {
     this.chunk.write(value, at, length, 'utf8')
   }
 
-  /** Copies: for the small ones. */
+  /** Copies, as everything does but {@link Writer.records}. */
   bytes(value: Uint8Array): void {
+    this.int32(value.length)
+    this.copy(value)
+  }
+
+  nullableBytes(value: Uint8Array | null): void {
+    if (value === null) this.int32(-1)
+    else this.bytes(value)
+  }
+
+  compactBytes(value: Uint8Array): void {
+    this.unsignedVarint(value.length + 1)
+    this.copy(value)
+  }
+
+  nullableCompactBytes(value: Uint8Array | null): void {
+    if (value === null) this.unsignedVarint(0)
+    else this.compactBytes(value)
+  }
+
+  private copy(value: Uint8Array): void {
     const at = this.room(value.length)
     this.chunk.set(value, at)
   }
+
+  records(value: RecordsInput): void {
+    this.int32(lengthOf(value))
+    this.appendAll(value)
+  }
+
+  nullableRecords(value: RecordsInput | null): void {
+    if (value === null) this.int32(-1)
+    else this.records(value)
+  }
+
+  compactRecords(value: RecordsInput): void {
+    this.unsignedVarint(lengthOf(value) + 1)
+    this.appendAll(value)
+  }
+
+  nullableCompactRecords(value: RecordsInput | null): void {
+    if (value === null) this.unsignedVarint(0)
+    else this.compactRecords(value)
+  }
+
+  private appendAll(value: RecordsInput): void {
+    if (Buffer.isBuffer(value)) this.append(value)
+    else for (const chunk of value) this.append(chunk)
+  }
+
+  /** A tagged field, written apart because its size comes first. */
+  tagged(tag: number, content: Writer): void {
+    this.unsignedVarint(tag)
+    this.unsignedVarint(content.size)
+    for (const chunk of content.finish()) this.append(chunk)
+  }
+}
+
+function lengthOf(records: RecordsInput): number {
+  if (Buffer.isBuffer(records)) return records.length
+  let length = 0
+  for (const chunk of records) length += chunk.length
+  return length
 }
