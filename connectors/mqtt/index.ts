@@ -1,0 +1,18 @@
+import { definePlugin, defineSource } from '@tidewire/sdk'
+import { checkGateway, gatewayConfig } from './gateway-config.ts'
+
+export default definePlugin({
+  name: 'mqtt',
+  version: '0.1.0',
+  connectors: [
+    defineSource({
+      name: 'mqtt-gateway',
+      doc:
+        'Devices connect to Tidewire itself over MQTT (3.1, 3.1.1 or 5) and what they publish becomes records, without a ' +
+        'broker in between. A QoS 1 or 2 message is acknowledged once it is in the log.',
+      config: gatewayConfig,
+      check: checkGateway,
+      read: async (context) => (await import('./gateway-task.ts')).readGateway(context),
+    }),
+  ],
+})
