@@ -1,0 +1,136 @@
+/** What a plugin says about itself, as plain data: it crosses threads, and the main thread never runs plugin code. */
+import type { Setting, Settings } from '@tidewire/sdk'
+
+/** Where to find one connector or converter: enough for a host thread to load it. */
+export interface PluginRef {
+  /** URL of the plugin's entry module, with the version stamp of its files. */
+  readonly module: string
+  /** Short name of the connector or converter in it. */
+  readonly name: string
+  readonly version: string
+}
+
+interface PartManifest {
+  readonly name: string
+  readonly version: string
+  readonly aliases: readonly string[]
+  readonly doc: string
+  readonly settings: Settings
+}
+
+export interface ConnectorManifest extends PartManifest {
+  readonly type: 'source' | 'sink'
+  readonly unsupported: Readonly<Record<string, string>>
+  readonly exactlyOnce: boolean
+  /** Whether it has a `check` across settings; without one, nothing need be asked of a host thread. */
+  readonly hasCheck: boolean
+  readonly hasTasks: boolean
+}
+
+export type ConverterManifest = PartManifest
+
+export interface PluginManifest {
+  readonly name: string
+  readonly version: string
+  readonly connectors: readonly ConnectorManifest[]
+  readonly converters: readonly ConverterManifest[]
+}
+
+/**
+ * Reads the manifest out of a plugin's entry module. Takes nothing on trust: the module may be of another SDK version,
+ * or no plugin at all.
+ * @throws TypeError that says what is not as it should be
+ */
+export function manifestOf(module: unknown): PluginManifest {
+  const plugin = field(module, 'default')
+  if (!isObject(plugin)) {
+    throw new TypeError('its default export is not a plugin: export default definePlugin({ … })')
+  }
+  const name = text(plugin, 'name', 'the plugin')
+  const version = text(plugin, 'version', `plugin ${name}`)
+  return {
+    name,
+    version,
+    connectors: list(plugin, 'connectors').map((part) => connectorManifest(part, version)),
+    converters: list(plugin, 'converters').map((part) => {
+      const manifest = partManifest(part, version)
+      requireFunction(part, 'create', `converter ${manifest.name}`)
+      return manifest
+    }),
+  }
+}
+
+function connectorManifest(part: unknown, pluginVersion: string): ConnectorManifest {
+  const manifest = partManifest(part, pluginVersion)
+  const what = `connector ${manifest.name}`
+  const type = field(part, 'type')
+  if (type !== 'source' && type !== 'sink') throw new TypeError(`${what}: made by neither defineSource nor defineSink`)
+  requireFunction(part, type === 'source' ? 'read' : 'write', what)
+  return {
+    ...manifest,
+    type,
+    unsupported: textMap(field(part, 'unsupported')),
+    exactlyOnce: field(part, 'exactlyOnce') === true,
+    hasCheck: typeof field(part, 'check') === 'function',
+    hasTasks: typeof field(part, 'tasks') === 'function',
+  }
+}
+
+function partManifest(part: unknown, pluginVersion: string): PartManifest {
+  const name = text(part, 'name', 'a connector or converter')
+  const version = field(part, 'version')
+  const doc = field(part, 'doc')
+  return {
+    name,
+    version: typeof version === 'string' ? version : pluginVersion,
+    aliases: list(part, 'aliases').filter((alias) => typeof alias === 'string'),
+    doc: typeof doc === 'string' ? doc : '',
+    settings: settingsOf(field(part, 'config'), name),
+  }
+}
+
+const settingTypes = new Set(['string', 'int', 'long', 'double', 'boolean', 'list', 'password', 'class'])
+
+/** Copies what is data, so that a stray function in a declaration does not stop the manifest from being sent. */
+function settingsOf(config: unknown, part: string): Settings {
+  if (!isObject(config)) throw new TypeError(`${part}: config is not a declaration of settings`)
+  return Object.fromEntries(
+    Object.entries(config).map(([name, setting]) => {
+      if (!isObject(setting) || !settingTypes.has(String(setting['type']))) {
+        throw new TypeError(`${part}: setting ${name} has no known type`)
+      }
+      return [name, JSON.parse(JSON.stringify({ doc: '', ...setting })) as Setting]
+    }),
+  )
+}
+
+function textMap(value: unknown): Record<string, string> {
+  return isObject(value)
+    ? Object.fromEntries(Object.entries(value).map(([name, reason]) => [name, String(reason)]))
+    : {}
+}
+
+function requireFunction(part: unknown, name: string, what: string): void {
+  if (typeof field(part, name) !== 'function') throw new TypeError(`${what}: ${name} is not a function`)
+}
+
+function text(value: unknown, name: string, what: string): string {
+  const found = field(value, name)
+  if (typeof found !== 'string' || found === '') throw new TypeError(`${what} has no ${name}`)
+  return found
+}
+
+function list(value: unknown, name: string): readonly unknown[] {
+  const found = field(value, name)
+  if (found === undefined) return []
+  if (!Array.isArray(found)) throw new TypeError(`${name} is not an array`)
+  return found
+}
+
+function field(value: unknown, name: string): unknown {
+  return isObject(value) ? value[name] : undefined
+}
+
+function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null
+}
