@@ -1,10 +1,23 @@
 import { definePlugin, defineSource } from '@tidewire/sdk'
 import { checkGateway, gatewayConfig } from './gateway-config.ts'
+import { checkSource, sourceConfig, splitSource, unsupportedSourceSettings } from './source-config.ts'
 
 export default definePlugin({
   name: 'mqtt',
   version: '0.1.0',
   connectors: [
+    defineSource({
+      name: 'mqtt-source',
+      aliases: ['io.confluent.connect.mqtt.MqttSourceConnector'],
+      doc:
+        'Subscribes to topics of an MQTT broker (3.1.1 or 5) and writes each message as a record. A QoS 1 or 2 message is ' +
+        'acknowledged to the broker once it is in the log.',
+      config: sourceConfig,
+      unsupported: unsupportedSourceSettings,
+      check: checkSource,
+      tasks: splitSource,
+      read: async (context) => (await import('./source-task.ts')).readSource(context),
+    }),
     defineSource({
       name: 'mqtt-gateway',
       doc:

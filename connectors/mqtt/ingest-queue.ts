@@ -1,4 +1,4 @@
-import type { SourceBatch, SourceRecord } from '@tidewire/sdk'
+import type { SourceBatch, SourceOffset, SourcePartition, SourceRecord } from '@tidewire/sdk'
 
 /** One side that messages come from: a device's connection to the gateway, or the source's connection to a broker. */
 export interface MessageOrigin {
@@ -24,6 +24,7 @@ export const noTicket = -1
 /** Messages on their way into the log, with what is owed for each. Side by side, to have no object or closure a record. */
 class IngestBatch implements SourceBatch {
   readonly records: SourceRecord[] = []
+  readonly offsets: { partition: SourcePartition; offset: SourceOffset }[] = []
   bytes = 0
   readonly #queue: IngestQueue
   readonly #origins: MessageOrigin[] = []
@@ -112,10 +113,17 @@ export class IngestQueue {
       this.#ready.push(this.#filling)
       this.#filling = undefined
     }
-    if (this.#wake !== undefined) this.#wakeUpSoon()
+    this.#wakeUpSoon()
     if (this.#heldBytes < this.#maxBytes && origin.heldBytes < this.#maxBytesPerOrigin) return true
     this.#held.add(origin)
     return false
+  }
+
+  /** Has a position stored after all that was taken so far. */
+  addOffset(partition: SourcePartition, offset: SourceOffset): void {
+    this.#filling ??= this.#newBatch()
+    this.#filling.offsets.push({ partition, offset })
+    this.#wakeUpSoon()
   }
 
   #newBatch(): IngestBatch {
@@ -125,7 +133,7 @@ export class IngestQueue {
 
   /** After this turn of the event loop, so that what other sockets have ready goes into the same batch. */
   #wakeUpSoon(): void {
-    if (this.#wakeSoon) return
+    if (this.#wake === undefined || this.#wakeSoon) return
     this.#wakeSoon = true
     setImmediate(() => {
       this.#wakeSoon = false
