@@ -1,0 +1,229 @@
+import type { Socket } from 'node:net'
+import type { Logger } from '../logging/logger.ts'
+import { decodeRequestHeader } from '../protocol/codec.ts'
+import { ProtocolError } from '../protocol/errors.ts'
+import { FrameError, FrameParser } from './frame-parser.ts'
+import type { ConnectionSignal, RequestContext } from './handler.ts'
+import type { RequestMemory } from './request-memory.ts'
+
+/** Answers one request: the frame of the answer, or null for none. */
+export type Dispatch = (
+  header: ReturnType<typeof decodeRequestHeader>,
+  frame: Buffer,
+  context: RequestContext,
+) => readonly Buffer[] | null | Promise<readonly Buffer[] | null>
+
+export interface ConnectionOptions {
+  readonly logger: Logger
+  readonly memory: RequestMemory
+  readonly dispatch: Dispatch
+  /** `socket.request.max.bytes` */
+  readonly maxRequestBytes: number
+  /** `connections.max.idle.ms` */
+  readonly maxIdleMs: number
+  readonly advertised: RequestContext['advertised']
+}
+
+/** Requests of one connection that may be in work at a time. */
+const maxInFlight = 100
+/** Unsent bytes of answers above which a connection's requests wait. */
+const maxUnsentBytes = 1024 * 1024
+/** Unhandled bytes of requests above which a connection is not read. */
+const maxUnhandledBytes = 64 * 1024
+/** A request half sent, or an answer half read, for so long without a byte moving, ends the connection. */
+const stallMs = 60_000
+
+interface Slot {
+  answer: readonly Buffer[] | null | undefined
+}
+
+/**
+ * One client. Requests start in the order they came, the next one when the one before it is answered or has called
+ * `allowNext`; answers go out in that order too. What the client does not read, or sends faster than it is handled,
+ * stays in its own socket; a client that breaks the protocol loses its connection and nobody else notices.
+ */
+export class Connection implements ConnectionSignal {
+  readonly #socket: Socket
+  readonly #options: ConnectionOptions
+  readonly #parser: FrameParser
+  readonly #clientHost: string
+  readonly #slots: Slot[] = []
+  readonly #closeListeners = new Set<() => void>()
+  #closed = false
+  /** A request is at work that the next one must wait for. */
+  #busy = false
+  /** Bytes taken from the request memory for the frame that is being read. */
+  #reserved = 0
+  #waitsForMemory = false
+  #pumping = false
+  #lastActive = performance.now()
+
+  constructor(socket: Socket, options: ConnectionOptions) {
+    this.#socket = socket
+    this.#options = options
+    this.#parser = new FrameParser(options.maxRequestBytes)
+    this.#clientHost = `/${plainAddress(socket.remoteAddress)}`
+    socket.setNoDelay(true)
+    socket.setTimeout(this.#timeoutMs())
+    socket.on('data', (chunk: Buffer) => {
+      this.#lastActive = performance.now()
+      this.#parser.push(chunk)
+      this.#pump()
+    })
+    socket.on('drain', () => this.#pump())
+    socket.on('timeout', () => this.#onSilence())
+    socket.on('error', (error) => options.logger.debug('Connection failed', { client: this.#clientHost, error: error.message }))
+    socket.on('close', () => this.#onClosed())
+  }
+
+  get closed(): boolean {
+    return this.#closed
+  }
+
+  onClose(listener: () => void): () => void {
+    this.#closeListeners.add(listener)
+    return () => this.#closeListeners.delete(listener)
+  }
+
+  close(): void {
+    this.#socket.destroy()
+  }
+
+  /** Starts what may start, then reads on or stops reading. */
+  #pump(): void {
+    // A handler that answers at once leads back here; the loop that is running goes on with what it left.
+    if (this.#pumping) return
+    this.#pumping = true
+    try {
+      while (this.#startNext());
+    } catch (error) {
+      this.#refuse(error)
+    } finally {
+      this.#pumping = false
+    }
+    if (this.#closed) return
+    const full = this.#waitsForMemory || this.#parser.bufferedBytes > maxUnhandledBytes
+    const stuck = this.#busy || this.#isOverloaded() || this.#waitsForMemory
+    if (full && stuck) this.#socket.pause()
+    else if (this.#socket.isPaused()) this.#socket.resume()
+  }
+
+  #isOverloaded(): boolean {
+    return this.#slots.length >= maxInFlight || this.#socket.writableLength > maxUnsentBytes
+  }
+
+  #startNext(): boolean {
+    if (this.#closed || this.#busy || this.#waitsForMemory || this.#isOverloaded()) return false
+    const size = this.#parser.frameSize()
+    if (size === undefined) return false
+    if (this.#reserved === 0) {
+      const retry = () => {
+        this.#waitsForMemory = false
+        this.#pump()
+      }
+      if (!this.#options.memory.reserve(size, retry)) {
+        this.#waitsForMemory = true
+        return false
+      }
+      this.#reserved = size
+    }
+    const frame = this.#parser.take()
+    if (frame === undefined) return false
+    this.#reserved = 0
+    this.#start(frame)
+    return true
+  }
+
+  #start(frame: Buffer): void {
+    const slot: Slot = { answer: undefined }
+    this.#slots.push(slot)
+    this.#busy = true
+    let holdsNext = true
+    const allowNext = () => {
+      if (!holdsNext) return
+      holdsNext = false
+      this.#busy = false
+      this.#pump()
+    }
+    const finish = (answer: readonly Buffer[] | null) => {
+      this.#options.memory.release(frame.length)
+      slot.answer = answer
+      this.#send()
+      allowNext()
+    }
+    const fail = (error: unknown) => {
+      this.#options.memory.release(frame.length)
+      this.#refuse(error)
+    }
+    try {
+      const header = decodeRequestHeader(frame)
+      const answer = this.#options.dispatch(header, frame, {
+        version: header.apiVersion,
+        clientId: header.clientId ?? '',
+        clientHost: this.#clientHost,
+        advertised: this.#options.advertised,
+        allowNext,
+        signal: this,
+      })
+      if (answer instanceof Promise) answer.then(finish, fail)
+      else finish(answer)
+    } catch (error) {
+      fail(error)
+    }
+  }
+
+  /** Sends the answers that are next in order, in one system call. */
+  #send(): void {
+    if (this.#closed || this.#slots[0]?.answer === undefined) return
+    this.#socket.cork()
+    for (let slot = this.#slots[0]; slot?.answer !== undefined; slot = this.#slots[0]) {
+      this.#slots.shift()
+      for (const chunk of slot.answer ?? []) this.#socket.write(chunk)
+    }
+    this.#socket.uncork()
+  }
+
+  #refuse(error: unknown): void {
+    if (this.#closed) return
+    const { logger } = this.#options
+    const client = `${this.#clientHost}:${this.#socket.remotePort}`
+    if (error instanceof FrameError || error instanceof ProtocolError) {
+      logger.warn(`Closed the connection of ${client}: ${error.message}`)
+    } else {
+      const reason = error instanceof Error ? error.stack : String(error)
+      logger.error(`Closed the connection of ${client}: a request failed unforeseen`, { error: reason })
+    }
+    this.close()
+  }
+
+  #timeoutMs(): number {
+    return Math.min(stallMs, this.#options.maxIdleMs)
+  }
+
+  #onSilence(): void {
+    const stalled = this.#socket.writableLength > 0 || (this.#parser.bufferedBytes > 0 && !this.#busy)
+    const idleMs = performance.now() - this.#lastActive
+    if (stalled || (this.#slots.length === 0 && idleMs >= this.#options.maxIdleMs)) {
+      const reason = stalled ? 'stopped in the middle of a message' : 'was idle'
+      this.#options.logger.debug(`Closed a connection that ${reason}`, { client: this.#clientHost })
+      this.close()
+      return
+    }
+    // Fires once only, unless set again.
+    this.#socket.setTimeout(this.#timeoutMs())
+  }
+
+  #onClosed(): void {
+    if (this.#closed) return
+    this.#closed = true
+    this.#options.memory.release(this.#reserved)
+    this.#reserved = 0
+    for (const listener of this.#closeListeners) listener()
+    this.#closeListeners.clear()
+  }
+}
+
+/** An address without IPv6's wrapping of IPv4. */
+export function plainAddress(address: string | undefined): string {
+  return (address ?? '').replace(/^::ffff:/, '')
+}

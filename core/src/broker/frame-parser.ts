@@ -1,0 +1,55 @@
+/** Bytes that cannot be a request: the connection has to be closed. */
+export class FrameError extends Error {
+  override readonly name = 'FrameError'
+}
+
+/** API key, version and correlation id. */
+const smallestFrame = 8
+
+/**
+ * Cuts a byte stream into the frames of the protocol (four bytes of size, then as many bytes). Holds what has arrived
+ * and no more, whatever size a frame announces.
+ */
+export class FrameParser {
+  readonly #maxBytes: number
+  #chunks: Buffer[] = []
+  #bytes = 0
+
+  constructor(maxBytes: number) {
+    this.#maxBytes = maxBytes
+  }
+
+  /** Bytes that are held. */
+  get bufferedBytes(): number {
+    return this.#bytes
+  }
+
+  push(chunk: Buffer): void {
+    this.#chunks.push(chunk)
+    this.#bytes += chunk.length
+  }
+
+  /**
+   * Size of the frame at hand; undefined before its first four bytes are there.
+   * @throws FrameError
+   */
+  frameSize(): number | undefined {
+    if (this.#bytes < 4) return undefined
+    if (this.#chunks[0]!.length < 4) this.#chunks = [Buffer.concat(this.#chunks)]
+    const size = this.#chunks[0]!.readInt32BE(0)
+    if (size >= smallestFrame && size <= this.#maxBytes) return size
+    throw new FrameError(`a frame of ${size} bytes; ${smallestFrame} to ${this.#maxBytes} are accepted`)
+  }
+
+  /** The frame at hand without its size, once it is complete. A view where it arrived in one piece. */
+  take(): Buffer | undefined {
+    const size = this.frameSize()
+    if (size === undefined || this.#bytes < 4 + size) return undefined
+    if (this.#chunks[0]!.length < 4 + size) this.#chunks = [Buffer.concat(this.#chunks, this.#bytes)]
+    const first = this.#chunks[0]!
+    if (first.length === 4 + size) this.#chunks.shift()
+    else this.#chunks[0] = first.subarray(4 + size)
+    this.#bytes -= 4 + size
+    return first.subarray(4, 4 + size)
+  }
+}

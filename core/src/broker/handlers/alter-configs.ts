@@ -1,0 +1,30 @@
+/** AlterConfigs, v0–2: sets all settings of a topic anew; what is not named goes back to its default. v2 flexible */
+import { errorCodes } from '../../protocol/errors.ts'
+import { alterConfigs } from '../../protocol/messages/alter-configs.ts'
+import { alterTopicConfig } from '../alter-topic-config.ts'
+import { defineHandler } from '../handler.ts'
+import { kafkaErrorOf, RequestError } from '../kafka-error.ts'
+
+export const alterConfigsHandler = defineHandler({
+  api: alterConfigs,
+  versions: [0, 2],
+  async handle(services, { resources, validateOnly }) {
+    const responses = resources.map(async ({ resourceType, resourceName, configs }) => {
+      const replace = () =>
+        Object.fromEntries(
+          configs.map(({ name, value }) => {
+            if (value === null) throw new RequestError('INVALID_CONFIG', `Null value not supported for ${name}.`)
+            return [name, value]
+          }),
+        )
+      try {
+        await alterTopicConfig(services, resourceType, resourceName, replace, validateOnly)
+        return { errorCode: errorCodes.NONE, errorMessage: null, resourceType, resourceName }
+      } catch (error) {
+        const errorMessage = error instanceof Error ? error.message : null
+        return { errorCode: errorCodes[kafkaErrorOf(error)], errorMessage, resourceType, resourceName }
+      }
+    })
+    return { responses: await Promise.all(responses) }
+  },
+})

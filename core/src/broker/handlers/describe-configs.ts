@@ -1,0 +1,57 @@
+/** DescribeConfigs, v1–4, of topics and the broker. v3 types and documentation · v4 flexible */
+import { errorCodes } from '../../protocol/errors.ts'
+import type { RequestOf } from '../../protocol/message.ts'
+import { describeConfigs } from '../../protocol/messages/describe-configs.ts'
+import { defineHandler } from '../handler.ts'
+import { kafkaErrorOf, RequestError } from '../kafka-error.ts'
+import { resourceTypes } from '../resource-types.ts'
+import { nodeId, type BrokerServices } from '../services.ts'
+import { describeBrokerSettings, describeTopicSettings, type DescribedSetting } from '../topic-settings.ts'
+
+type Resource = RequestOf<typeof describeConfigs>['resources'][number]
+
+export const describeConfigsHandler = defineHandler({
+  api: describeConfigs,
+  versions: [1, 4],
+  handle(services, { resources, includeSynonyms, includeDocumentation }) {
+    const results = resources.map((resource) => {
+      const { resourceType, resourceName } = resource
+      try {
+        const configs = settingsOf(services, resource).map((setting) => ({
+          ...setting,
+          synonyms: includeSynonyms ? setting.synonyms : [],
+          documentation: includeDocumentation ? setting.documentation : null,
+        }))
+        return { errorCode: errorCodes.NONE, errorMessage: null, resourceType, resourceName, configs }
+      } catch (error) {
+        const errorMessage = error instanceof Error ? error.message : null
+        return { errorCode: errorCodes[kafkaErrorOf(error)], errorMessage, resourceType, resourceName, configs: [] }
+      }
+    })
+    return { results }
+  },
+})
+
+/** @throws RequestError */
+function settingsOf(services: BrokerServices, resource: Resource): DescribedSetting[] {
+  const { resourceType, resourceName, configurationKeys } = resource
+  // An empty list asks for all, as null does.
+  const names = configurationKeys?.length === 0 ? null : configurationKeys
+  switch (resourceType) {
+    case resourceTypes.TOPIC: {
+      const topic = services.topics.get(resourceName)
+      if (topic === undefined) throw new RequestError('UNKNOWN_TOPIC_OR_PARTITION', `There is no topic ${resourceName}`)
+      return describeTopicSettings(services.config, topic.config, names)
+    }
+    case resourceTypes.BROKER:
+      // The empty name stands for the dynamic defaults of all brokers, of which there are none.
+      if (resourceName === '') return []
+      if (resourceName !== String(nodeId)) {
+        const reason = `Unexpected broker id, expected ${nodeId}, but received ${resourceName}`
+        throw new RequestError('INVALID_REQUEST', reason)
+      }
+      return describeBrokerSettings(services.config, names)
+    default:
+      throw new RequestError('INVALID_REQUEST', `Resources of type ${resourceType} have no settings here`)
+  }
+}

@@ -1,0 +1,23 @@
+import { LogStorageError } from '../log/errors.ts'
+import { ProtocolError, type ErrorName } from '../protocol/errors.ts'
+
+/** Kafka's name of an error; the handlers turn it into its code when they answer. */
+export type KafkaError = ErrorName
+
+/** A request, or one part of it, that is answered with an error of the protocol. */
+export class RequestError extends Error {
+  override readonly name = 'RequestError'
+  readonly code: KafkaError
+
+  constructor(code: KafkaError, message: string) {
+    super(message)
+    this.code = code
+  }
+}
+
+/** The error to answer with; UNKNOWN_SERVER_ERROR for what nobody foresaw. */
+export function kafkaErrorOf(error: unknown): KafkaError {
+  if (error instanceof RequestError || error instanceof LogStorageError) return error.code
+  if (error instanceof ProtocolError && error.code !== 'CORRUPT_FRAME') return error.code
+  return 'UNKNOWN_SERVER_ERROR'
+}

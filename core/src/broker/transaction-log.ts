@@ -1,0 +1,110 @@
+/** The records of `__transaction_state`, in Kafka's format: one a transactional id, with all that is known of it. */
+import { decodeVersioned, encodeVersioned } from '../protocol/codec.ts'
+import { array, defineMessage, int16, int32, int64, int8, string } from '../protocol/message.ts'
+import type { StateRecord } from './internal-topic.ts'
+
+const transactionLogKey = defineMessage({
+  name: 'TransactionLogKey',
+  versions: [0, 0],
+  fields: { transactionalId: string() },
+})
+
+const transactionLogValue = defineMessage({
+  name: 'TransactionLogValue',
+  versions: [0, 1],
+  flexible: 1,
+  fields: {
+    producerId: int64(),
+    previousProducerId: int64({ from: 1, tag: 0, default: -1 }),
+    nextProducerId: int64({ from: 1, tag: 1, default: -1 }),
+    producerEpoch: int16(),
+    transactionTimeoutMs: int32(),
+    transactionStatus: int8(),
+    transactionPartitions: array({ topic: string(), partitionIds: array(int32()) }, { nullable: 0 }),
+    transactionLastUpdateTimestampMs: int64(),
+    transactionStartTimestampMs: int64(),
+    clientTransactionVersion: int16({ from: 1, tag: 2, default: 0 }),
+  },
+})
+
+/** By their number in the log. */
+const statuses = [
+  'Empty',
+  'Ongoing',
+  'PrepareCommit',
+  'PrepareAbort',
+  'CompleteCommit',
+  'CompleteAbort',
+  'Dead',
+  'PrepareEpochFence',
+] as const
+
+export type TransactionStatus = (typeof statuses)[number]
+
+export const transactionStatuses: readonly string[] = statuses
+
+/** What is known of one transactional id. Never changed in place: each step makes a new one. */
+export interface TransactionState {
+  readonly transactionalId: string
+  readonly producerId: number
+  readonly producerEpoch: number
+  /** The epoch before the last change of producer; -1 where there is none. Lets a repeated InitProducerId be answered again. */
+  readonly lastProducerId: number
+  readonly timeoutMs: number
+  readonly status: TransactionStatus
+  /** Topic → partitions that the open transaction has written to. */
+  readonly partitions: ReadonlyMap<string, ReadonlySet<number>>
+  readonly startedAt: number
+  readonly updatedAt: number
+}
+
+export function transactionRecord(state: TransactionState): StateRecord {
+  const value = encodeVersioned(transactionLogValue, 1, {
+    producerId: state.producerId,
+    previousProducerId: state.lastProducerId,
+    producerEpoch: state.producerEpoch,
+    transactionTimeoutMs: state.timeoutMs,
+    transactionStatus: statuses.indexOf(state.status),
+    // Kafka writes null where there cannot be any.
+    transactionPartitions:
+      state.status === 'Empty'
+        ? null
+        : [...state.partitions].map(([topic, partitions]) => ({ topic, partitionIds: [...partitions] })),
+    transactionLastUpdateTimestampMs: state.updatedAt,
+    transactionStartTimestampMs: state.startedAt,
+  })
+  return { key: transactionKey(state.transactionalId), value }
+}
+
+export function transactionTombstone(transactionalId: string): StateRecord {
+  return { key: transactionKey(transactionalId), value: null }
+}
+
+function transactionKey(transactionalId: string): Buffer {
+  return encodeVersioned(transactionLogKey, 0, { transactionalId })
+}
+
+/** @throws ProtocolError where the record is damaged or of a version that is not known */
+export function decodeTransactionRecord(
+  key: Buffer,
+  value: Buffer | null,
+): { transactionalId: string; state: TransactionState | null } {
+  const { transactionalId } = decodeVersioned(transactionLogKey, key).value
+  if (value === null) return { transactionalId, state: null }
+  const decoded = decodeVersioned(transactionLogValue, value).value
+  const partitions = (decoded.transactionPartitions ?? []).map(
+    ({ topic, partitionIds }) => [topic, new Set(partitionIds)] as const,
+  )
+  const state: TransactionState = {
+    transactionalId,
+    producerId: decoded.producerId,
+    producerEpoch: decoded.producerEpoch,
+    lastProducerId: decoded.previousProducerId,
+    timeoutMs: decoded.transactionTimeoutMs,
+    status: statuses[decoded.transactionStatus] ?? 'Dead',
+    partitions: new Map(partitions),
+    startedAt: decoded.transactionStartTimestampMs,
+    updatedAt: decoded.transactionLastUpdateTimestampMs,
+  }
+  return { transactionalId, state }
+}

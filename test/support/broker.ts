@@ -1,0 +1,87 @@
+/** Brokers for tests: in this process, or as a child process that can be killed. */
+import { fork, type ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { startBroker, type Broker } from '../../core/src/broker/broker.ts'
+import type { BrokerConfig } from '../../core/src/broker/config.ts'
+import { silentLogger } from '../../core/src/logging/logger.ts'
+
+export interface TestBroker extends Broker {
+  /** For `bootstrap.servers`. */
+  readonly address: string
+  readonly dataDir: string
+  /** Ends it and, unless the folder was given, removes its data. */
+  close(): Promise<void>
+}
+
+export interface TestBrokerOptions {
+  readonly dataDir?: string
+  readonly port?: number
+  readonly config?: Partial<BrokerConfig>
+}
+
+export async function temporaryFolder(): Promise<string> {
+  return mkdtemp(join(tmpdir(), 'tidewire-test-'))
+}
+
+/** A broker in this process, on a free port. */
+export async function testBroker(options: TestBrokerOptions = {}): Promise<TestBroker> {
+  const dataDir = options.dataDir ?? (await temporaryFolder())
+  const broker = await startBroker({
+    host: '127.0.0.1',
+    port: options.port ?? 0,
+    dataDir,
+    logger: silentLogger,
+    ...(options.config === undefined ? {} : { config: options.config }),
+  })
+  return {
+    ...broker,
+    dataDir,
+    address: `127.0.0.1:${broker.port}`,
+    close: async () => {
+      await broker.close()
+      if (options.dataDir === undefined) await rm(dataDir, { recursive: true, force: true })
+    },
+  }
+}
+
+export interface BrokerProcess {
+  readonly address: string
+  readonly port: number
+  readonly pid: number
+  /** SIGKILL, at once. */
+  kill(): Promise<void>
+  /** A clean stop. */
+  stop(): Promise<void>
+}
+
+/** A broker in a child process, on the port given (0: a free one). */
+export async function brokerProcess(dataDir: string, port = 0): Promise<BrokerProcess> {
+  const child = fork(new URL('broker-main.ts', import.meta.url), [dataDir, String(port)], {
+    stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+  })
+  const actualPort = await firstMessage(child)
+  const exited = once(child, 'exit')
+  return {
+    address: `127.0.0.1:${actualPort}`,
+    port: actualPort,
+    pid: child.pid!,
+    kill: async () => {
+      child.kill('SIGKILL')
+      await exited
+    },
+    stop: async () => {
+      child.kill('SIGTERM')
+      await exited
+    },
+  }
+}
+
+async function firstMessage(child: ChildProcess): Promise<number> {
+  return new Promise((resolve, reject) => {
+    child.once('message', (message) => resolve(Number(message)))
+    child.once('exit', (code) => reject(new Error(`the broker ended with code ${code}`)))
+  })
+}
