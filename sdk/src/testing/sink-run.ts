@@ -9,7 +9,7 @@ import { defaultTimeoutMs, within } from './time-limit.ts'
 export interface SinkRunOptions {
   /** Committed offsets to go on from: those of an earlier run (its `committed`), or made up. Default: none. */
   readonly committed?: Iterable<TopicPartitionOffset>
-  /** How long a call of the task may take before the test fails. Default 5 s. */
+  /** How long a call of the task may take before the test fails. Default 4 s. */
   readonly timeoutMs?: number
   /** Default 16 MiB. */
   readonly maxBufferedBytes?: number

@@ -10,7 +10,7 @@ import { defaultTimeoutMs, within } from './time-limit.ts'
 export interface SourceRunOptions {
   /** Where to go on: what an earlier run stored (its `offsets`), or positions made up. Default: a first start. */
   readonly offsets?: Iterable<StoredOffset>
-  /** How long to wait for records, and for the end of the task, before the test fails. Default 5 s. */
+  /** How long to wait for records, and for the end of the task, before the test fails. Default 4 s. */
   readonly timeoutMs?: number
   /** Default 16 MiB. */
   readonly maxBufferedBytes?: number

@@ -1,5 +1,5 @@
-/** How long the kit waits for a connector before it calls it stuck, unless a test says otherwise. */
-export const defaultTimeoutMs = 5_000
+/** How long the kit waits for a connector before it calls it stuck, unless a test says otherwise. Less than the limit of test runners, to say what it waited for. */
+export const defaultTimeoutMs = 4_000
 
 /**
  * Settles as the promise does, or rejects after the limit.
