@@ -117,7 +117,7 @@ export class GroupCoordinator {
       await this.#topic.ensure()
       return 'NONE'
     } catch (error) {
-      return coordinatorErrorOf(error)
+      return coordinatorErrorOf(error, this.#options.logger)
     }
   }
 
@@ -178,7 +178,7 @@ export class GroupCoordinator {
       const records = accepted.map(({ key, value }) => offsetRecord(key, value))
       await this.#topic.append(groupId, records, owner ?? undefined)
     } catch (error) {
-      return coordinatorErrorOf(error)
+      return coordinatorErrorOf(error, this.#options.logger)
     }
     for (const { key, value } of accepted) {
       if (owner === null) this.#offsets.set(key, value)
@@ -245,7 +245,7 @@ export class GroupCoordinator {
       await this.#topic.ensure()
       await this.#topic.append(groupId, [groupRecord(groupId, null), ...keys.map((key) => offsetRecord(key, null))])
     } catch (error) {
-      return coordinatorErrorOf(error)
+      return coordinatorErrorOf(error, this.#options.logger)
     }
     for (const key of keys) this.#offsets.set(key, null)
     // Someone may have joined meanwhile: then the group goes on, without the offsets.
@@ -279,7 +279,7 @@ export class GroupCoordinator {
       const records = keys.map((key) => offsetRecord(key, null))
       await this.#topic.append(groupId, records)
     } catch (error) {
-      return coordinatorErrorOf(error)
+      return coordinatorErrorOf(error, this.#options.logger)
     }
     for (const key of keys) this.#offsets.set(key, null)
     return 'NONE'

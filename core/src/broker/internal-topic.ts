@@ -1,5 +1,6 @@
 import type { LogManager } from '../log/log-manager.ts'
 import type { PartitionLog } from '../log/partition-log.ts'
+import type { Logger } from '../logging/logger.ts'
 import {
   decodeControl,
   decodeRecords,
@@ -130,7 +131,10 @@ export function javaHash(text: string): number {
   return hash
 }
 
-/** What a coordinator answers when its own topic cannot be written. */
-export function coordinatorErrorOf(error: unknown): 'COORDINATOR_NOT_AVAILABLE' | 'UNKNOWN_SERVER_ERROR' {
-  return kafkaErrorOf(error) === 'UNKNOWN_SERVER_ERROR' ? 'UNKNOWN_SERVER_ERROR' : 'COORDINATOR_NOT_AVAILABLE'
+/** What a coordinator answers when its own topic cannot be written: look for the coordinator and try again. */
+export function coordinatorErrorOf(
+  error: unknown,
+  logger: Pick<Logger, 'error'>,
+): 'COORDINATOR_NOT_AVAILABLE' | 'UNKNOWN_SERVER_ERROR' {
+  return kafkaErrorOf(error, logger) === 'UNKNOWN_SERVER_ERROR' ? 'UNKNOWN_SERVER_ERROR' : 'COORDINATOR_NOT_AVAILABLE'
 }

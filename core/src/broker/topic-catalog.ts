@@ -2,7 +2,7 @@ import type { LogManager, Topic } from '../log/log-manager.ts'
 import type { PartitionLog } from '../log/partition-log.ts'
 import { ZERO_UUID } from '../protocol/message.ts'
 import type { BrokerConfig } from './config.ts'
-import { kafkaErrorOf, RequestError } from './kafka-error.ts'
+import { RequestError } from './kafka-error.ts'
 
 export const offsetsTopic = '__consumer_offsets'
 export const transactionTopic = '__transaction_state'
@@ -117,8 +117,8 @@ export class TopicCatalog {
       return await this.create({ name, partitions: -1, replicationFactor: -1, config: {} })
     } catch (error) {
       const existing = this.#log.topic(name)
-      if (kafkaErrorOf(error) === 'TOPIC_ALREADY_EXISTS' && existing !== undefined) return existing
-      throw error
+      if (existing === undefined) throw error
+      return existing
     }
   }
 

@@ -104,7 +104,7 @@ export class TransactionCoordinator {
       await this.#topic.ensure()
       return 'NONE'
     } catch (error) {
-      return coordinatorErrorOf(error)
+      return coordinatorErrorOf(error, this.#options.logger)
     }
   }
 
@@ -122,7 +122,7 @@ export class TransactionCoordinator {
         await this.#topic.ensure()
         return await this.#init(transactionalId, timeoutMs, claim)
       } catch (error) {
-        return { error: coordinatorErrorOf(error), ...nobody }
+        return { error: coordinatorErrorOf(error, this.#options.logger), ...nobody }
       }
     })
   }
@@ -209,7 +209,7 @@ export class TransactionCoordinator {
         await this.#store({ ...state!, status: 'Ongoing', partitions, startedAt, updatedAt: now })
         return 'NONE'
       } catch (error) {
-        return coordinatorErrorOf(error)
+        return coordinatorErrorOf(error, this.#options.logger)
       }
     })
   }
@@ -220,7 +220,7 @@ export class TransactionCoordinator {
       const partition = await this.#options.groups.offsetsPartition(groupId)
       return await this.addPartitions(transactionalId, producer, [partition])
     } catch (error) {
-      return coordinatorErrorOf(error)
+      return coordinatorErrorOf(error, this.#options.logger)
     }
   }
 
@@ -238,7 +238,7 @@ export class TransactionCoordinator {
     try {
       return this.verify(transactionalId, producer, await this.#options.groups.offsetsPartition(groupId))
     } catch (error) {
-      return coordinatorErrorOf(error)
+      return coordinatorErrorOf(error, this.#options.logger)
     }
   }
 
@@ -258,7 +258,7 @@ export class TransactionCoordinator {
           resolve('NONE')
           await this.#complete(decided)
         } catch (error) {
-          resolve(coordinatorErrorOf(error))
+          resolve(coordinatorErrorOf(error, this.#options.logger))
         }
       })
     })
@@ -292,7 +292,7 @@ export class TransactionCoordinator {
       }
     }
     const failed = (await Promise.allSettled(marked)).find((result) => result.status === 'rejected')
-    if (failed !== undefined && kafkaErrorOf(failed.reason) !== 'UNKNOWN_TOPIC_OR_PARTITION') {
+    if (failed !== undefined && kafkaErrorOf(failed.reason, this.#options.logger) !== 'UNKNOWN_TOPIC_OR_PARTITION') {
       this.#retryLater(state, failed.reason)
       return
     }

@@ -3,7 +3,7 @@ import { errorCodes } from '../../protocol/errors.ts'
 import { alterConfigs } from '../../protocol/messages/alter-configs.ts'
 import { alterTopicConfig } from '../alter-topic-config.ts'
 import { defineHandler } from '../handler.ts'
-import { kafkaErrorOf, RequestError } from '../kafka-error.ts'
+import { errorMessageOf, kafkaErrorOf, RequestError } from '../kafka-error.ts'
 
 export const alterConfigsHandler = defineHandler({
   api: alterConfigs,
@@ -21,8 +21,8 @@ export const alterConfigsHandler = defineHandler({
         await alterTopicConfig(services, resourceType, resourceName, replace, validateOnly)
         return { errorCode: errorCodes.NONE, errorMessage: null, resourceType, resourceName }
       } catch (error) {
-        const errorMessage = error instanceof Error ? error.message : null
-        return { errorCode: errorCodes[kafkaErrorOf(error)], errorMessage, resourceType, resourceName }
+        const errorMessage = errorMessageOf(error)
+        return { errorCode: errorCodes[kafkaErrorOf(error, services.logger)], errorMessage, resourceType, resourceName }
       }
     })
     return { responses: await Promise.all(responses) }

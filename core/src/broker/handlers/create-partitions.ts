@@ -3,7 +3,7 @@ import { errorCodes } from '../../protocol/errors.ts'
 import type { RequestOf } from '../../protocol/message.ts'
 import { createPartitions } from '../../protocol/messages/create-partitions.ts'
 import { defineHandler } from '../handler.ts'
-import { kafkaErrorOf, RequestError } from '../kafka-error.ts'
+import { errorMessageOf, kafkaErrorOf, RequestError } from '../kafka-error.ts'
 import { nodeId, type BrokerServices } from '../services.ts'
 import { isInternalTopic } from '../topic-catalog.ts'
 
@@ -18,8 +18,8 @@ export const createPartitionsHandler = defineHandler({
         await grow(services, topic, request.validateOnly)
         return { name: topic.name, errorCode: errorCodes.NONE }
       } catch (error) {
-        const errorMessage = error instanceof Error ? error.message : null
-        return { name: topic.name, errorCode: errorCodes[kafkaErrorOf(error)], errorMessage }
+        const errorMessage = errorMessageOf(error)
+        return { name: topic.name, errorCode: errorCodes[kafkaErrorOf(error, services.logger)], errorMessage }
       }
     })
     return { results: await Promise.all(results) }

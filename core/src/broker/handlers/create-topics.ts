@@ -8,7 +8,7 @@ import { errorCodes } from '../../protocol/errors.ts'
 import type { RequestOf, ResponseInput } from '../../protocol/message.ts'
 import { createTopics } from '../../protocol/messages/create-topics.ts'
 import { defineHandler } from '../handler.ts'
-import { kafkaErrorOf, RequestError } from '../kafka-error.ts'
+import { errorMessageOf, kafkaErrorOf, RequestError } from '../kafka-error.ts'
 import { nodeId, type BrokerServices } from '../services.ts'
 import { describeTopicSettings } from '../topic-settings.ts'
 import { isInternalTopic, wireTopicId, type NewTopic } from '../topic-catalog.ts'
@@ -26,7 +26,7 @@ export const createTopicsHandler = defineHandler({
       .filter(({ name }, i) => !repeated.has(name) || names.indexOf(name) === i)
       .map((topic) =>
         repeated.has(topic.name)
-          ? failure(topic.name, new RequestError('INVALID_REQUEST', 'Duplicate topic name.'))
+          ? failure(services, topic.name, new RequestError('INVALID_REQUEST', 'Duplicate topic name.'))
           : create(services, topic, request.validateOnly),
       )
     return { topics: await Promise.all(topics) }
@@ -44,7 +44,7 @@ async function create(services: BrokerServices, request: TopicRequest, validateO
     }
     return success(services, topic.name, partitions, topic.config)
   } catch (error) {
-    return failure(request.name, error)
+    return failure(services, request.name, error)
   }
 }
 
@@ -102,7 +102,7 @@ function success(
   }
 }
 
-function failure(name: string, error: unknown): TopicAnswer {
-  const errorMessage = error instanceof Error ? error.message : null
-  return { name, errorCode: errorCodes[kafkaErrorOf(error)], errorMessage, configs: null }
+function failure(services: BrokerServices, name: string, error: unknown): TopicAnswer {
+  const errorMessage = errorMessageOf(error)
+  return { name, errorCode: errorCodes[kafkaErrorOf(error, services.logger)], errorMessage, configs: null }
 }

@@ -31,6 +31,6 @@ async function remove(services: BrokerServices, topic: string, partitionIndex: n
       errorCode: errorCodes.NONE,
     }
   } catch (error) {
-    return { partitionIndex, lowWatermark: -1, errorCode: errorCodes[kafkaErrorOf(error)] }
+    return { partitionIndex, lowWatermark: -1, errorCode: errorCodes[kafkaErrorOf(error, services.logger)] }
   }
 }

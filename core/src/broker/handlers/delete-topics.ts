@@ -6,7 +6,7 @@ import { errorCodes } from '../../protocol/errors.ts'
 import { ZERO_UUID } from '../../protocol/message.ts'
 import { deleteTopics } from '../../protocol/messages/delete-topics.ts'
 import { defineHandler } from '../handler.ts'
-import { kafkaErrorOf, RequestError } from '../kafka-error.ts'
+import { errorMessageOf, kafkaErrorOf, RequestError } from '../kafka-error.ts'
 import type { BrokerServices } from '../services.ts'
 import { isInternalTopic, wireTopicId } from '../topic-catalog.ts'
 
@@ -37,7 +37,7 @@ async function remove(services: BrokerServices, name: string | null, topicId: st
     await services.topics.delete(topic.name)
     return { ...answer, errorCode: errorCodes.NONE }
   } catch (error) {
-    const errorMessage = error instanceof Error ? error.message : null
-    return { ...answer, errorCode: errorCodes[kafkaErrorOf(error)], errorMessage }
+    const errorMessage = errorMessageOf(error)
+    return { ...answer, errorCode: errorCodes[kafkaErrorOf(error, services.logger)], errorMessage }
   }
 }

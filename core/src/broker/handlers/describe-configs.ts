@@ -3,7 +3,7 @@ import { errorCodes } from '../../protocol/errors.ts'
 import type { RequestOf } from '../../protocol/message.ts'
 import { describeConfigs } from '../../protocol/messages/describe-configs.ts'
 import { defineHandler } from '../handler.ts'
-import { kafkaErrorOf, RequestError } from '../kafka-error.ts'
+import { errorMessageOf, kafkaErrorOf, RequestError } from '../kafka-error.ts'
 import { resourceTypes } from '../resource-types.ts'
 import { nodeId, type BrokerServices } from '../services.ts'
 import { describeBrokerSettings, describeTopicSettings, type DescribedSetting } from '../topic-settings.ts'
@@ -24,8 +24,8 @@ export const describeConfigsHandler = defineHandler({
         }))
         return { errorCode: errorCodes.NONE, errorMessage: null, resourceType, resourceName, configs }
       } catch (error) {
-        const errorMessage = error instanceof Error ? error.message : null
-        return { errorCode: errorCodes[kafkaErrorOf(error)], errorMessage, resourceType, resourceName, configs: [] }
+        const errorMessage = errorMessageOf(error)
+        return { errorCode: errorCodes[kafkaErrorOf(error, services.logger)], errorMessage, resourceType, resourceName, configs: [] }
       }
     })
     return { results }

@@ -108,7 +108,7 @@ async function readRound(services: BrokerServices, request: Request, wanted: rea
         })
       } catch (problem) {
         failed = true
-        answers.push(failure(partition.partition, kafkaErrorOf(problem), problem, log))
+        answers.push(failure(partition.partition, kafkaErrorOf(problem, services.logger), problem, log))
       }
     }
     responses.push({ topic: topic.topic, topicId: topic.topicId, partitions: answers })

@@ -5,7 +5,7 @@ import type { RequestOf } from '../../protocol/message.ts'
 import { incrementalAlterConfigs } from '../../protocol/messages/incremental-alter-configs.ts'
 import { alterTopicConfig } from '../alter-topic-config.ts'
 import { defineHandler } from '../handler.ts'
-import { kafkaErrorOf, RequestError } from '../kafka-error.ts'
+import { errorMessageOf, kafkaErrorOf, RequestError } from '../kafka-error.ts'
 
 type Change = RequestOf<typeof incrementalAlterConfigs>['resources'][number]['configs'][number]
 
@@ -21,8 +21,8 @@ export const incrementalAlterConfigsHandler = defineHandler({
         await alterTopicConfig(services, resourceType, resourceName, change, validateOnly)
         return { errorCode: errorCodes.NONE, errorMessage: null, resourceType, resourceName }
       } catch (error) {
-        const errorMessage = error instanceof Error ? error.message : null
-        return { errorCode: errorCodes[kafkaErrorOf(error)], errorMessage, resourceType, resourceName }
+        const errorMessage = errorMessageOf(error)
+        return { errorCode: errorCodes[kafkaErrorOf(error, services.logger)], errorMessage, resourceType, resourceName }
       }
     })
     return { responses: await Promise.all(responses) }

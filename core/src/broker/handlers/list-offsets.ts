@@ -50,7 +50,7 @@ async function answer(
     const leaderEpoch = found === null ? -1 : log.leaderEpoch
     return { partitionIndex, errorCode: errorCodes.NONE, ...(found ?? { offset: -1, timestamp: -1 }), leaderEpoch }
   } catch (error) {
-    return { partitionIndex, errorCode: errorCodes[kafkaErrorOf(error)], offset: -1, timestamp: -1 }
+    return { partitionIndex, errorCode: errorCodes[kafkaErrorOf(error, services.logger)], offset: -1, timestamp: -1 }
   }
 }
 

@@ -55,7 +55,7 @@ async function describeOne(services: BrokerServices, request: TopicRequest, mayC
   try {
     return describe(await services.topics.createImplicitly(name))
   } catch (error) {
-    return missing(name, kafkaErrorOf(error))
+    return missing(name, kafkaErrorOf(error, services.logger))
   }
 }
 

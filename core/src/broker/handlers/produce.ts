@@ -3,14 +3,13 @@
  * v5 log start offset · v8 record errors · v9 flexible · v10 current leader · v11 TRANSACTION_ABORTABLE · v12 the partition joins the
  * transaction by itself (KIP-890) · v13 topic ids
  */
-import { LogStorageError } from '../../log/errors.ts'
 import type { Acks } from '../../log/partition-log.ts'
-import { errorCodes, ProtocolError } from '../../protocol/errors.ts'
+import { errorCodes } from '../../protocol/errors.ts'
 import type { RequestOf, ResponseInput } from '../../protocol/message.ts'
 import { produce } from '../../protocol/messages/produce.ts'
 import { parseBatchHeader } from '../../protocol/record-batch.ts'
 import { defineHandler, type RequestContext } from '../handler.ts'
-import { kafkaErrorOf, RequestError, type KafkaError } from '../kafka-error.ts'
+import { errorMessageOf, kafkaErrorOf, RequestError, type KafkaError } from '../kafka-error.ts'
 import type { BrokerServices } from '../services.ts'
 import { isInternalTopic } from '../topic-catalog.ts'
 
@@ -32,7 +31,7 @@ export const produceHandler = defineHandler({
     const responses = request.topicData.map(async (topic): Promise<TopicAnswer> => {
       const name = topicNameOf(services, topic, context.version)
       const answers = topic.partitionData.map(({ index, records }) =>
-        answerFor(index, async () => {
+        answerFor(services, index, async () => {
           if (invalidAcks) throw new RequestError('INVALID_REQUIRED_ACKS', 'acks has to be -1, 0 or 1')
           if (name === undefined) throw new RequestError('UNKNOWN_TOPIC_ID', 'There is no topic of this id')
           return append(services, request, context, name, index, records)
@@ -101,18 +100,11 @@ function checkTransaction(
   return transactions.addPartitions(transactionalId, producer, [{ topic, partition }])
 }
 
-async function answerFor(index: number, run: () => Promise<PartitionAnswer>): Promise<PartitionAnswer> {
+async function answerFor(services: BrokerServices, index: number, run: () => Promise<PartitionAnswer>): Promise<PartitionAnswer> {
   try {
     return await run()
   } catch (error) {
-    const code = kafkaErrorOf(error)
-    const foreseen =
-      error instanceof RequestError || error instanceof LogStorageError || error instanceof ProtocolError
-    return {
-      index,
-      errorCode: errorCodes[code],
-      baseOffset: -1,
-      errorMessage: foreseen ? error.message : null,
-    }
+    const errorCode = errorCodes[kafkaErrorOf(error, services.logger)]
+    return { index, errorCode, baseOffset: -1, errorMessage: errorMessageOf(error) }
   }
 }
