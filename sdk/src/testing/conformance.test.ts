@@ -27,11 +27,11 @@ async function failures(cases: ConformanceCase[]): Promise<string[]> {
 
 type Read = Source<typeof config>['read']
 
-const sourceFailures = (read: Read, exactlyOnce = true) =>
+const sourceFailures = (read: Read, exactlyOnce = true, timeoutMs = 4_000) =>
   failures(
     sourceConformance({
       source: defineSource({ name: 'array-source', doc: 'Reads an array', config, exactlyOnce, read }),
-      timeoutMs: 50,
+      timeoutMs,
       system: () => {
         const { id, entries } = newSystem()
         return {
@@ -118,11 +118,11 @@ describe('sourceConformance', () => {
       'gives all entries, in order for each source partition',
     ],
   ])('finds a source that %s', async (_, read, found) => {
-    expect(await sourceFailures(read)).toContain(found)
+    expect(await sourceFailures(read, true, 50)).toContain(found)
   })
 })
 
-const sinkFailures = (task: (entries: string[]) => Partial<SinkTask> & { exactlyOnce?: boolean }) =>
+const sinkFailures = (task: (entries: string[]) => Partial<SinkTask> & { exactlyOnce?: boolean }, timeoutMs = 4_000) =>
   failures(
     sinkConformance({
       sink: defineSink({
@@ -132,7 +132,7 @@ const sinkFailures = (task: (entries: string[]) => Partial<SinkTask> & { exactly
         write: ({ config: { id } }) => ({ put: () => undefined, ...task(systems.get(id)!) }),
       }),
       exactlyOnce: task([]).exactlyOnce ?? false,
-      timeoutMs: 50,
+      timeoutMs,
       system: () => {
         const { id, entries } = newSystem()
         return { config: { id }, read: () => [...entries] }
@@ -195,6 +195,6 @@ describe('sinkConformance', () => {
       'ends without ever having had a record or a partition',
     ],
   ])('finds a sink that %s', async (_, task, found) => {
-    expect(await sinkFailures(task)).toContain(found)
+    expect(await sinkFailures(task, 50)).toContain(found)
   })
 })
