@@ -25,6 +25,11 @@ export class ProtocolError extends Error {
   }
 }
 
+/** For a damaged record batch. */
+export function corrupt(message: string): ProtocolError {
+  return new ProtocolError('CORRUPT_MESSAGE', message)
+}
+
 const FINAL = false
 const RETRIABLE = true
 

@@ -9,13 +9,18 @@
 import { crc32c } from '@node-rs/crc32'
 import { compress, compressionTypes, decompress } from './compression.ts'
 import type { CompressionType } from './compression.ts'
-import { ProtocolError } from './errors.ts'
+import { decodeVersioned, encodeVersioned } from './codec.ts'
+import { corrupt, ProtocolError } from './errors.ts'
+import { controlRecordKey, endTxnMarker } from './messages/control-record.ts'
+import { RecordReader } from './record-reader.ts'
+import { varintBytes, varlongBytes, writeVarint, writeVarlong } from './varint.ts'
 
 /** Bytes of a batch before its first record. */
 export const BATCH_HEADER_BYTES = 61
 /** Base offset and length: what is not counted in the length. */
 export const BATCH_PREFIX_BYTES = 12
 
+const BATCH_LENGTH_AT = 8
 const LEADER_EPOCH_AT = 12
 const MAGIC_AT = 16
 const CRC_AT = 17
@@ -32,6 +37,12 @@ const LOG_APPEND_TIME_BIT = 0x08
 const TRANSACTIONAL_BIT = 0x10
 const CONTROL_BIT = 0x20
 const DELETE_HORIZON_BIT = 0x40
+
+const ABORT_TYPE = 0
+const COMMIT_TYPE = 1
+
+/** Length, attributes, deltas of timestamp and offset, lengths of key and value, count of headers. */
+const LEAST_RECORD_BYTES = 7
 
 const TWO_32 = 2 ** 32
 
@@ -87,7 +98,7 @@ export interface RecordBatchOptions {
   readonly producerEpoch?: number
   readonly baseSequence?: number
   readonly isTransactional?: boolean
-  /** The batch is full when its records take this many bytes, before compression. The first record always fits. */
+  /** Most bytes of the batch, header included, before compression. Default 1 000 000. */
   readonly maxBytes?: number
 }
 
@@ -100,8 +111,6 @@ export interface ProducerState {
   readonly baseSequence: number
 }
 
-const NO_HEADERS: readonly RecordHeader[] = []
-
 function readInt64(buffer: Buffer, at: number): number {
   const value = buffer.readInt32BE(at) * TWO_32 + buffer.readUInt32BE(at + 4)
   return Math.min(Math.max(value, Number.MIN_SAFE_INTEGER), Number.MAX_SAFE_INTEGER)
@@ -113,8 +122,13 @@ function writeInt64(buffer: Buffer, value: number, at: number): void {
   buffer.writeUInt32BE(value - high * TWO_32, at + 4)
 }
 
+/** What a new batch starts with; it grows as records come. */
+const FIRST_BUFFER_BYTES = 4096
+const DEFAULT_MAX_BYTES = 1_000_000
+
 /** Builds one batch. Spent after {@link RecordBatchBuilder.build}. */
 export class RecordBatchBuilder {
+  /** Records so far. */
   count = 0
   private buffer: Buffer
   private at = BATCH_HEADER_BYTES
@@ -125,60 +139,63 @@ export class RecordBatchBuilder {
 
   constructor(options: RecordBatchOptions = {}) {
     this.options = options
-    this.maxBytes = options.maxBytes ?? 1_000_000
-    this.buffer = Buffer.allocUnsafe(Math.min(this.maxBytes, 16_384) + BATCH_HEADER_BYTES)
+    this.maxBytes = options.maxBytes ?? DEFAULT_MAX_BYTES
+    this.buffer = Buffer.allocUnsafe(FIRST_BUFFER_BYTES)
   }
 
-  /** Bytes of the batch as far as it goes, before compression. */
+  /** Bytes of the batch as far as it goes, header included, before compression. */
   get bytes(): number {
     return this.at
   }
 
-  /** False, and nothing done, where the record does not fit any more. */
+  /** False, and nothing done, where the record does not fit any more. The first one always does. */
   tryAppend(
     key: Uint8Array | string | null,
     value: Uint8Array | string | null,
     headers: readonly RecordHeaderInput[] | undefined,
     timestamp: number,
   ): boolean {
-    if (this.count === 0) this.baseTimestamp = timestamp
+    const index = this.count
+    if (index === 0) this.baseTimestamp = timestamp
     const timestampDelta = timestamp - this.baseTimestamp
     const keyBytes = byteLength(key)
     const valueBytes = byteLength(value)
     const body =
       1 +
-      varlongSize(timestampDelta) +
-      varintSize(this.count) +
-      varintSize(keyBytes) +
-      Math.max(keyBytes, 0) +
-      varintSize(valueBytes) +
-      Math.max(valueBytes, 0) +
-      headersSize(headers)
-    const size = varintSize(body) + body
-    if (this.at + size > this.maxBytes && this.count > 0) return false
-    this.ensure(size)
+      varlongBytes(timestampDelta) +
+      varintBytes(index) +
+      sizeOf(keyBytes) +
+      sizeOf(valueBytes) +
+      (headers === undefined || headers.length === 0 ? 1 : headersSize(headers))
+    const start = this.at
+    const end = start + varintBytes(body) + body
+    if (end > this.maxBytes && index > 0) return false
+    if (end > this.buffer.length) this.grow(end)
     const buffer = this.buffer
-    let at = writeVarint(buffer, body, this.at)
+    let at = writeVarint(buffer, body, start)
     buffer[at++] = 0
     at = writeVarlong(buffer, timestampDelta, at)
-    at = writeVarint(buffer, this.count, at)
+    at = writeVarint(buffer, index, at)
     at = writeNullable(buffer, key, keyBytes, at)
     at = writeNullable(buffer, value, valueBytes, at)
-    at = writeHeaders(buffer, headers, at)
-    this.at = at
-    this.count++
+    if (headers === undefined || headers.length === 0) buffer[at] = 0
+    else writeHeaders(buffer, headers, at)
+    this.at = end
+    this.count = index + 1
     if (timestamp > this.maxTimestamp) this.maxTimestamp = timestamp
     return true
   }
 
-  private ensure(size: number): void {
-    if (this.at + size <= this.buffer.length) return
-    const grown = Buffer.allocUnsafe(Math.max(this.buffer.length * 2, this.at + size))
-    this.buffer.copy(grown, 0, 0, this.at)
+  private grow(least: number): void {
+    const grown = Buffer.allocUnsafe(Math.max(Math.min(this.buffer.length * 4, this.maxBytes), least))
+    grown.set(this.buffer.subarray(0, this.at))
     this.buffer = grown
   }
 
-  /** @param state where it is known only now; else that of the options */
+  /**
+   * The batch as it goes over the wire, with base offset 0.
+   * @param state where it is known only now; else that of the options
+   */
   build(state?: ProducerState): Buffer {
     const { compression = 'none', isTransactional = false } = this.options
     let batch = this.buffer.subarray(0, this.at)
@@ -214,7 +231,7 @@ interface HeaderFields {
 
 function writeHeader(batch: Buffer, header: HeaderFields): void {
   writeInt64(batch, 0, 0)
-  batch.writeInt32BE(batch.length - BATCH_PREFIX_BYTES, 8)
+  batch.writeInt32BE(batch.length - BATCH_PREFIX_BYTES, BATCH_LENGTH_AT)
   batch.writeInt32BE(-1, LEADER_EPOCH_AT)
   batch[MAGIC_AT] = 2
   batch.writeInt16BE(header.attributes, ATTRIBUTES_AT)
@@ -225,79 +242,52 @@ function writeHeader(batch: Buffer, header: HeaderFields): void {
   batch.writeInt16BE(header.producerEpoch, PRODUCER_EPOCH_AT)
   batch.writeInt32BE(header.baseSequence, BASE_SEQUENCE_AT)
   batch.writeInt32BE(header.recordCount, COUNT_AT)
-  batch.writeUInt32BE(crc32c(batch.subarray(ATTRIBUTES_AT)), CRC_AT)
+  writeCrc(batch, 0)
 }
 
+/** Up to here a loop over the characters is faster than a call into native code. */
+const SHORT_STRING = 32
+
+/** -1 for null. */
 function byteLength(value: Uint8Array | string | null): number {
   if (value === null) return -1
-  return typeof value === 'string' ? Buffer.byteLength(value) : value.length
+  const length = value.length
+  if (typeof value !== 'string') return length
+  if (length > SHORT_STRING) return Buffer.byteLength(value)
+  for (let i = 0; i < length; i++) {
+    if (value.charCodeAt(i) > 127) return Buffer.byteLength(value)
+  }
+  return length
 }
 
-function headersSize(headers: readonly RecordHeaderInput[] | undefined): number {
-  if (headers === undefined || headers.length === 0) return 1
-  let size = varintSize(headers.length)
-  for (const header of headers) {
-    const keyBytes = Buffer.byteLength(header.key)
-    const valueBytes = byteLength(header.value)
-    size += varintSize(keyBytes) + keyBytes + varintSize(valueBytes) + Math.max(valueBytes, 0)
-  }
+/** Bytes of a length and what it counts. */
+function sizeOf(length: number): number {
+  return length < 0 ? 1 : varintBytes(length) + length
+}
+
+function headersSize(headers: readonly RecordHeaderInput[]): number {
+  let size = varintBytes(headers.length)
+  for (const { key, value } of headers) size += sizeOf(byteLength(key)) + sizeOf(byteLength(value))
   return size
 }
 
-function writeHeaders(buffer: Buffer, headers: readonly RecordHeaderInput[] | undefined, start: number): number {
-  if (headers === undefined || headers.length === 0) {
-    buffer[start] = 0
-    return start + 1
-  }
+function writeHeaders(buffer: Buffer, headers: readonly RecordHeaderInput[], start: number): void {
   let at = writeVarint(buffer, headers.length, start)
   for (const { key, value } of headers) {
-    at = writeNullable(buffer, key, Buffer.byteLength(key), at)
+    at = writeNullable(buffer, key, byteLength(key), at)
     at = writeNullable(buffer, value, byteLength(value), at)
   }
-  return at
 }
 
 function writeNullable(buffer: Buffer, value: Uint8Array | string | null, length: number, start: number): number {
   const at = writeVarint(buffer, length, start)
   if (value === null) return at
-  if (typeof value === 'string') buffer.write(value, at, length, 'utf8')
-  else buffer.set(value, at)
+  if (typeof value !== 'string') buffer.set(value, at)
+  else if (length !== value.length) buffer.write(value, at, length, 'utf8')
+  // As many bytes as characters: all of them are ASCII.
+  else if (length > SHORT_STRING) buffer.write(value, at, length, 'latin1')
+  else for (let i = 0; i < length; i++) buffer[at + i] = value.charCodeAt(i)
   return at + length
-}
-
-/** Bytes of a zigzag varint of 32 bits. */
-function varintSize(value: number): number {
-  const zigzag = ((value << 1) ^ (value >> 31)) >>> 0
-  return zigzag < 0x80 ? 1 : zigzag < 0x4000 ? 2 : zigzag < 0x200000 ? 3 : zigzag < 0x10000000 ? 4 : 5
-}
-
-function varlongSize(value: number): number {
-  let rest = value < 0 ? -value * 2 - 1 : value * 2
-  let size = 1
-  for (; rest >= 128; size++) rest = Math.floor(rest / 128)
-  return size
-}
-
-function writeVarint(buffer: Buffer, value: number, start: number): number {
-  let at = start
-  let rest = ((value << 1) ^ (value >> 31)) >>> 0
-  while (rest > 127) {
-    buffer[at++] = (rest & 0x7f) | 0x80
-    rest >>>= 7
-  }
-  buffer[at++] = rest
-  return at
-}
-
-function writeVarlong(buffer: Buffer, value: number, start: number): number {
-  let at = start
-  let rest = value < 0 ? -value * 2 - 1 : value * 2
-  while (rest > 127) {
-    buffer[at++] = (rest % 128) | 0x80
-    rest = Math.floor(rest / 128)
-  }
-  buffer[at++] = rest
-  return at
 }
 
 /**
@@ -311,7 +301,7 @@ export function parseBatchHeader(buffer: Buffer, at = 0): BatchHeader {
     if (magic < 2) throw new ProtocolError('UNSUPPORTED_FOR_MESSAGE_FORMAT', `records of format v${magic}`)
     throw corrupt(`magic ${magic}`)
   }
-  const batchLength = buffer.readInt32BE(at + 8)
+  const batchLength = buffer.readInt32BE(at + BATCH_LENGTH_AT)
   if (batchLength < BATCH_HEADER_BYTES - BATCH_PREFIX_BYTES || buffer.length - at < BATCH_HEADER_BYTES) {
     throw corrupt(`batch length ${batchLength}, ${buffer.length - at} bytes left`)
   }
@@ -367,8 +357,7 @@ export function* iterateBatches(buffer: Buffer): Generator<BatchAt, void, void> 
 
 /** Whether the batch at `at`, which has to be complete, is undamaged. */
 export function verifyCrc(buffer: Buffer, at = 0): boolean {
-  const end = at + BATCH_PREFIX_BYTES + buffer.readInt32BE(at + 8)
-  return crc32c(buffer.subarray(at + ATTRIBUTES_AT, end)) === buffer.readUInt32BE(at + CRC_AT)
+  return crcOf(buffer, at) === buffer.readUInt32BE(at + CRC_AT)
 }
 
 /** In place; outside the checksum. */
@@ -385,8 +374,7 @@ export function setLeaderEpoch(buffer: Buffer, at: number, epoch: number): void 
 export function setLogAppendTime(buffer: Buffer, at: number, timestamp: number): void {
   buffer.writeInt16BE(buffer.readInt16BE(at + ATTRIBUTES_AT) | LOG_APPEND_TIME_BIT, at + ATTRIBUTES_AT)
   writeInt64(buffer, timestamp, at + MAX_TIMESTAMP_AT)
-  const end = at + BATCH_PREFIX_BYTES + buffer.readInt32BE(at + 8)
-  buffer.writeUInt32BE(crc32c(buffer.subarray(at + ATTRIBUTES_AT, end)), at + CRC_AT)
+  writeCrc(buffer, at)
 }
 
 /** In place, with the checksum: for a producer that sends a batch anew under another epoch. */
@@ -394,103 +382,57 @@ export function setProducerState(buffer: Buffer, at: number, state: ProducerStat
   writeInt64(buffer, state.producerId, at + PRODUCER_ID_AT)
   buffer.writeInt16BE(state.producerEpoch, at + PRODUCER_EPOCH_AT)
   buffer.writeInt32BE(state.baseSequence, at + BASE_SEQUENCE_AT)
-  const end = at + BATCH_PREFIX_BYTES + buffer.readInt32BE(at + 8)
-  buffer.writeUInt32BE(crc32c(buffer.subarray(at + ATTRIBUTES_AT, end)), at + CRC_AT)
+  writeCrc(buffer, at)
+}
+
+/** The record bytes of the complete batch at `at`, decompressed, as far as its header can be true. */
+function recordBytes(buffer: Buffer, at: number, header: BatchHeader, maxBytes: number): Buffer {
+  const end = at + BATCH_PREFIX_BYTES + header.batchLength
+  if (end > buffer.length) throw corrupt('the batch is cut off')
+  const stored = buffer.subarray(at + BATCH_HEADER_BYTES, end)
+  const bytes = header.compression === 'none' ? stored : decompress(header.compression, stored, maxBytes)
+  if (header.recordCount < 0 || header.recordCount * LEAST_RECORD_BYTES > bytes.length) {
+    throw corrupt(`${header.recordCount} records in ${bytes.length} bytes`)
+  }
+  return bytes
 }
 
 /**
  * The records of the complete batch at `at`, control records included. Does not check the checksum.
+ * @param maxBytes of the records, decompressed
  * @throws ProtocolError
  */
 export function decodeRecords(buffer: Buffer, at = 0, maxBytes = MAX_DECOMPRESSED_BYTES): DecodedRecord[] {
   const header = parseBatchHeader(buffer, at)
-  const end = at + BATCH_PREFIX_BYTES + header.batchLength
-  if (end > buffer.length) throw corrupt('the batch is cut off')
-  const stored = buffer.subarray(at + BATCH_HEADER_BYTES, end)
-  const body = header.compression === 'none' ? stored : decompress(header.compression, stored, maxBytes)
-  // A record takes seven bytes at least.
-  if (header.recordCount < 0 || header.recordCount * 7 > body.length) {
-    throw corrupt(`${header.recordCount} records in ${body.length} bytes`)
-  }
-  const reader = new RecordReader(body)
+  const reader = new RecordReader(recordBytes(buffer, at, header, maxBytes))
+  const appendTime = header.timestampType === 'LogAppendTime' ? header.maxTimestamp : undefined
   const records: DecodedRecord[] = []
-  for (let i = 0; i < header.recordCount; i++) records.push(reader.record(header))
+  for (let i = 0; i < header.recordCount; i++) records.push(reader.record(header, appendTime))
   return records
 }
 
-class RecordReader {
-  private readonly buffer: Buffer
-  private at = 0
+/** What {@link checkRecords} found. */
+export interface CheckedRecords {
+  /** Records without a key, which a compacted topic refuses. */
+  readonly keyless: number
+}
 
-  constructor(buffer: Buffer) {
-    this.buffer = buffer
+/**
+ * Walks the records of a batch from a producer without making objects of them: whether they are what the header says,
+ * with offsets that count up from 0. A batch whose checksum is right can still hold what no consumer could read.
+ * @throws ProtocolError
+ */
+export function checkRecords(buffer: Buffer, at = 0, maxBytes = MAX_DECOMPRESSED_BYTES): CheckedRecords {
+  const header = parseBatchHeader(buffer, at)
+  const { recordCount } = header
+  if (recordCount < 1 || header.lastOffsetDelta !== recordCount - 1) {
+    throw corrupt(`${recordCount} records with a last offset delta of ${header.lastOffsetDelta}`)
   }
-
-  record(header: BatchHeader): DecodedRecord {
-    const length = this.varint()
-    const end = this.at + length
-    if (length < 0 || end > this.buffer.length) throw corrupt(`record of ${length} bytes`)
-    this.at++
-    const timestampDelta = this.varlong()
-    const offsetDelta = this.varint()
-    const key = this.bytes()
-    const value = this.bytes()
-    const headers = this.headers()
-    if (this.at !== end) throw corrupt(`record of ${length} bytes that ends elsewhere`)
-    return {
-      offset: header.baseOffset + offsetDelta,
-      timestamp: header.timestampType === 'LogAppendTime' ? header.maxTimestamp : header.baseTimestamp + timestampDelta,
-      key,
-      value,
-      headers,
-    }
-  }
-
-  private headers(): readonly RecordHeader[] {
-    const count = this.varint()
-    if (count === 0) return NO_HEADERS
-    if (count < 0 || count > this.buffer.length - this.at) throw corrupt(`${count} headers`)
-    const headers: RecordHeader[] = []
-    for (let i = 0; i < count; i++) {
-      const key = this.bytes()
-      if (key === null) throw corrupt('a header without a key')
-      headers.push({ key: key.toString(), value: this.bytes() })
-    }
-    return headers
-  }
-
-  private bytes(): Buffer | null {
-    const length = this.varint()
-    if (length < 0) return null
-    const at = this.at
-    if (length > this.buffer.length - at) throw corrupt(`${length} bytes in a record, ${this.buffer.length - at} left`)
-    this.at = at + length
-    return this.buffer.subarray(at, at + length)
-  }
-
-  private varint(): number {
-    let value = 0
-    for (let shift = 0; shift < 35; shift += 7) {
-      const byte = this.buffer[this.at++]
-      if (byte === undefined) throw corrupt('the records are cut off')
-      value |= (byte & 0x7f) << shift
-      if (byte < 128) return (value >>> 1) ^ -(value & 1)
-    }
-    throw corrupt('varint of more than five bytes')
-  }
-
-  private varlong(): number {
-    let value = 0
-    let factor = 1
-    for (let i = 0; i < 10; i++) {
-      const byte = this.buffer[this.at++]
-      if (byte === undefined) throw corrupt('the records are cut off')
-      value += (byte & 0x7f) * factor
-      if (byte < 128) return value % 2 === 0 ? value / 2 : -(value + 1) / 2
-      factor *= 128
-    }
-    throw corrupt('varint of more than ten bytes')
-  }
+  const reader = new RecordReader(recordBytes(buffer, at, header, maxBytes))
+  let keyless = 0
+  for (let i = 0; i < recordCount; i++) if (!reader.check(i)) keyless++
+  reader.expectEnd()
+  return { keyless }
 }
 
 export interface ControlRecord {
@@ -502,31 +444,36 @@ export interface ControlRecord {
 export function encodeControlBatch(
   marker: ControlRecord & { readonly producerId: number; readonly producerEpoch: number; readonly timestamp: number },
 ): Buffer {
-  const key = Buffer.alloc(4)
-  key.writeInt16BE(marker.type === 'COMMIT' ? 1 : 0, 2)
-  const value = Buffer.alloc(6)
-  value.writeInt32BE(marker.coordinatorEpoch, 2)
+  const key = encodeVersioned(controlRecordKey, 0, { type: marker.type === 'COMMIT' ? COMMIT_TYPE : ABORT_TYPE })
+  const value = encodeVersioned(endTxnMarker, 0, { coordinatorEpoch: marker.coordinatorEpoch })
   const builder = new RecordBatchBuilder({ producerId: marker.producerId, producerEpoch: marker.producerEpoch })
   builder.tryAppend(key, value, undefined, marker.timestamp)
   const batch = builder.build()
   batch.writeInt16BE(TRANSACTIONAL_BIT | CONTROL_BIT, ATTRIBUTES_AT)
-  batch.writeUInt32BE(crc32c(batch.subarray(ATTRIBUTES_AT)), CRC_AT)
+  writeCrc(batch, 0)
   return batch
 }
 
 /**
- * What the control record of a control batch says; null for types that are no transaction markers.
+ * What the record of a control batch says; null for types that are no transaction markers.
  * @throws ProtocolError
  */
 export function decodeControl(record: DecodedRecord): ControlRecord | null {
   const { key, value } = record
-  if (key === null || key.length < 4) throw corrupt('control record without a type')
-  const type = key.readInt16BE(2)
-  if (type !== 0 && type !== 1) return null
-  if (value === null || value.length < 6) throw corrupt('transaction marker without a coordinator epoch')
-  return { type: type === 1 ? 'COMMIT' : 'ABORT', coordinatorEpoch: value.readInt32BE(2) }
+  if (key === null || value === null) throw corrupt('control record without a type or a value')
+  const { type } = decodeVersioned(controlRecordKey, key).value
+  if (type !== ABORT_TYPE && type !== COMMIT_TYPE) return null
+  const { coordinatorEpoch } = decodeVersioned(endTxnMarker, value).value
+  return { type: type === COMMIT_TYPE ? 'COMMIT' : 'ABORT', coordinatorEpoch }
 }
 
-function corrupt(message: string): ProtocolError {
-  return new ProtocolError('CORRUPT_MESSAGE', message)
+/** Of the complete batch at `at`. */
+function crcOf(buffer: Buffer, at: number): number {
+  const end = at + BATCH_PREFIX_BYTES + buffer.readInt32BE(at + BATCH_LENGTH_AT)
+  if (end > buffer.length) throw corrupt('the batch is cut off')
+  return crc32c(buffer.subarray(at + ATTRIBUTES_AT, end))
+}
+
+function writeCrc(buffer: Buffer, at: number): void {
+  buffer.writeUInt32BE(crcOf(buffer, at), at + CRC_AT)
 }
