@@ -6,6 +6,7 @@
  * Errors are {@link LogError}.
  */
 import type { TopicPartition, TopicPartitionOffset } from '@tidewire/sdk'
+import type { Logger } from '../logging/logger.ts'
 
 /** How to reach the log. Names are Kafka's. */
 export interface ClientOptions {
@@ -13,6 +14,8 @@ export interface ClientOptions {
   readonly clientId: string
   /** `request.timeout.ms`. Default 30 000. */
   readonly requestTimeoutMs?: number
+  /** Gets what the client does about trouble. Default: nothing is logged. */
+  readonly logger?: Logger
 }
 
 /**
@@ -119,6 +122,11 @@ export interface ReadOptions {
   readonly maxPartitionBytes?: number
   /** `fetch.min.bytes`. Default 1. */
   readonly minBytes?: number
+  /**
+   * Where to go on when the offset to be read is not, or no more, in the partition. Default of a reader `none`: its
+   * poll fails with OFFSET_OUT_OF_RANGE.
+   */
+  readonly offsetReset?: 'earliest' | 'latest' | 'none'
 }
 
 export interface PollOptions {
@@ -141,8 +149,11 @@ export interface GroupConsumerOptions extends ReadOptions {
   readonly topics?: readonly string[]
   /** `topics.regex`: matched against all topics, again as they come and go. */
   readonly topicsPattern?: RegExp
-  /** `auto.offset.reset` where the group has no offset. Default `earliest`. */
-  readonly offsetReset?: 'earliest' | 'latest'
+  /**
+   * `auto.offset.reset`: where to begin where the group has no offset, or one that is not, or no more, in the partition.
+   * Default `earliest`; with `none` the poll fails.
+   */
+  readonly offsetReset?: 'earliest' | 'latest' | 'none'
   /** Default 10 000 / 3 000 / 60 000. */
   readonly sessionTimeoutMs?: number
   readonly heartbeatIntervalMs?: number

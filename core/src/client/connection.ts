@@ -1,0 +1,303 @@
+import { connect as connectTcp, type OnReadOpts, type Socket } from 'node:net'
+import { decodeResponse, encodeRequest } from '../protocol/codec.ts'
+import { errorByCode, errorCodes } from '../protocol/errors.ts'
+import type { Api, RequestInput, ResponseOf } from '../protocol/message.ts'
+import { apiVersions } from '../protocol/messages/api-versions.ts'
+import { monotonicMs } from './backoff.ts'
+import { LogError } from './client.ts'
+import { FrameReader } from './frame-reader.ts'
+
+export interface Address {
+  readonly host: string
+  readonly port: number
+}
+
+/** Opens the byte stream; the room for TLS and SASL. The socket must read into `onread`. */
+export type Connect = (address: Address, onread: OnReadOpts) => Socket
+
+export interface ConnectionOptions {
+  readonly clientId: string
+  /** `request.timeout.ms`: how long an answer may take. A connection that misses it is given up. */
+  readonly requestTimeoutMs: number
+  /** `socket.connection.setup.timeout.ms`. */
+  readonly connectTimeoutMs?: number
+  /** The largest answer taken. */
+  readonly maxFrameBytes?: number
+  readonly connect?: Connect
+}
+
+export const addressText = ({ host, port }: Address): string => (host.includes(':') ? `[${host}]` : host) + `:${port}`
+
+const SOFTWARE = { clientSoftwareName: 'tidewire', clientSoftwareVersion: '0.1.0' }
+const CONNECT_TIMEOUT_MS = 10_000
+const MAX_FRAME_BYTES = 512 * 1024 * 1024
+
+interface Pending {
+  readonly deadline: number
+  readonly name: string
+  readonly settle: (frame: Buffer) => void
+  readonly reject: (error: LogError) => void
+}
+
+/**
+ * One connection to one broker. Requests are pipelined; the broker answers them in order, so a request that the broker
+ * holds back (a fetch that waits for data, a join) holds back all behind it: whoever sends such has a connection of
+ * their own.
+ *
+ * Once closed it stays closed; {@link ConnectionPool} makes the next one.
+ */
+export class Connection {
+  readonly address: Address
+  readonly #socket: Socket
+  readonly #options: ConnectionOptions
+  readonly #pending = new Map<number, Pending>()
+  #correlationId = 0
+  #timer: NodeJS.Timeout | undefined
+  #timerDeadline = Infinity
+  #closed: LogError | undefined
+  #versions = new Map<number, readonly [number, number]>()
+  #features: ReadonlyMap<string, number> = new Map()
+  readonly #onClose: (() => void)[] = []
+
+  /**
+   * Resolves when the broker has said which versions it speaks.
+   * @throws LogError `NETWORK` or `TIMEOUT` (retriable), `UNSUPPORTED_VERSION`
+   */
+  static async open(address: Address, options: ConnectionOptions): Promise<Connection> {
+    const connection = new Connection(address, options)
+    try {
+      await connection.#opened()
+      await connection.#negotiate()
+    } catch (error) {
+      connection.#fail(error instanceof LogError ? error : connection.#networkError('failed', error))
+      throw connection.#closed!
+    }
+    return connection
+  }
+
+  private constructor(address: Address, options: ConnectionOptions) {
+    this.address = address
+    this.#options = options
+    const reader = new FrameReader((frame) => this.#settle(frame), options.maxFrameBytes ?? MAX_FRAME_BYTES)
+    const onread: OnReadOpts = {
+      buffer: () => reader.buffer(),
+      callback: (count) => {
+        try {
+          reader.advance(count)
+        } catch (error) {
+          this.#fail(this.#protocolError(error))
+        }
+        return this.#closed === undefined
+      },
+    }
+    const connect = options.connect ?? ((to, how) => connectTcp({ host: to.host, port: to.port, onread: how }))
+    this.#socket = connect(address, onread)
+    this.#socket.setNoDelay(true)
+    this.#socket.setKeepAlive(true, 60_000)
+    this.#socket.on('error', (error) => this.#fail(this.#networkError('failed', error)))
+    this.#socket.on('close', () => this.#fail(this.#networkError('was closed by the broker')))
+    // Nothing comes here (onread takes the bytes), but without it the end of the stream would go unseen.
+    this.#socket.on('end', () => this.#fail(this.#networkError('was closed by the broker')))
+  }
+
+  get closed(): boolean {
+    return this.#closed !== undefined
+  }
+
+  /** How many requests wait for their answers. */
+  get inFlight(): number {
+    return this.#pending.size
+  }
+
+  /** Called once, when the connection is no more. */
+  onClose(listener: () => void): void {
+    if (this.#closed === undefined) this.#onClose.push(listener)
+    else listener()
+  }
+
+  /** Level of a feature that the cluster has finalised (KIP-584); 0 where it has not. */
+  featureLevel(name: string): number {
+    return this.#features.get(name) ?? 0
+  }
+
+  /**
+   * The highest version that both sides speak, up to `atMost`.
+   * @throws LogError UNSUPPORTED_VERSION where there is none
+   */
+  version(api: Api, atMost = Infinity): number {
+    const theirs = this.#versions.get(api.key)
+    const version = Math.min(api.versions[1], theirs?.[1] ?? -1, atMost)
+    if (theirs === undefined || version < Math.max(api.versions[0], theirs[0])) {
+      const offer = theirs === undefined ? 'does not know it' : `has versions ${theirs[0]} to ${theirs[1]}`
+      const message = `${api.name}: broker ${addressText(this.address)} ${offer}, needed is ${api.versions[0]} to ${Math.min(api.versions[1], atMost)}`
+      throw new LogError('UNSUPPORTED_VERSION', message, { retriable: false })
+    }
+    return version
+  }
+
+  /** Whether the broker speaks this version of the API or a later one. */
+  speaks(api: Api, version: number): boolean {
+    const theirs = this.#versions.get(api.key)
+    return theirs !== undefined && theirs[1] >= version
+  }
+
+  /**
+   * Sends in the highest common version, or in the one given.
+   * @throws LogError `NETWORK`, `TIMEOUT` (retriable: whether the broker has seen the request is unknown),
+   *   `UNSUPPORTED_VERSION`, `PROTOCOL`
+   */
+  async request<A extends Api>(
+    api: A,
+    body: RequestInput<A>,
+    options: { readonly version?: number; readonly timeoutMs?: number } = {},
+  ): Promise<ResponseOf<A>> {
+    const version = options.version ?? this.version(api)
+    const frame = await this.#exchange(api, version, body, options.timeoutMs ?? this.#options.requestTimeoutMs)
+    try {
+      return decodeResponse(api, version, frame).body
+    } catch (error) {
+      throw this.#protocolError(error)
+    }
+  }
+
+  /** What waits fails with `CLOSED`. */
+  close(): void {
+    this.#fail(new LogError('CLOSED', `connection to ${addressText(this.address)} was closed`, { retriable: false }))
+  }
+
+  #opened(): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const timeoutMs = this.#options.connectTimeoutMs ?? CONNECT_TIMEOUT_MS
+      const timer = setTimeout(() => {
+        reject(new LogError('TIMEOUT', `no connection to ${addressText(this.address)} in ${timeoutMs} ms`, retriable))
+      }, timeoutMs)
+      this.#socket.once('connect', () => {
+        clearTimeout(timer)
+        resolve()
+      })
+      this.#socket.once('close', () => {
+        clearTimeout(timer)
+        reject(this.#closed ?? this.#networkError('was closed'))
+      })
+    })
+  }
+
+  /**
+   * A broker older than the version asked in answers in version 0, with its own range (KIP-511); the second try is in
+   * the newest that it names.
+   */
+  async #negotiate(): Promise<void> {
+    let version = apiVersions.versions[1]
+    for (let tries = 0; tries < 2; tries++) {
+      const body = version >= 3 ? SOFTWARE : {}
+      const frame = await this.#exchange(apiVersions, version, body, this.#options.requestTimeoutMs)
+      const errorCode = frame.readInt16BE(4)
+      if (errorCode === errorCodes.UNSUPPORTED_VERSION && version > 0) {
+        const { apiKeys } = decodeResponse(apiVersions, 0, frame).body
+        version = Math.min(version - 1, apiKeys.find((each) => each.apiKey === apiVersions.key)?.maxVersion ?? 0)
+        continue
+      }
+      if (errorCode !== 0) break
+      const spoken = decodeResponse(apiVersions, version, frame).body
+      this.#versions = new Map(spoken.apiKeys.map((each) => [each.apiKey, [each.minVersion, each.maxVersion]]))
+      this.#features = new Map(spoken.finalizedFeatures.map((each) => [each.name, each.maxVersionLevel]))
+      return
+    }
+    const message = `broker ${addressText(this.address)} did not say which API versions it speaks`
+    throw new LogError('UNSUPPORTED_VERSION', message, { retriable: false })
+  }
+
+  /** Sends a request; resolves with the frame of its answer. */
+  #exchange<A extends Api>(api: A, version: number, body: RequestInput<A>, timeoutMs: number): Promise<Buffer> {
+    if (this.#closed !== undefined) return Promise.reject(this.#closed)
+    const correlationId = this.#correlationId
+    this.#correlationId = (correlationId + 1) & 0x7fffffff
+    const chunks = encodeRequest(api, version, correlationId, this.#options.clientId, body)
+    return new Promise((settle, reject) => {
+      const deadline = monotonicMs() + timeoutMs
+      this.#pending.set(correlationId, { deadline, name: api.name, settle, reject })
+      this.#watch(deadline)
+      this.#write(chunks)
+    })
+  }
+
+  #write(chunks: readonly Buffer[]): void {
+    this.#socket.cork()
+    for (const chunk of chunks) this.#socket.write(chunk)
+    this.#socket.uncork()
+  }
+
+  #settle(frame: Buffer): void {
+    const correlationId = frame.readInt32BE(0)
+    const pending = this.#pending.get(correlationId)
+    if (pending === undefined) {
+      this.#fail(this.#protocolError(new Error(`an answer to a request never sent (${correlationId})`)))
+      return
+    }
+    this.#pending.delete(correlationId)
+    pending.settle(frame)
+  }
+
+  /** One timer a connection, at the earliest deadline it has heard of. */
+  #watch(deadline: number): void {
+    if (deadline >= this.#timerDeadline) return
+    clearTimeout(this.#timer)
+    this.#timerDeadline = deadline
+    this.#timer = setTimeout(() => this.#expire(), Math.max(1, deadline - monotonicMs())).unref()
+  }
+
+  #expire(): void {
+    this.#timerDeadline = Infinity
+    const now = monotonicMs()
+    let next = Infinity
+    for (const pending of this.#pending.values()) {
+      if (pending.deadline <= now) {
+        const message = `${pending.name}: no answer from ${addressText(this.address)} in time`
+        this.#fail(new LogError('TIMEOUT', message, retriable))
+        return
+      }
+      next = Math.min(next, pending.deadline)
+    }
+    if (next < Infinity) this.#watch(next)
+  }
+
+  #fail(error: LogError): void {
+    if (this.#closed !== undefined) return
+    this.#closed = error
+    clearTimeout(this.#timer)
+    this.#socket.destroy()
+    const pending = [...this.#pending.values()]
+    this.#pending.clear()
+    for (const each of pending) each.reject(error)
+    for (const listener of this.#onClose) listener()
+  }
+
+  #networkError(what: string, cause?: unknown): LogError {
+    const reason = cause instanceof Error ? `: ${cause.message}` : ''
+    const message = `connection to ${addressText(this.address)} ${what}${reason}`
+    return new LogError('NETWORK', message, { retriable: true, cause })
+  }
+
+  #protocolError(cause: unknown): LogError {
+    const message = `broker ${addressText(this.address)} sent what is not Kafka's protocol: ${String(cause)}`
+    return new LogError('PROTOCOL', message, { retriable: false, cause })
+  }
+}
+
+const retriable = { retriable: true } as const
+
+/**
+ * The error that a broker answered with; undefined for none. `what` says what was asked, naming topic, partition or
+ * group.
+ */
+export function brokerError(code: number, what: string, detail?: string | null): LogError | undefined {
+  if (code === 0) return undefined
+  const known = errorByCode(code)
+  return new LogError(known.name, `${what}: ${detail ?? known.message} (${known.name})`, { retriable: known.retriable })
+}
+
+/** @throws LogError where `code` is not 0 */
+export function throwBrokerError(code: number, what: string, detail?: string | null): void {
+  const error = brokerError(code, what, detail)
+  if (error !== undefined) throw error
+}
