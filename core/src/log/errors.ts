@@ -18,6 +18,7 @@ export type StorageErrorCode =
   | 'TOPIC_ALREADY_EXISTS'
   | 'TRANSACTION_COORDINATOR_FENCED'
   | 'UNKNOWN_TOPIC_OR_PARTITION'
+  | 'UNSUPPORTED_COMPRESSION_TYPE'
   | 'UNSUPPORTED_FOR_MESSAGE_FORMAT'
 
 /** An operation that the storage refused or could not complete. */

@@ -1,0 +1,201 @@
+import { BATCH_HEADER_BYTES, BATCH_PREFIX_BYTES, decodeRecords, parseBatchHeader } from '../protocol/record-batch.ts'
+import type { BatchHeader } from '../protocol/record-batch.ts'
+import type { AbortedTransactionEntry } from './transaction-index.ts'
+import { readInt64 } from './int64.ts'
+import type { Segment, TimestampOffset } from './segment.ts'
+import type { SegmentSet } from './segment-set.ts'
+import type { StorageContext } from './storage-context.ts'
+
+const LAST_OFFSET_DELTA_AT = 23
+/** Read at a time while a batch is looked for. */
+const SEARCH_BYTES = 16 * 1024
+/** Readers of one partition whose next position is remembered. */
+const REMEMBERED_READERS = 8
+
+export interface BatchesRead {
+  readonly records: readonly Buffer[]
+  readonly bytes: number
+  /** Offset after the last batch returned; the one asked for where there is none. */
+  readonly nextOffset: number
+}
+
+interface NextRead {
+  readonly offset: number
+  readonly segment: Segment
+  readonly position: number
+}
+
+interface FoundBatch {
+  readonly header: BatchHeader
+  readonly position: number
+  readonly size: number
+}
+
+/** Reads batches out of segments. Knows nothing of what may be read: bounds are the caller's. */
+export class PartitionReader {
+  readonly #context: StorageContext
+  readonly #segments: SegmentSet
+  /** Where readers go on that read one batch after the other: they need no look-up. */
+  #next: NextRead[] | undefined
+  #nextSlot = 0
+
+  constructor(context: StorageContext, segments: SegmentSet) {
+    this.#context = context
+    this.#segments = segments
+  }
+
+  /** Whole batches that start below `limit`, from the one that holds `offset` (or the next one there is). */
+  async read(offset: number, limit: number, maxBytes: number, minOneBatch: boolean): Promise<BatchesRead> {
+    const { list } = this.#segments
+    for (let i = this.#segments.indexOf(offset); i < list.length && list[i]!.baseOffset < limit; i++) {
+      const read = await this.#readSegment(list[i]!, offset, limit, maxBytes, minOneBatch)
+      if (read !== undefined) return read
+    }
+    return { records: [], bytes: 0, nextOffset: offset }
+  }
+
+  /** Aborted transactions that reach into a range of offsets. */
+  abortedTransactions(from: number, to: number): AbortedTransactionEntry[] {
+    const { list } = this.#segments
+    const found: AbortedTransactionEntry[] = []
+    for (let i = this.#segments.indexOf(from); i < list.length; i++) {
+      for (const entry of list[i]!.transactionIndex.entries()) {
+        if (entry.lastOffset >= from && entry.firstOffset < to) found.push(entry)
+        // All that started below this is decided by here; later markers are of later transactions.
+        if (entry.lastStableOffset >= to) return found
+      }
+    }
+    return found
+  }
+
+  /** The first record that is not earlier than `timestamp`, within [from, limit). */
+  async offsetForTimestamp(timestamp: number, from: number, limit: number): Promise<TimestampOffset | null> {
+    const { list } = this.#segments
+    for (let i = this.#segments.indexOf(from); i < list.length && list[i]!.baseOffset < limit; i++) {
+      const segment = list[i]!
+      if (segment.maxTimestamp.timestamp < timestamp) continue
+      const start = Math.max(segment.timeIndex.lookup(timestamp).offset, from)
+      let { position } = segment.offsetIndex.lookup(start)
+      for (;;) {
+        const batch = await this.#findBatch(segment, position, (header) => header.maxTimestamp >= timestamp)
+        if (batch === undefined || batch.header.baseOffset >= limit) break
+        for (const record of decodeRecords(await this.#readAt(segment, batch.position, batch.size))) {
+          if (record.timestamp >= timestamp && record.offset >= from && record.offset < limit) {
+            return { timestamp: record.timestamp, offset: record.offset }
+          }
+        }
+        position = batch.position + batch.size
+      }
+    }
+    return null
+  }
+
+  /** The record with the largest timestamp within [from, limit). */
+  async maxTimestamp(from: number, limit: number): Promise<TimestampOffset | null> {
+    let latest: Segment | undefined
+    for (const segment of this.#segments.list) {
+      if (segment.size > 0 && segment.maxTimestamp.timestamp > (latest?.maxTimestamp.timestamp ?? -1)) latest = segment
+    }
+    if (latest === undefined) return null
+    return this.offsetForTimestamp(latest.maxTimestamp.timestamp, from, limit)
+  }
+
+  async #readSegment(
+    segment: Segment,
+    offset: number,
+    limit: number,
+    maxBytes: number,
+    minOneBatch: boolean,
+  ): Promise<BatchesRead | undefined> {
+    const position = this.#remembered(segment, offset) ?? (await this.#locate(segment, offset))
+    if (position === undefined || position >= segment.size) return undefined
+    const wanted = Math.max(Math.min(maxBytes, segment.size - position), BATCH_HEADER_BYTES)
+    let buffer = await this.#readAt(segment, position, wanted)
+    const firstSize = buffer.readInt32BE(8) + BATCH_PREFIX_BYTES
+    if (firstSize < BATCH_HEADER_BYTES || firstSize > segment.size - position) {
+      throw new Error(`${segment.log.path} is damaged at ${position}: a batch of ${firstSize} bytes`)
+    }
+    if (firstSize > buffer.length) {
+      if (!minOneBatch) return { records: [], bytes: 0, nextOffset: offset }
+      buffer = await this.#readAt(segment, position, firstSize)
+    }
+    const { bytes, nextOffset } = wholeBatches(buffer, limit)
+    if (bytes === 0 || (bytes > maxBytes && !minOneBatch)) return { records: [], bytes: 0, nextOffset: offset }
+    this.#remember({ offset: nextOffset, segment, position: position + bytes })
+    return { records: [bytes === buffer.length ? buffer : buffer.subarray(0, bytes)], bytes, nextOffset }
+  }
+
+  /** Position of the first batch that ends at or above an offset. */
+  async #locate(segment: Segment, offset: number): Promise<number | undefined> {
+    const { position } = segment.offsetIndex.lookup(offset)
+    const batch = await this.#findBatch(
+      segment,
+      position,
+      (header) => header.baseOffset + header.lastOffsetDelta >= offset,
+    )
+    return batch?.position
+  }
+
+  async #findBatch(
+    segment: Segment,
+    from: number,
+    matches: (header: BatchHeader) => boolean,
+  ): Promise<FoundBatch | undefined> {
+    for (let position = from; segment.size - position >= BATCH_HEADER_BYTES;) {
+      const chunk = await this.#readAt(segment, position, Math.min(SEARCH_BYTES, segment.size - position))
+      let at = 0
+      while (chunk.length - at >= BATCH_HEADER_BYTES) {
+        const header = parseBatchHeader(chunk, at)
+        const size = header.batchLength + BATCH_PREFIX_BYTES
+        if (matches(header)) return { header, position: position + at, size }
+        at += size
+      }
+      position += at
+    }
+    return undefined
+  }
+
+  #readAt(segment: Segment, position: number, length: number): Promise<Buffer> {
+    return new Promise((resolve, reject) => {
+      const buffer = Buffer.allocUnsafe(length)
+      const fd = segment.log.pin()
+      const next = (done: number) => {
+        this.#context.fs.read(fd, buffer, done, length - done, position + done, (error, bytes) => {
+          if (error === null && bytes > 0 && done + bytes < length) {
+            next(done + bytes)
+            return
+          }
+          segment.log.unpin()
+          if (error !== null) reject(error)
+          else if (bytes === 0) reject(new Error(`${segment.log.path} is shorter than it was`))
+          else resolve(buffer)
+        })
+      }
+      next(0)
+    })
+  }
+
+  #remembered(segment: Segment, offset: number): number | undefined {
+    return this.#next?.find((next) => next.offset === offset && next.segment === segment)?.position
+  }
+
+  #remember(next: NextRead): void {
+    this.#next ??= []
+    this.#next[this.#nextSlot] = next
+    this.#nextSlot = (this.#nextSlot + 1) % REMEMBERED_READERS
+  }
+}
+
+/** How far whole batches go that start below the limit. */
+function wholeBatches(buffer: Buffer, limit: number): { bytes: number; nextOffset: number } {
+  let at = 0
+  let nextOffset = 0
+  while (buffer.length - at >= BATCH_HEADER_BYTES) {
+    const baseOffset = readInt64(buffer, at)
+    const size = buffer.readInt32BE(at + 8) + BATCH_PREFIX_BYTES
+    if (baseOffset >= limit || size < BATCH_HEADER_BYTES || size > buffer.length - at) break
+    nextOffset = baseOffset + buffer.readInt32BE(at + LAST_OFFSET_DELTA_AT) + 1
+    at += size
+  }
+  return { bytes: at, nextOffset }
+}

@@ -1,0 +1,189 @@
+import { dirname, join } from 'node:path'
+import { writeFileAtomicallyUnsynced } from './file-system.ts'
+import type { PooledFile } from './file-pool.ts'
+import { Segment } from './segment.ts'
+import type { StorageContext } from './storage-context.ts'
+
+/** The segments of one partition, the files being written, and what of them is not on disk yet. */
+export class SegmentSet {
+  readonly dir: string
+  readonly #context: StorageContext
+  readonly #topicId: string
+  /** Ascending; never empty. Replaced, never changed, so that a reader may hold on to it. */
+  #list: readonly Segment[]
+  #exists: boolean
+  /**
+   * Not kept open: Linux (4.16 and newer) reports a failed write-back to the next sync of the file even where it was opened after
+   * the failure.
+   */
+  readonly #unsynced = new Set<PooledFile>()
+  readonly #unsyncedDirectories = new Set<string>()
+
+  constructor(context: StorageContext, dir: string, topicId: string, segments: readonly Segment[], exists: boolean) {
+    this.#context = context
+    this.dir = dir
+    this.#topicId = topicId
+    this.#list = segments
+    this.#exists = exists
+  }
+
+  get list(): readonly Segment[] {
+    return this.#list
+  }
+
+  /** The last one, which is appended to. */
+  get active(): Segment {
+    return this.#list[this.#list.length - 1]!
+  }
+
+  get sizeBytes(): number {
+    let size = 0
+    for (const segment of this.#list) size += segment.size
+    return size
+  }
+
+  /** Index of the segment that holds an offset at or above the first one's base offset; 0 below that. */
+  indexOf(offset: number): number {
+    let low = 0
+    let high = this.#list.length
+    while (high - low > 1) {
+      const middle = (low + high) >>> 1
+      if (this.#list[middle]!.baseOffset <= offset) low = middle
+      else high = middle
+    }
+    return low
+  }
+
+  /**
+   * Writes behind the last batch, synchronously. What was written when it throws is for {@link cutActive} to remove.
+   * The segment's size and indexes are the caller's.
+   */
+  writeNow(buffers: readonly Buffer[], bytes: number): void {
+    const { fs } = this.#context
+    const { active } = this
+    this.#create()
+    this.#unsynced.add(active.log)
+    active.log.use((fd) => {
+      let rest = buffers
+      for (let done = 0; ;) {
+        done += fs.writevSync(fd, rest, active.size + done)
+        if (done === bytes) return
+        rest = remaining(buffers, done)
+      }
+    }, true)
+  }
+
+  /** As {@link writeNow}, off the thread: for what takes longer than a hop to another thread and back. */
+  async write(buffers: readonly Buffer[], bytes: number): Promise<void> {
+    const { active } = this
+    this.#create()
+    this.#unsynced.add(active.log)
+    const fd = active.log.pin(true)
+    try {
+      let rest = buffers
+      for (let done = 0; ;) {
+        done += await this.#writev(fd, rest, active.size + done)
+        if (done === bytes) return
+        rest = remaining(buffers, done)
+      }
+    } finally {
+      active.log.unpin()
+    }
+  }
+
+  /** Removes what a failed write left behind the last batch. */
+  cutActive(): void {
+    const { active } = this
+    if (this.#exists) active.log.use((fd) => this.#context.fs.ftruncateSync(fd, active.size), true)
+  }
+
+  /** Starts a new segment. Nothing has changed when it throws. */
+  roll(baseOffset: number): void {
+    const { active } = this
+    active.sealTimeIndex()
+    active.flushIndexes()
+    const { fs, pool } = this.#context
+    const segment = new Segment(fs, pool, this.dir, baseOffset, 0)
+    segment.log.use(() => undefined, true)
+    this.#unsyncedDirectories.add(this.dir)
+    this.#list = [...this.#list, segment]
+  }
+
+  /** Takes segments out of the list, or puts others in their place. */
+  replace(removed: readonly Segment[], added: readonly Segment[] = []): void {
+    const kept = this.#list.filter((segment) => !removed.includes(segment))
+    this.#list = [...kept, ...added].sort((a, b) => a.baseOffset - b.baseOffset)
+  }
+
+  /** Forces to disk all that was written before the call. */
+  async sync(): Promise<void> {
+    const directories = [...this.#unsyncedDirectories]
+    const files = [...this.#unsynced]
+    this.#unsyncedDirectories.clear()
+    this.#unsynced.clear()
+    try {
+      for (const directory of directories) await this.#context.syncs.syncDirectory(directory)
+      for (const file of files) await this.#syncFile(file)
+    } catch (error) {
+      for (const directory of directories) this.#unsyncedDirectories.add(directory)
+      throw error
+    }
+  }
+
+  /** Writes and syncs the indexes, as far as they changed. */
+  async syncIndexes(): Promise<void> {
+    for (const segment of this.#list) {
+      segment.flushIndexes()
+      for (const index of [segment.offsetIndex, segment.timeIndex, segment.transactionIndex]) {
+        if (!index.dirty) continue
+        index.markSynced()
+        await this.#syncFile(index.file)
+      }
+    }
+  }
+
+  /** Gives all descriptors back. */
+  close(): void {
+    for (const segment of this.#list) segment.close()
+  }
+
+  /** Makes the directory and Kafka's small files in it, on the first write. */
+  #create(): void {
+    if (this.#exists) return
+    const { fs } = this.#context
+    fs.mkdirSync(this.dir, { recursive: true })
+    writeFileAtomicallyUnsynced(fs, join(this.dir, 'partition.metadata'), `version: 0\ntopic_id: ${this.#topicId}`)
+    writeFileAtomicallyUnsynced(fs, join(this.dir, 'leader-epoch-checkpoint'), `0\n1\n0 ${this.active.baseOffset}\n`)
+    this.#unsyncedDirectories.add(dirname(this.dir)).add(this.dir)
+    this.#exists = true
+  }
+
+  async #syncFile(file: PooledFile): Promise<void> {
+    const fd = file.pin()
+    try {
+      await this.#context.syncs.syncData(fd)
+    } finally {
+      file.unpin()
+    }
+  }
+
+  #writev(fd: number, buffers: readonly Buffer[], position: number): Promise<number> {
+    return new Promise((resolve, reject) => {
+      this.#context.fs.writev(fd, buffers, position, (error, written) => {
+        if (error) reject(error)
+        else resolve(written)
+      })
+    })
+  }
+}
+
+/** What is left of buffers after their first bytes. */
+function remaining(buffers: readonly Buffer[], done: number): Buffer[] {
+  const rest: Buffer[] = []
+  let skip = done
+  for (const buffer of buffers) {
+    if (skip < buffer.length) rest.push(buffer.subarray(skip))
+    skip = Math.max(0, skip - buffer.length)
+  }
+  return rest
+}
