@@ -157,14 +157,34 @@ export const sinkSettings = defineConfig({
     displayName: 'Topics regex',
     doc: 'Regular expression (JavaScript) that a topic’s whole name must match; topics made later are read too.',
   },
+  'errors.deadletterqueue.topic.name': {
+    type: 'string',
+    default: '',
+    group: 'Error handling',
+    displayName: 'Dead letter topic',
+    doc: 'Topic that takes, as they were, the records that could not be dealt with. Empty: none.',
+  },
+  'errors.deadletterqueue.topic.replication.factor': {
+    type: 'int',
+    minimum: -1,
+    group: 'Error handling',
+    displayName: 'Dead letter topic replication factor',
+    doc: 'Replicas of the dead letter topic when it is created; -1: the broker’s default. Left out: 3, or the broker’s default where there are fewer brokers.',
+  },
+  'errors.deadletterqueue.context.headers.enable': {
+    type: 'boolean',
+    default: false,
+    group: 'Error handling',
+    displayName: 'Dead letter context headers',
+    doc: 'Whether dead letters carry headers that say what went wrong and where (__connect.errors.*).',
+  },
 })
 
 /** Framework settings of Kafka Connect that this worker lacks; a name that ends in `*` stands for all that begin so. */
 export const unsupportedConnectorSettings: Readonly<Record<string, string>> = {
   'transforms*': 'transforms are not available yet; reshape the records before or after this connector',
   'predicates*': 'predicates belong to transforms, which are not available yet',
-  'errors.deadletterqueue.*':
-    'dead letter topics are not available yet; with errors.tolerance=all and errors.log.enable=true a bad record is skipped and logged',
+  'errors.deadletterqueue.*': 'only sink connectors have a dead letter topic',
   'topic.creation.*': 'create the topic beforehand with the settings it needs',
   'producer.override.*': 'client settings cannot be overridden per connector yet',
   'consumer.override.*': 'client settings cannot be overridden per connector yet',
@@ -219,7 +239,22 @@ export function sinkProblems(config: SinkConnectorConfig): SettingErrors {
       `Invalid value ${config.topics.join(',')} for configuration topics: '${wrong}' is not a topic name (letters, digits, '.', '_' and '-', at most 249)`,
     ]
   }
+  const deadLetters = config['errors.deadletterqueue.topic.name']
+  if (deadLetters !== '' && !isTopicName(deadLetters)) {
+    errors['errors.deadletterqueue.topic.name'] = [
+      `Invalid value ${deadLetters} for configuration errors.deadletterqueue.topic.name: not a topic name`,
+    ]
+  }
+  if (deadLetters !== '' && config.topics.includes(deadLetters)) {
+    errors['topics'] = [`The dead letter topic '${deadLetters}' must not be among the topics that the connector reads`]
+  }
+  if (pattern === '') return errors
   try {
+    if (deadLetters !== '' && new RegExp(`^(?:${pattern})$`).test(deadLetters)) {
+      errors['topics.regex'] = [
+        `The dead letter topic '${deadLetters}' must not match the regex of the topics that the connector reads`,
+      ]
+    }
     new RegExp(pattern)
   } catch (error) {
     errors['topics.regex'] = [`Invalid value ${pattern} for configuration topics.regex: ${(error as Error).message}`]

@@ -41,6 +41,11 @@ describe('connector settings', () => {
     expect(problems({ 'topics.regex': '(' })).toEqual(['topics.regex'])
     expect(problems({ topics: 'a b' })).toEqual(['topics'])
     expect(problems({ topics: 'a,,b' })).toEqual(['topics'])
+    const dead = 'errors.deadletterqueue.topic.name'
+    expect(problems({ topics: 'a', [dead]: 'b' })).toEqual([])
+    expect(problems({ topics: 'a', [dead]: 'a' })).toEqual(['topics'])
+    expect(problems({ 'topics.regex': 'a.*', [dead]: 'ab' })).toEqual(['topics.regex'])
+    expect(problems({ 'topics.regex': 'a.*', [dead]: 'b' })).toEqual([])
   })
 
   test('know which names a connector may have', () => {

@@ -1,0 +1,210 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { LogClient } from '../client/client.ts'
+import type { Logger } from '../logging/logger.ts'
+import { TopicLog, type TopicLogRecord } from './topic-log.ts'
+
+export type State = 'UNASSIGNED' | 'RUNNING' | 'PAUSED' | 'FAILED' | 'RESTARTING' | 'STOPPED'
+
+const states: ReadonlySet<string> = new Set<State>([
+  'UNASSIGNED',
+  'RUNNING',
+  'PAUSED',
+  'FAILED',
+  'RESTARTING',
+  'STOPPED',
+])
+
+/** The state of a connector or task, as the worker that runs it last told. */
+export interface Status {
+  readonly state: State
+  readonly workerId: string
+  /** Generation of the assignment under which it was told. */
+  readonly generation: number
+  /** Why it failed. */
+  readonly trace?: string | undefined
+}
+
+export interface StatusStoreOptions {
+  readonly client: LogClient
+  readonly topic: string
+  readonly logger: Logger
+}
+
+interface ConnectorStates {
+  connector: Status | undefined
+  readonly tasks: Map<number, Status>
+}
+
+/**
+ * States of connectors and tasks, in memory as the status topic has them. Writes are told at once and carried out in
+ * the background, the newest for each key: who tells a state has no time to wait.
+ */
+export class StatusStore {
+  readonly #options: StatusStoreOptions
+  readonly #log: TopicLog
+  readonly #states = new Map<string, ConnectorStates>()
+  /** By key: what was told last and has not come back yet. Until it does, an older echo must not bring the past back. */
+  readonly #told = new Map<string, string | null>()
+  /** By key: what has been told and not been written yet. */
+  #unwritten = new Map<string, string | null>()
+  #writing: Promise<void> | undefined
+  readonly #stop = new AbortController()
+
+  constructor(options: StatusStoreOptions) {
+    this.#options = options
+    this.#log = new TopicLog({ ...options, onRecord: (record) => this.#echoed(record) })
+  }
+
+  start(): Promise<void> {
+    return this.#log.start()
+  }
+
+  /** Resolves when what has been told is written, or cannot be within the time. */
+  async flush(limitMs: number): Promise<void> {
+    const limit = AbortSignal.any([this.#stop.signal, AbortSignal.timeout(limitMs)])
+    while (this.#writing !== undefined && !limit.aborted) {
+      await Promise.race([this.#writing, sleep(limitMs, undefined, { signal: limit }).catch(() => undefined)])
+    }
+  }
+
+  async close(): Promise<void> {
+    this.#stop.abort()
+    await this.#log.close()
+    await this.#writing
+  }
+
+  /** Connectors that have a status of any kind, also those that do not exist any more. */
+  connectors(): string[] {
+    return [...this.#states.keys()]
+  }
+
+  connector(name: string): Status | undefined {
+    return this.#states.get(name)?.connector
+  }
+
+  task(connector: string, task: number): Status | undefined {
+    return this.#states.get(connector)?.tasks.get(task)
+  }
+
+  /** By task number, in order. */
+  tasks(connector: string): readonly (readonly [number, Status])[] {
+    return [...(this.#states.get(connector)?.tasks ?? [])].sort(([a], [b]) => a - b)
+  }
+
+  /**
+   * Tells a state. A `safe` one gives way to what another worker has told under a newer assignment: a worker that lost
+   * a task may still have something to say about it.
+   */
+  putConnector(name: string, status: Status, options: { readonly safe?: boolean } = {}): void {
+    if (options.safe === true && !mayFollow(this.connector(name), status)) return
+    this.#tell(`status-connector-${name}`, status)
+  }
+
+  putTask(connector: string, task: number, status: Status, options: { readonly safe?: boolean } = {}): void {
+    if (options.safe === true && !mayFollow(this.task(connector, task), status)) return
+    this.#tell(`status-task-${connector}-${task}`, status)
+  }
+
+  /** Removes the status of the connector and of all its tasks. */
+  remove(connector: string): void {
+    this.#tell(`status-connector-${connector}`, null)
+    for (const [task] of this.tasks(connector)) this.removeTask(connector, task)
+  }
+
+  removeTask(connector: string, task: number): void {
+    this.#tell(`status-task-${connector}-${task}`, null)
+  }
+
+  #tell(key: string, status: Status | null): void {
+    const value =
+      status === null
+        ? null
+        : JSON.stringify({
+            state: status.state,
+            trace: status.trace ?? null,
+            worker_id: status.workerId,
+            generation: status.generation,
+          })
+    // Memory knows at once, so that what is asked next has the answer; the log's own echo comes to the same.
+    this.#read({ key, value })
+    this.#told.set(key, value)
+    this.#unwritten.set(key, value)
+    this.#writing ??= this.#write().finally(() => (this.#writing = undefined))
+  }
+
+  async #write(): Promise<void> {
+    for (let failures = 0; this.#unwritten.size > 0 && !this.#stop.signal.aborted;) {
+      const batch = this.#unwritten
+      this.#unwritten = new Map()
+      try {
+        await this.#log.write([...batch].map(([key, value]) => ({ key, value })))
+        failures = 0
+      } catch (error) {
+        // What was told meanwhile is newer and stays.
+        this.#unwritten = new Map([...batch, ...this.#unwritten])
+        failures++
+        if (failures === 1) {
+          const { topic, logger } = this.#options
+          logger.warn('cannot write to the status topic; trying again', { topic, error: (error as Error).message })
+        }
+        const pause = Math.min(100 * 2 ** failures, 5000)
+        await sleep(pause, undefined, { signal: this.#stop.signal }).catch(() => undefined)
+      }
+    }
+  }
+
+  #echoed(record: TopicLogRecord): void {
+    const told = this.#told.get(record.key)
+    if (told === record.value) this.#told.delete(record.key)
+    if (told === undefined || told === record.value) this.#read(record)
+  }
+
+  #read({ key, value }: TopicLogRecord): void {
+    const target = parseKey(key)
+    if (target === undefined) return
+    try {
+      this.#apply(target, value === null ? undefined : parseStatus(value))
+    } catch (error) {
+      const { topic, logger } = this.#options
+      logger.error('ignoring a record of the status topic', { topic, key, error: (error as Error).message })
+    }
+  }
+
+  #apply({ connector, task }: StatusKey, status: Status | undefined): void {
+    const entry = this.#states.get(connector) ?? { connector: undefined, tasks: new Map<number, Status>() }
+    this.#states.set(connector, entry)
+    if (task === undefined) entry.connector = status
+    else if (status === undefined) entry.tasks.delete(task)
+    else entry.tasks.set(task, status)
+    if (entry.connector === undefined && entry.tasks.size === 0) this.#states.delete(connector)
+  }
+}
+
+interface StatusKey {
+  readonly connector: string
+  readonly task?: number
+}
+
+function parseKey(key: string): StatusKey | undefined {
+  if (key.startsWith('status-connector-')) return { connector: key.slice('status-connector-'.length) }
+  if (!key.startsWith('status-task-')) return undefined
+  const rest = key.slice('status-task-'.length)
+  const dash = rest.lastIndexOf('-')
+  const task = Number(rest.slice(dash + 1))
+  return dash < 1 || !Number.isInteger(task) ? undefined : { connector: rest.slice(0, dash), task }
+}
+
+function parseStatus(text: string): Status {
+  const { state, trace, worker_id, generation } = JSON.parse(text) as Record<string, unknown>
+  if (typeof state !== 'string' || !states.has(state)) throw new Error(`its state is not known`)
+  return {
+    state: state as State,
+    workerId: typeof worker_id === 'string' ? worker_id : '',
+    generation: typeof generation === 'number' ? generation : 0,
+    ...(typeof trace === 'string' ? { trace } : {}),
+  }
+}
+
+function mayFollow(stored: Status | undefined, next: Status): boolean {
+  return stored === undefined || stored.workerId === next.workerId || stored.generation <= next.generation
+}

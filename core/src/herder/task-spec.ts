@@ -1,0 +1,74 @@
+import type { Config } from './config-store.ts'
+import { ConfigError } from '@tidewire/sdk'
+import type { ConnectorPlugin, PluginRegistry } from '../plugin/plugin-registry.ts'
+import type { ConverterSpec, TaskRunner, TaskSpec } from './task-runner.ts'
+import { withTimeLimit } from './time-limit.ts'
+
+/** The worker's converters, for connectors that name none of their own. */
+export interface WorkerConverters {
+  readonly config: {
+    readonly 'key.converter': string
+    readonly 'value.converter': string
+    readonly 'header.converter': string
+  }
+  /** By full name, prefix included. */
+  readonly converterSettings: Config
+}
+
+/** Everything a task host needs to run the task, with the plugins as they are on disk now. */
+export async function taskSpec(
+  plugins: PluginRegistry,
+  worker: WorkerConverters,
+  task: Pick<TaskSpec, 'connector' | 'task' | 'config' | 'targetState' | 'generation'>,
+): Promise<TaskSpec> {
+  const [plugin, keyConverter, valueConverter, headerConverter] = await Promise.all([
+    connectorOf(plugins, task.config),
+    converterSpec(plugins, worker, task.config, 'key.converter'),
+    converterSpec(plugins, worker, task.config, 'value.converter'),
+    converterSpec(plugins, worker, task.config, 'header.converter'),
+  ])
+  return { ...task, type: plugin.manifest.type, plugin: plugin.ref, keyConverter, valueConverter, headerConverter }
+}
+
+/**
+ * Asks the connector how its work splits, and gives each task its full config.
+ * @throws ConfigError where the config cannot work as it is; NotFoundError where the plugin is gone or broken
+ */
+export async function planTasks(
+  plugins: PluginRegistry,
+  runner: TaskRunner,
+  config: Config,
+  limitMs: number,
+): Promise<readonly Config[]> {
+  const plugin = await connectorOf(plugins, config)
+  const maxTasks = Number(config['tasks.max'] ?? '1')
+  const parts = await withTimeLimit(runner.planTasks(plugin.ref, config, maxTasks), limitMs, 'Planning the tasks')
+  const enforced = config['tasks.max.enforce']?.trim().toLowerCase() !== 'false'
+  if (enforced && parts.length > maxTasks) {
+    throw new ConfigError(`The connector asks for ${parts.length} tasks, and tasks.max allows ${maxTasks}`, {
+      setting: 'tasks.max',
+    })
+  }
+  return parts.map((part) => ({ ...config, ...part }))
+}
+
+async function connectorOf(plugins: PluginRegistry, config: Config): Promise<ConnectorPlugin> {
+  return plugins.connector(config['connector.class']?.trim() ?? '')
+}
+
+/** The connector's own converter with the connector's settings for it, or the worker's with the worker's: never mixed. */
+async function converterSpec(
+  plugins: PluginRegistry,
+  worker: WorkerConverters,
+  config: Config,
+  setting: 'key.converter' | 'value.converter' | 'header.converter',
+): Promise<ConverterSpec> {
+  const own = config[setting]?.trim()
+  const from = own === undefined ? worker.converterSettings : config
+  const { ref } = await plugins.converter(own ?? worker.config[setting])
+  const prefix = `${setting}.`
+  const settings = Object.entries(from).flatMap(([name, value]) =>
+    name.startsWith(prefix) ? [[name.slice(prefix.length), value]] : [],
+  )
+  return { ref, config: Object.fromEntries(settings) as Config }
+}

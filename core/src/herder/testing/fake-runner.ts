@@ -1,0 +1,65 @@
+/** Task hosts that run nothing: they note what they are asked, and tell the states that a test wants told. */
+import type { ConfigProblems } from '@tidewire/sdk'
+import type { TaskId, TaskRunner, TaskSpec, TaskStatus } from '../task-runner.ts'
+
+type Config = Readonly<Record<string, string>>
+
+export class FakeRunner implements TaskRunner {
+  readonly running = new Map<string, TaskSpec & { paused: boolean }>()
+  /** Everything asked, in order: `start a-0`. */
+  readonly calls: string[] = []
+  plan: (config: Config, maxTasks: number) => Promise<Record<string, string>[]> = async () => [{}]
+  problems: ConfigProblems = {}
+  startError: Error | undefined
+  closed = false
+  readonly #onStatus: (status: TaskStatus) => void
+
+  constructor(onStatus: (status: TaskStatus) => void) {
+    this.#onStatus = onStatus
+  }
+
+  tell(id: string, state: TaskStatus['state'], trace?: string): void {
+    const { connector, task, generation } = this.running.get(id)!
+    this.#onStatus({ connector, task, generation, state, ...(trace === undefined ? {} : { trace }) })
+  }
+
+  async startTask(spec: TaskSpec): Promise<void> {
+    const id = `${spec.connector}-${spec.task}`
+    this.calls.push(`start ${id}`)
+    if (this.startError !== undefined) throw this.startError
+    if (this.running.has(id)) throw new Error(`${id} runs already`)
+    const paused = spec.targetState === 'PAUSED'
+    this.running.set(id, { ...spec, paused })
+    this.tell(id, paused ? 'PAUSED' : 'RUNNING')
+  }
+
+  async stopTask({ connector, task }: TaskId): Promise<void> {
+    this.calls.push(`stop ${connector}-${task}`)
+    this.running.delete(`${connector}-${task}`)
+  }
+
+  async pauseTask({ connector, task }: TaskId): Promise<void> {
+    this.calls.push(`pause ${connector}-${task}`)
+    this.running.get(`${connector}-${task}`)!.paused = true
+    this.tell(`${connector}-${task}`, 'PAUSED')
+  }
+
+  async resumeTask({ connector, task }: TaskId): Promise<void> {
+    this.calls.push(`resume ${connector}-${task}`)
+    this.running.get(`${connector}-${task}`)!.paused = false
+    this.tell(`${connector}-${task}`, 'RUNNING')
+  }
+
+  async planTasks(_ref: unknown, config: Config, maxTasks: number): Promise<Record<string, string>[]> {
+    this.calls.push(`plan ${config['name']!}`)
+    return this.plan(config, maxTasks)
+  }
+
+  async check(): Promise<ConfigProblems> {
+    return this.problems
+  }
+
+  async close(): Promise<void> {
+    this.closed = true
+  }
+}

@@ -1,0 +1,30 @@
+import { definePlugin, defineSink, defineSource } from '@tidewire/sdk'
+
+export default definePlugin({
+  name: 'test',
+  version: '1.2.3',
+  connectors: [
+    defineSource({
+      name: 'test-source',
+      aliases: ['com.acme.TestSourceConnector'],
+      doc: 'Reads nothing.',
+      config: {
+        url: { type: 'string', required: true, doc: 'Where.', group: 'Connection' },
+        password: { type: 'password', doc: 'Secret.', group: 'Connection' },
+        'batch.size': { type: 'int', default: 10, minimum: 1, doc: 'Records.' },
+        mode: { type: 'string', enum: ['fast', 'safe'], default: 'safe', doc: 'Mode.' },
+      },
+      unsupported: { 'legacy.mode': 'use mode' },
+      check: () => ({}),
+      async *read() {
+        // Nothing to read.
+      },
+    }),
+    defineSink({
+      name: 'test-sink',
+      doc: 'Drops all.',
+      config: {},
+      write: () => ({ put: () => undefined }),
+    }),
+  ],
+})

@@ -1,0 +1,237 @@
+/** Validates a connector's config as a whole: the framework's settings, the connector's, its converters', and its rules across them. */
+import {
+  ConfigError,
+  isErrorKind,
+  type ConfigOf,
+  type ConfigProblems,
+  type Setting,
+  type Settings,
+} from '@tidewire/sdk'
+import {
+  connectorNameProblem,
+  frameworkSettings,
+  isConverterSetting,
+  sinkProblems,
+  unsupportedConnectorSettings,
+  type SinkConnectorConfig,
+} from '../config/connector-settings.ts'
+import { kafkaDefinition, type ConfigKeyInfo } from '../config/kafka-definition.ts'
+import { secretMask } from '../config/secrets.ts'
+import { compileSettings, type ParsedSettings, type RawConfig, type SettingErrors } from '../config/settings.ts'
+import type { ConnectorManifest, PluginRef } from '../plugin/manifest.ts'
+import type { ConnectorPlugin, ConverterPlugin, PluginRegistry } from '../plugin/plugin-registry.ts'
+
+type Config = Readonly<Record<string, string>>
+
+export const converterUses = ['key', 'value', 'header'] as const
+
+export interface Validation {
+  readonly plugin: ConnectorPlugin
+  /** All settings that the config may have, by full name. */
+  readonly settings: Settings
+  readonly errors: SettingErrors
+  readonly warnings: readonly string[]
+}
+
+/** A config was refused. The message lists every problem, as Kafka Connect words it. */
+export class InvalidConfigError extends ConfigError {
+  readonly errors: SettingErrors
+
+  constructor(errors: SettingErrors) {
+    const messages = Object.values(errors).flat()
+    super(
+      `Connector configuration is invalid and contains the following ${messages.length} error(s):\n${messages.join('\n')}\n` +
+        'You can also find the above list of errors at the endpoint `/connector-plugins/{connectorType}/config/validate`',
+      { code: 'INVALID_CONFIG' },
+    )
+    this.errors = errors
+  }
+}
+
+/** Kafka Connect's answer to a validation. */
+export interface ConfigInfos {
+  readonly name: string
+  readonly error_count: number
+  readonly groups: readonly string[]
+  readonly configs: readonly { readonly definition: ConfigKeyInfo | null; readonly value: ConfigValueInfo }[]
+}
+
+interface ConfigValueInfo {
+  readonly name: string
+  readonly value: string | null
+  readonly recommended_values: readonly string[]
+  readonly errors: readonly string[]
+  readonly visible: boolean
+}
+
+type Parse = (raw: RawConfig) => ParsedSettings<ConfigOf<Settings>>
+
+export class ConfigValidator {
+  readonly #plugins: PluginRegistry
+  readonly #check: (ref: PluginRef, config: Config) => Promise<ConfigProblems>
+  /** By the manifest of the plugin's present version, then by what the settings are used for. */
+  readonly #parsers = new WeakMap<object, Map<string, Parse>>()
+
+  constructor(plugins: PluginRegistry, check: (ref: PluginRef, config: Config) => Promise<ConfigProblems>) {
+    this.#plugins = plugins
+    this.#check = check
+  }
+
+  /**
+   * Finds all that is wrong with a config. The connector's own `check` is asked only when each setting is right by
+   * itself.
+   * @throws ConfigError when it names no connector, or one that does not exist
+   */
+  async validate(config: Config): Promise<Validation> {
+    const plugin = await this.#connectorOf(config)
+    const { type, settings: own } = plugin.manifest
+    const { config: parsed, errors, warnings } = this.#parser(plugin.manifest)(config)
+    const settings: Record<string, Setting> = { ...frameworkSettings(type), ...own }
+    const add = (name: string, ...problems: string[]): void => void (errors[name] ??= []).push(...problems)
+
+    const name = parsed['name']
+    const nameProblem = typeof name === 'string' ? connectorNameProblem(name) : undefined
+    if (nameProblem !== undefined) add('name', nameProblem)
+    if (type === 'sink' && errors['topics'] === undefined) {
+      addAll(errors, sinkProblems(parsed as unknown as SinkConnectorConfig))
+    }
+    if (parsed['exactly.once.support'] === 'required') {
+      add(
+        'exactly.once.support',
+        'Invalid value required for configuration exactly.once.support: this worker has no exactly-once sources yet',
+      )
+    }
+    for (const use of converterUses) {
+      const converter = await this.#validateConverter(config, use, add, warnings)
+      if (converter !== undefined) Object.assign(settings, prefixed(use, converter.manifest.settings))
+    }
+    for (const [key, value] of Object.entries(config)) {
+      if (value !== secretMask || settings[key]?.type !== 'password') continue
+      add(
+        key,
+        `Configuration ${key} holds the mask that stands for a stored value, and there is none stored: give the value itself`,
+      )
+    }
+    if (Object.keys(errors).length === 0 && plugin.manifest.hasCheck) {
+      addAll(errors, await this.#ownProblems(plugin, config))
+    }
+    return { plugin, settings, errors, warnings }
+  }
+
+  async #connectorOf(config: Config): Promise<ConnectorPlugin> {
+    const name = config['connector.class']?.trim() ?? ''
+    if (name === '') {
+      throw new InvalidConfigError({
+        'connector.class': [
+          'Missing required configuration "connector.class" which has no default value: the config names no connector',
+        ],
+      })
+    }
+    try {
+      return await this.#plugins.connector(name)
+    } catch (error) {
+      if (!isErrorKind(error, 'NotFoundError')) throw error
+      throw new InvalidConfigError({
+        'connector.class': [`Invalid value ${name} for configuration connector.class: ${error.message}`],
+      })
+    }
+  }
+
+  #parser(manifest: ConnectorManifest): Parse {
+    return this.#cached(manifest, 'connector', () =>
+      compileSettings(
+        { ...frameworkSettings(manifest.type), ...manifest.settings },
+        { unsupported: { ...unsupportedConnectorSettings, ...manifest.unsupported }, foreign: isConverterSetting },
+      ),
+    )
+  }
+
+  #cached(manifest: object, use: string, compile: () => Parse): Parse {
+    const parsers = this.#parsers.get(manifest) ?? new Map<string, Parse>()
+    const known = parsers.get(use)
+    if (known !== undefined) return known
+    const parse = compile()
+    this.#parsers.set(manifest, parsers.set(use, parse))
+    return parse
+  }
+
+  async #validateConverter(
+    config: Config,
+    use: (typeof converterUses)[number],
+    add: (name: string, ...problems: string[]) => void,
+    warnings: string[],
+  ): Promise<ConverterPlugin | undefined> {
+    const setting = `${use}.converter`
+    const below = Object.entries(config).filter(([name]) => name.startsWith(`${setting}.`))
+    const name = config[setting]?.trim()
+    if (name === undefined) {
+      for (const [key] of below) warnings.push(`Configuration ${key} has no effect, since ${setting} is not set`)
+      return undefined
+    }
+    try {
+      const converter = await this.#plugins.converter(name)
+      const parse = this.#cached(converter.manifest, use, () =>
+        compileSettings(prefixed(use, converter.manifest.settings)),
+      )
+      const parsed = parse(Object.fromEntries(below))
+      for (const [key, problems] of Object.entries(parsed.errors)) add(key, ...problems)
+      warnings.push(...parsed.warnings)
+      return converter
+    } catch (error) {
+      if (!isErrorKind(error, 'NotFoundError')) throw error
+      add(setting, `Invalid value ${name} for configuration ${setting}: ${error.message}`)
+      return undefined
+    }
+  }
+
+  async #ownProblems(plugin: ConnectorPlugin, config: Config): Promise<ConfigProblems> {
+    try {
+      return await this.#check(plugin.ref, config)
+    } catch (error) {
+      const { setting, message } = error as { setting?: unknown; message?: unknown }
+      const name = typeof setting === 'string' ? setting : 'connector.class'
+      return {
+        [name]: `The connector could not check the config: ${typeof message === 'string' ? message : String(error)}`,
+      }
+    }
+  }
+}
+
+/** The answer to `PUT /connector-plugins/{plugin}/config/validate`. */
+export function configInfos(
+  config: Config,
+  { settings, errors }: Pick<Validation, 'settings' | 'errors'>,
+): ConfigInfos {
+  const definitions = kafkaDefinition(settings)
+  const names = new Set(Object.keys(settings))
+  const unknown = [...new Set([...Object.keys(config), ...Object.keys(errors)])].filter((name) => !names.has(name))
+  const value = (name: string, text: string | null, setting?: Setting): ConfigValueInfo => ({
+    name,
+    value: setting?.type === 'password' && text !== null ? secretMask : text,
+    recommended_values: setting?.enum ?? [],
+    errors: errors[name] ?? [],
+    visible: true,
+  })
+  return {
+    name: config['connector.class'] ?? '',
+    error_count: Object.values(errors).flat().length,
+    groups: [...new Set(definitions.flatMap(({ group }) => group ?? []))],
+    configs: [
+      // What no declaration knows may be a mistyped secret.
+      ...unknown.map((name) => ({ definition: null, value: value(name, name in config ? secretMask : null) })),
+      ...definitions.map((definition) => ({
+        definition,
+        value: value(definition.name, config[definition.name] ?? definition.default_value, settings[definition.name]),
+      })),
+    ],
+  }
+}
+
+function prefixed(use: string, settings: Settings): Settings {
+  return Object.fromEntries(Object.entries(settings).map(([name, setting]) => [`${use}.converter.${name}`, setting]))
+}
+
+function addAll(errors: SettingErrors, problems: ConfigProblems): void {
+  for (const [name, texts] of Object.entries(problems))
+    (errors[name] ??= []).push(...(typeof texts === 'string' ? [texts] : texts))
+}
