@@ -410,7 +410,7 @@ export class Writer {
   tagged(tag: number, content: Writer): void {
     this.unsignedVarint(tag)
     this.unsignedVarint(content.size)
-    for (const chunk of content.finish()) this.append(chunk)
+    for (const chunk of content.finish()) this.copy(chunk)
   }
 }
 
