@@ -42,17 +42,25 @@ export async function* simulate(context: Context): AsyncGenerator<SourceBatch> {
   // A reading that fails while the task runs is fatal; the wait below must hear of it at once.
   const failure = new AbortController()
   const either = AbortSignal.any([signal, failure.signal])
+  // While the runtime asks for no more, as when the connector is paused, no readings are taken.
+  const asked = { now: Promise.resolve() }
   const giveUp = new AbortController()
   signal.addEventListener('abort', () => {
     const connected = sensors.some(({ client }) => client.connected)
     setTimeout(() => giveUp.abort(), connected ? lastWordMs : 0)
   })
-  const publishing = Promise.all(sensors.map((sensor, index) => publishReadings(sensor, index, context, giveUp.signal)))
+  const publishing = Promise.all(
+    sensors.map((sensor, index) => publishReadings(sensor, index, context, asked, giveUp.signal)),
+  )
   publishing.catch(() => failure.abort())
   try {
     while (await pause(storeEveryMs, either)) {
       const batch = positions(sensors)
-      if (batch !== undefined) yield batch
+      if (batch === undefined) continue
+      const next = Promise.withResolvers<void>()
+      asked.now = next.promise
+      yield batch
+      next.resolve()
     }
     await publishing
     const last = positions(sensors)
@@ -89,13 +97,20 @@ function connect(id: string, { config, connector, log }: Context): MqttClient {
 }
 
 /** Takes a reading each interval and publishes it, the next one only when this one is acknowledged. */
-async function publishReadings(sensor: Sensor, index: number, context: Context, giveUp: AbortSignal): Promise<void> {
+async function publishReadings(
+  sensor: Sensor,
+  index: number,
+  context: Context,
+  asked: { readonly now: Promise<void> },
+  giveUp: AbortSignal,
+): Promise<void> {
   const { client, device } = sensor
   const { config, signal } = context
   const interval = config['interval.ms']
   // Spread over the interval, as sensors are that were not all switched on at the same moment.
   let due = performance.now() + (interval * index) / config.devices
   while (await pause(due - performance.now(), signal)) {
+    await asked.now
     const reading = device.reading(sensor.next, Date.now())
     const acknowledged = Promise.all(
       messages(config['mqtt.topic'], reading).map(({ topic, payload }) =>

@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import { createServer, type AddressInfo, type Server } from 'node:net'
-import { OffsetStore, runSource } from '@tidewire/sdk/testing'
+import { OffsetStore, runSource, type SourceRun } from '@tidewire/sdk/testing'
 import { Aedes } from 'aedes'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { mqttSensors } from './sensors.ts'
@@ -42,24 +42,55 @@ afterEach(stopBroker)
 
 const sequences = () => Map.groupBy(received, ({ value }) => value.deviceId)
 
+/** Takes and acknowledges for as long as the task runs, as the worker does. */
+async function keepTaking(run: SourceRun): Promise<void> {
+  try {
+    for (;;) {
+      await run.take()
+      await run.acknowledge()
+    }
+  } catch (error) {
+    expect(String(error)).toContain('has ended')
+  }
+}
+
 test('publishes each device on its own topic and goes on counting after a restart', async () => {
   let offsets = new OffsetStore()
-  for (const enough of [20, 40]) {
+  for (const enough of [100, 200]) {
     const run = runSource(mqttSensors, config, { offsets })
-    const batch = run.take()
+    const taking = keepTaking(run)
     await expect.poll(() => received.length, { timeout: 5000 }).toBeGreaterThan(enough)
-    expect(await batch).toEqual([])
     await run.stop()
-    await run.acknowledge()
+    await taking
     offsets = run.offsets
   }
   expect([...sequences().keys()].sort()).toEqual(['sensor-1', 'sensor-2', 'sensor-3'])
   for (const [device, messages] of sequences()) {
     expect(new Set(messages.map(({ topic }) => topic))).toEqual(new Set([`sensors/${device}`]))
-    const numbers = messages.map(({ value }) => value.seq)
-    // No gap; what followed the last stored number is published again.
-    expect([...new Set(numbers)]).toEqual(Array.from({ length: Math.max(...numbers) + 1 }, (_, n) => n))
+    // Neither gaps nor repetitions: a clean stop waits for the acknowledgements.
+    expect(messages.map(({ value }) => value.seq)).toEqual(Array.from({ length: messages.length }, (_, n) => n))
   }
+})
+
+test('takes no readings while none are asked for', async () => {
+  const run = runSource(mqttSensors, config)
+  await run.take()
+  const { offsets } = run
+  await run.acknowledge()
+  // What was under way when the batch was given may still arrive; then nothing does for ten intervals.
+  await expect
+    .poll(
+      async () => {
+        const before = received.length
+        await new Promise((resolve) => setTimeout(resolve, 50))
+        return received.length - before
+      },
+      { timeout: 5000 },
+    )
+    .toBe(0)
+  expect([...offsets]).toHaveLength(3)
+  await run.take()
+  await run.stop()
 })
 
 test('publishes each metric by itself where the topic says so', async () => {
@@ -75,12 +106,14 @@ test('publishes each metric by itself where the topic says so', async () => {
 test('connects again when the broker was away, and leaves no gap', async () => {
   const { port } = server.address() as AddressInfo
   const run = runSource(mqttSensors, { ...config, devices: '1' })
-  await run.take()
+  const taking = keepTaking(run)
+  await expect.poll(() => received.length, { timeout: 5000 }).toBeGreaterThan(5)
   await stopBroker()
   const before = received.length
   await startBroker(port)
   await expect.poll(() => received.length, { timeout: 5000 }).toBeGreaterThan(before + 5)
   await run.stop()
+  await taking
   const numbers = [...new Set(received.map(({ value }) => value.seq))]
   expect(numbers).toEqual(Array.from({ length: numbers.length }, (_, n) => n))
 })

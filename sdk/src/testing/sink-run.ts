@@ -1,5 +1,5 @@
-import type { ConfigOf, Settings } from '../config.ts'
-import type { PutResult, Sink, SinkTask } from '../connector.ts'
+import type { Settings } from '../config.ts'
+import type { PutResult, Sink, SinkTask, SinkTaskContext } from '../connector.ts'
 import type { SinkRecord, TopicPartition, TopicPartitionOffset } from '../record.ts'
 import { recordingLogger, type LogLine } from './logs.ts'
 import { parseConfig, type RawConfig } from './parse-config.ts'
@@ -14,6 +14,9 @@ export interface SinkRunOptions {
   /** Default 16 MiB. */
   readonly maxBufferedBytes?: number
 }
+
+/** The task of a sink, to be made in the context that a run makes, less its config. */
+type WriteTask = (context: Omit<SinkTaskContext<never>, 'config'>) => SinkTask | Promise<SinkTask>
 
 /** Offsets by topic partition. */
 class Positions implements Iterable<TopicPartitionOffset> {
@@ -44,15 +47,15 @@ class Positions implements Iterable<TopicPartitionOffset> {
  * One task of a sink, run without a worker: the test puts records and flushes. Stopping without a flush leaves the
  * committed offsets as a crash would.
  */
-export class SinkRun<S extends Settings = Settings> {
+export class SinkRun {
   /** What the runtime would have committed to the consumer group: one past the last record, by topic partition. */
   readonly committed: Iterable<TopicPartitionOffset> & { get(partition: TopicPartition): number | undefined }
   /** What the connector logged. */
   readonly logs: LogLine[] = []
   /** Whether the task asked for a commit since the last flush. */
   commitRequested = false
-  private readonly sink: Sink<S>
-  private readonly config: ConfigOf<S>
+  private readonly name: string
+  private readonly write: WriteTask
   private readonly timeoutMs: number
   private readonly maxBufferedBytes: number
   private readonly stopping = new AbortController()
@@ -61,9 +64,10 @@ export class SinkRun<S extends Settings = Settings> {
   private task: Promise<SinkTask> | undefined
   private stopped: Promise<void> | undefined
 
-  constructor(sink: Sink<S>, config: RawConfig, options: SinkRunOptions = {}) {
-    this.sink = sink
-    this.config = parseConfig(sink, config)
+  /** Use {@link runSink}. */
+  constructor(name: string, write: WriteTask, options: SinkRunOptions) {
+    this.name = name
+    this.write = write
     this.timeoutMs = options.timeoutMs ?? defaultTimeoutMs
     this.maxBufferedBytes = options.maxBufferedBytes ?? 16 * 2 ** 20
     this.store = new Positions(options.committed)
@@ -99,7 +103,7 @@ export class SinkRun<S extends Settings = Settings> {
     const rejected: NonNullable<PutResult['rejected']>[number][] = []
     let batch: readonly SinkRecord[] = due
     for (let attempt = 0; ; attempt++) {
-      if (attempt === 100) throw new Error(`${this.sink.name} wanted ${batch.length} records again 100 times`)
+      if (attempt === 100) throw new Error(`${this.name} wanted ${batch.length} records again 100 times`)
       const result = (await this.call('put', task.put(batch))) ?? {}
       rejected.push(...(result.rejected ?? []))
       if (result.retry === undefined || result.retry.length === 0) break
@@ -138,9 +142,8 @@ export class SinkRun<S extends Settings = Settings> {
   private start(): Promise<SinkTask> {
     if (this.stopped !== undefined) throw new Error('the run is stopped')
     this.task ??= (async () =>
-      this.sink.write({
-        config: this.config,
-        connector: this.sink.name,
+      this.write({
+        connector: this.name,
         task: 0,
         signal: this.stopping.signal,
         log: recordingLogger(this.logs),
@@ -154,7 +157,7 @@ export class SinkRun<S extends Settings = Settings> {
   }
 
   private async call<T>(name: string, answer: T | Promise<T>): Promise<T> {
-    return within(this.timeoutMs, Promise.resolve(answer), () => `${name} of ${this.sink.name} did not end`)
+    return within(this.timeoutMs, Promise.resolve(answer), () => `${name} of ${this.name} did not end`)
   }
 }
 
@@ -169,8 +172,9 @@ export class SinkRun<S extends Settings = Settings> {
  * ```
  * @throws ConfigError naming each setting at fault
  */
-export function runSink<S extends Settings>(sink: Sink<S>, config: RawConfig, options?: SinkRunOptions): SinkRun<S> {
-  return new SinkRun(sink, config, options)
+export function runSink<S extends Settings>(sink: Sink<S>, config: RawConfig, options: SinkRunOptions = {}): SinkRun {
+  const parsed = parseConfig(sink, config)
+  return new SinkRun(sink.name, (context) => sink.write({ ...context, config: parsed }), options)
 }
 
 /** A record as a sink gets it; what is left out is the plainest: topic `topic`, partition 0, offset 0, no key, no headers. */

@@ -48,7 +48,7 @@ export function sourceConformance<S extends Settings>(spec: SourceConformance<S>
   const ids = (records: readonly SourceRecord[]) => records.map(identify)
 
   /** That the run gives these next: exactly, or for a source that may repeat, in order and with none left out. */
-  const expectNext = async (run: SourceRun<S>, expected: readonly string[]) => {
+  const expectNext = async (run: SourceRun, expected: readonly string[]) => {
     if (source.exactlyOnce === true) {
       assert.deepEqual(ids(await run.take(expected.length)), expected)
       return

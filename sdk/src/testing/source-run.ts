@@ -1,5 +1,5 @@
-import type { ConfigOf, Settings } from '../config.ts'
-import type { Source, SourceBatch, SourceBatches } from '../connector.ts'
+import type { Settings } from '../config.ts'
+import type { Source, SourceBatch, SourceBatches, SourceTaskContext } from '../connector.ts'
 import type { SourceRecord } from '../record.ts'
 import { recordingLogger, type LogLine } from './logs.ts'
 import { OffsetStore, type StoredOffset } from './offset-store.ts'
@@ -16,6 +16,9 @@ export interface SourceRunOptions {
   readonly maxBufferedBytes?: number
 }
 
+/** The task of a source, to be started in the context that a run makes, less its config. */
+type ReadTask = (context: Omit<SourceTaskContext<never>, 'config'>) => SourceBatches | Promise<SourceBatches>
+
 /** A batch that the source gave, and how many of its records are acknowledged. */
 interface Delivery {
   readonly batch: SourceBatch
@@ -26,13 +29,13 @@ interface Delivery {
  * One task of a source, run without a worker: the test takes records and decides when they are acknowledged. Stopping
  * without acknowledging leaves the stored offsets as a crash would.
  */
-export class SourceRun<S extends Settings = Settings> {
+export class SourceRun {
   /** What is stored. The runtime would have it in its offsets topic. */
   readonly offsets: OffsetStore
   /** What the connector logged. */
   readonly logs: LogLine[] = []
-  private readonly source: Source<S>
-  private readonly config: ConfigOf<S>
+  private readonly name: string
+  private readonly read: ReadTask
   private readonly timeoutMs: number
   private readonly maxBufferedBytes: number
   private readonly stopping = new AbortController()
@@ -43,9 +46,10 @@ export class SourceRun<S extends Settings = Settings> {
   private readonly unacknowledged: Delivery[] = []
   private taken = 0
 
-  constructor(source: Source<S>, config: RawConfig, options: SourceRunOptions = {}) {
-    this.source = source
-    this.config = parseConfig(source, config)
+  /** Use {@link runSource}. */
+  constructor(name: string, read: ReadTask, options: SourceRunOptions) {
+    this.name = name
+    this.read = read
     this.offsets = new OffsetStore(options.offsets)
     this.timeoutMs = options.timeoutMs ?? defaultTimeoutMs
     this.maxBufferedBytes = options.maxBufferedBytes ?? 16 * 2 ** 20
@@ -57,13 +61,13 @@ export class SourceRun<S extends Settings = Settings> {
    * @throws what the task throws; Error when the records do not come in time or the source ends before them
    */
   async take(count?: number): Promise<SourceRecord[]> {
-    const waited = () => `${this.source.name} gave ${this.arrived.length} of ${count ?? 'any'} records`
+    const waited = () => `${this.name} gave ${this.arrived.length} of ${count ?? 'any'} records`
     if (count === undefined && this.arrived.length === 0) {
-      if (!(await within(this.timeoutMs, this.receive(), waited))) throw new Error(`${this.source.name} has ended`)
+      if (!(await within(this.timeoutMs, this.receive(), waited))) throw new Error(`${this.name} has ended`)
     }
     while (this.arrived.length < (count ?? 0)) {
       if (!(await within(this.timeoutMs, this.receive(), waited))) {
-        throw new Error(`${this.source.name} ended after ${this.arrived.length} of ${count ?? 0} records`)
+        throw new Error(`${this.name} ended after ${this.arrived.length} of ${count ?? 0} records`)
       }
     }
     const records = this.arrived.splice(0, count ?? this.arrived.length)
@@ -73,9 +77,7 @@ export class SourceRun<S extends Settings = Settings> {
 
   /** All records until the source ends by itself. */
   async takeAll(): Promise<SourceRecord[]> {
-    while (
-      await within(this.timeoutMs, this.receive(), () => `${this.source.name} goes on after ${this.taken} records`)
-    ) {
+    while (await within(this.timeoutMs, this.receive(), () => `${this.name} goes on after ${this.taken} records`)) {
       // receive() has put the batch with those that arrived.
     }
     return this.take(this.arrived.length)
@@ -120,7 +122,7 @@ export class SourceRun<S extends Settings = Settings> {
         if (!(error instanceof Error && error.name === 'AbortError')) throw error
       }
     }
-    await within(this.timeoutMs, end(), () => `${this.source.name} did not stop after its signal was aborted`)
+    await within(this.timeoutMs, end(), () => `${this.name} did not stop after its signal was aborted`)
   }
 
   /** @returns false when the source has ended */
@@ -147,10 +149,9 @@ export class SourceRun<S extends Settings = Settings> {
   }
 
   private async start(): Promise<SourceBatches> {
-    const { offsets, source } = this
-    return source.read({
-      config: this.config,
-      connector: source.name,
+    const { offsets } = this
+    return this.read({
+      connector: this.name,
       task: 0,
       signal: this.stopping.signal,
       log: recordingLogger(this.logs),
@@ -178,7 +179,8 @@ export class SourceRun<S extends Settings = Settings> {
 export function runSource<S extends Settings>(
   source: Source<S>,
   config: RawConfig,
-  options?: SourceRunOptions,
-): SourceRun<S> {
-  return new SourceRun(source, config, options)
+  options: SourceRunOptions = {},
+): SourceRun {
+  const parsed = parseConfig(source, config)
+  return new SourceRun(source.name, (context) => source.read({ ...context, config: parsed }), options)
 }
