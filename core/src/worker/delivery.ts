@@ -117,6 +117,17 @@ export class DeliveryTracker {
     for (const { partition } of batch.positions) this.#advance(partition)
   }
 
+  /** The newest offset of each source partition in batches that are consecutive, whether acknowledged or not. */
+  offsetsOf(batches: readonly TrackedBatch[]): PartitionOffset[] {
+    const newest = new Map<string, PartitionOffset>()
+    for (const { positions } of batches as readonly Batch[]) {
+      for (const { partition: state, offset } of positions) {
+        newest.set(state.key, { key: state.key, partition: state.partition, offset })
+      }
+    }
+    return [...newest.values()]
+  }
+
   /** The newest offsets that may be stored, once; undefined when there are none. */
   takeOffsets(): OffsetSnapshot | undefined {
     if (this.#ready.size === 0) return undefined

@@ -1,0 +1,56 @@
+/**
+ * The last step of a source task, in which at least once and exactly once differ: how records and offsets get into the
+ * log, and when a batch is durable. The runner is handed one of two: at-least-once-commit.ts, exactly-once-commit.ts.
+ */
+import type { Producer } from '../client/client.ts'
+import type { DeliveryTracker, TrackedBatch } from './delivery.ts'
+import type { OffsetStore } from './offset-store.ts'
+import type { ConvertedBatch, SourceConversion } from './source-conversion.ts'
+
+export interface CommitStep {
+  /** Before the first batch, and before offsets are read: fences an earlier copy of the task, where that is possible. */
+  open(): Promise<void>
+  /** Takes the next batch in yield order, and returns at once. */
+  send(batch: TrackedBatch, converted: ConvertedBatch): void
+  /**
+   * Resolves when all that was sent is acknowledged, its offsets are stored and its `durable` calls have returned.
+   * Rejects where the step has failed.
+   */
+  flush(): Promise<void>
+  /** Lets go of what is under way; nothing is written any more. */
+  close(): Promise<void>
+}
+
+/** What both kinds work with. */
+export interface CommitContext {
+  readonly connector: string
+  readonly producer: Producer
+  readonly offsets: OffsetStore
+  readonly tracker: DeliveryTracker
+  readonly conversion: SourceConversion
+  /** Something was acknowledged: there may be room for the next batch. */
+  readonly onProgress: () => void
+  /** The step cannot go on: the task fails. */
+  readonly onFailure: (error: unknown) => void
+}
+
+/** Calls `durable` of batches one after the other, in their order, each once the one before has returned. */
+export class DurableCalls {
+  readonly #queue: TrackedBatch[] = []
+  #running: Promise<void> | undefined
+
+  /** Resolves when these, and all before them, have been called. Rejects when one throws; no other is called then. */
+  async call(batches: readonly TrackedBatch[]): Promise<void> {
+    this.#queue.push(...batches)
+    if (this.#queue.length > 0) this.#running ??= this.#drain()
+    await this.#running
+  }
+
+  async #drain(): Promise<void> {
+    for (let batch = this.#queue.shift(); batch !== undefined; batch = this.#queue.shift()) {
+      const answer = batch.durable!()
+      if (answer instanceof Promise) await answer
+    }
+    this.#running = undefined
+  }
+}

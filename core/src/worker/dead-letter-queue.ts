@@ -1,0 +1,100 @@
+import type { LogClient, OutHeader, Producer } from '../client/client.ts'
+import { LogError } from '../client/client.ts'
+import type { FailedRecord } from './error-policy.ts'
+
+export interface DeadLetterOptions {
+  readonly client: LogClient
+  /** `errors.deadletterqueue.topic.name`. */
+  readonly topic: string
+  /** `errors.deadletterqueue.topic.replication.factor`; undefined: 3, or the broker's default where it has fewer. */
+  readonly replicationFactor: number | undefined
+  /** `errors.deadletterqueue.context.headers.enable`. */
+  readonly contextHeaders: boolean
+  readonly connector: string
+  readonly task: number
+}
+
+/** Kafka Connect's default for the topic's replicas. */
+const defaultReplicationFactor = 3
+
+/**
+ * Writes failed records, as they were, to the dead letter topic, with Kafka Connect's `__connect.errors.*` headers if
+ * asked for. The topic is made with one partition when the first record fails.
+ */
+export class DeadLetterQueue {
+  readonly #options: DeadLetterOptions
+  #producer: Promise<Producer> | undefined
+
+  constructor(options: DeadLetterOptions) {
+    this.#options = options
+  }
+
+  /**
+   * Resolves when the record is in the log.
+   * @throws LogError when the log does not take it: it must not be lost, so the task fails
+   */
+  async send(failed: FailedRecord): Promise<void> {
+    this.#producer ??= this.#open()
+    const producer = await this.#producer
+    const { key, value, headers } = failed.bytes()
+    const { failures } = await producer.produce([
+      {
+        topic: this.#options.topic,
+        key,
+        value,
+        headers: this.#options.contextHeaders ? [...headers, ...this.#context(failed)] : headers,
+        timestamp: failed.timestamp !== undefined && failed.timestamp >= 0 ? failed.timestamp : undefined,
+      },
+    ])
+    const [refused] = failures
+    if (refused === undefined) return
+    const { code, message } = refused.error
+    throw new LogError(code, `dead letter topic ${this.#options.topic}: ${message}`, {
+      retriable: refused.error.retriable,
+      cause: refused.error,
+    })
+  }
+
+  async close(): Promise<void> {
+    const producer = await this.#producer?.catch(() => undefined)
+    await producer?.close()
+  }
+
+  async #open(): Promise<Producer> {
+    const { client, topic, replicationFactor } = this.#options
+    const { admin } = client
+    if ((await admin.topics([topic])).length === 0) {
+      const make = async (factor: number): Promise<unknown> =>
+        admin.createTopics([{ topic, partitions: 1, replicationFactor: factor }])
+      try {
+        await make(replicationFactor ?? defaultReplicationFactor)
+      } catch (error) {
+        const few = error instanceof LogError && error.code === 'INVALID_REPLICATION_FACTOR'
+        if (!few || replicationFactor !== undefined) throw error
+        await make(-1)
+      }
+    }
+    return client.producer({ deliveryTimeoutMs: 0 })
+  }
+
+  #context(failed: FailedRecord): OutHeader[] {
+    const { error } = failed
+    const thrown = error instanceof Error ? error : new Error(String(error))
+    const context: readonly (readonly [string, string | number | undefined])[] = [
+      ['topic', failed.topic],
+      ['partition', failed.partition],
+      ['offset', failed.offset],
+      ['connector.name', this.#options.connector],
+      ['task.id', this.#options.task],
+      ['stage', failed.stage],
+      ['class.name', failed.operation],
+      ['exception.class.name', thrown.name],
+      ['exception.message', thrown.message],
+      ['exception.stacktrace', thrown.stack],
+    ]
+    return context.map(([name, value]) => ({
+      key: `__connect.errors.${name}`,
+      value: value === undefined ? null : String(value),
+    }))
+  }
+}

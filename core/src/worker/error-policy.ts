@@ -1,0 +1,121 @@
+/**
+ * What happens to a record that cannot be dealt with: `errors.*`, with Kafka Connect's names and meaning. Sources have
+ * dead letters too, which Kafka Connect does not give them.
+ */
+import { ConnectError, DataError, isRetriable } from '@tidewire/sdk'
+import type { OutHeader } from '../client/client.ts'
+import type { Logger } from '../logging/logger.ts'
+import type { DeadLetterQueue } from './dead-letter-queue.ts'
+import { backoffMs, pause } from './time-limit.ts'
+
+/** Where in a record's way the error arose; Kafka Connect's names. */
+export type Stage =
+  | 'TASK_POLL'
+  | 'TASK_PUT'
+  | 'TRANSFORMATION'
+  | 'KEY_CONVERTER'
+  | 'VALUE_CONVERTER'
+  | 'HEADER_CONVERTER'
+  | 'KAFKA_PRODUCE'
+  | 'KAFKA_CONSUME'
+
+/** A record that failed. Of a source's record, partition and offset are those of the source, as text. */
+export interface FailedRecord {
+  readonly stage: Stage
+  /** What failed: the converter, the connector. */
+  readonly operation: string
+  readonly error: unknown
+  readonly topic: string
+  readonly partition?: number | string | undefined
+  readonly offset?: number | string | undefined
+  readonly timestamp?: number | undefined
+  /** The record as it was, for the dead letter topic. Called only if there is one. */
+  readonly bytes: () => RecordBytes
+}
+
+export interface RecordBytes {
+  readonly key: Uint8Array | string | null
+  readonly value: Uint8Array | string | null
+  readonly headers: readonly OutHeader[]
+}
+
+export interface ErrorPolicyOptions {
+  /** `errors.tolerance`. */
+  readonly tolerance: 'none' | 'all'
+  /** `errors.retry.timeout`: 0 for no retries, -1 for ever. */
+  readonly retryTimeoutMs: number
+  /** `errors.retry.delay.max.ms`. */
+  readonly retryDelayMaxMs: number
+  /** `errors.log.enable`. */
+  readonly log: boolean
+  /** `errors.log.include.messages`. */
+  readonly logMessages: boolean
+  readonly deadLetters?: DeadLetterQueue | undefined
+  readonly logger: Logger
+}
+
+/** Kafka Connect's first pause between retries. */
+const firstRetryMs = 300
+
+/** See the head of the file. */
+export class ErrorPolicy {
+  readonly #options: ErrorPolicyOptions
+
+  constructor(options: ErrorPolicyOptions) {
+    this.#options = options
+  }
+
+  /** Whether a record may be passed over. */
+  get tolerant(): boolean {
+    return this.#options.tolerance === 'all'
+  }
+
+  /**
+   * Lets go of a record, if errors are tolerated. The promise, if there is one, resolves when the dead letter is in the
+   * log: until then the record must not count as dealt with.
+   * @throws ConnectError that fails the task, where they are not
+   */
+  handle(failed: FailedRecord): Promise<void> | undefined {
+    const { tolerance, log, logger, deadLetters } = this.#options
+    if (tolerance === 'none') throw failure(failed)
+    if (log) logger.error('a record failed, and is passed over', this.#details(failed))
+    return deadLetters?.send(failed)
+  }
+
+  /**
+   * Runs a conversion, again and again while it fails in passing and `errors.retry.timeout` allows.
+   * @throws what the last attempt threw
+   */
+  async attempt<T>(run: () => T | Promise<T>, signal: AbortSignal): Promise<T> {
+    const { retryTimeoutMs, retryDelayMaxMs } = this.#options
+    const deadline = retryTimeoutMs < 0 ? Infinity : performance.now() + retryTimeoutMs
+    for (let failures = 1; ; failures++) {
+      try {
+        return await run()
+      } catch (error) {
+        if (!isRetriable(error) || performance.now() >= deadline || signal.aborted) throw error
+        const waitMs = Math.min(backoffMs(failures, firstRetryMs, retryDelayMaxMs), deadline - performance.now())
+        await pause(waitMs, signal)
+      }
+    }
+  }
+
+  #details(failed: FailedRecord): Record<string, unknown> {
+    const { stage, operation, error, topic, partition, offset, timestamp } = failed
+    const details = { stage, operation, error: error instanceof Error ? error.stack : String(error) }
+    return this.#options.logMessages ? { ...details, topic, partition, offset, timestamp } : details
+  }
+}
+
+/** The error that a task fails with over one record. Not to be restarted, unless the cause may pass. */
+function failure(failed: FailedRecord): ConnectError {
+  const { stage, operation, error, topic, partition, offset } = failed
+  const place = [
+    `topic ${topic}`,
+    ...(partition === undefined ? [] : [`partition ${partition}`]),
+    ...(offset === undefined ? [] : [`offset ${offset}`]),
+  ].join(', ')
+  const reason = error instanceof Error ? error.message : String(error)
+  const message = `record (${place}) failed at ${stage} (${operation}), and errors.tolerance is none: ${reason}`
+  return isRetriable(error) ? new ConnectError(message, { cause: error }) : new DataError(message, { cause: error })
+}

@@ -1,0 +1,144 @@
+/**
+ * The convert step of a sink: bytes → records, in one synchronous loop for as long as the converters answer at once. A
+ * record that fails follows the error policy.
+ */
+import { isRetriable, type Header, type SchemaAndValue, type SinkRecord, type TopicPartition } from '@tidewire/sdk'
+import type { InHeader, InRecord } from '../client/client.ts'
+import type { ErrorPolicy, FailedRecord, Stage } from './error-policy.ts'
+import { isPending, type RecordConverters } from './record-converters.ts'
+
+/** Records of one topic partition. */
+export interface Slice extends TopicPartition {
+  readonly records: readonly InRecord[]
+  readonly from: number
+  readonly to: number
+}
+
+const noHeaders: readonly Header[] = []
+
+/** See the head of the file. */
+export class SinkConversion {
+  readonly #converters: RecordConverters
+  readonly #policy: ErrorPolicy
+  readonly #signal: AbortSignal
+  #deadLetters: Promise<void>[] = []
+
+  constructor(converters: RecordConverters, policy: ErrorPolicy, signal: AbortSignal) {
+    this.#converters = converters
+    this.#policy = policy
+    this.#signal = signal
+  }
+
+  /** Appends the slice's records to `into`. @throws ConnectError when a record fails and errors are not tolerated */
+  convert(slice: Slice, into: SinkRecord[]): void | Promise<void> {
+    const { topic, partition, records } = slice
+    const key = this.#converters.key.converter
+    const value = this.#converters.value.converter
+    for (let i = slice.from; i < slice.to; i++) {
+      const record = records[i]!
+      let stage: Stage = 'KEY_CONVERTER'
+      try {
+        const keyAnswer = key.toConnect(topic, record.key)
+        stage = 'VALUE_CONVERTER'
+        const valueAnswer = value.toConnect(topic, record.value)
+        stage = 'HEADER_CONVERTER'
+        const headers = record.headers.length === 0 ? noHeaders : this.#headers(topic, record.headers)
+        if (isPending(keyAnswer) || isPending(valueAnswer) || isPending(headers)) {
+          for (const answer of [keyAnswer, valueAnswer, headers]) ignoreOutcome(answer)
+          return this.#convertWaiting(slice, i, into)
+        }
+        into.push(sinkRecord(topic, partition, record, keyAnswer, valueAnswer, headers))
+      } catch (error) {
+        if (isRetriable(error)) return this.#convertWaiting(slice, i, into)
+        this.#fail(slice, record, stage, error)
+      }
+    }
+    return undefined
+  }
+
+  async #convertWaiting(slice: Slice, from: number, into: SinkRecord[]): Promise<void> {
+    const { topic, partition, records } = slice
+    const { key, value } = this.#converters
+    for (let i = from; i < slice.to; i++) {
+      const record = records[i]!
+      let stage: Stage = 'KEY_CONVERTER'
+      const attempt = async <T>(at: Stage, run: () => T | Promise<T>): Promise<T> => {
+        stage = at
+        return this.#policy.attempt(run, this.#signal)
+      }
+      try {
+        const keyAnswer = await attempt('KEY_CONVERTER', () => key.converter.toConnect(topic, record.key))
+        const valueAnswer = await attempt('VALUE_CONVERTER', () => value.converter.toConnect(topic, record.value))
+        const headers = await attempt('HEADER_CONVERTER', () => this.#headers(topic, record.headers))
+        into.push(sinkRecord(topic, partition, record, keyAnswer, valueAnswer, headers))
+      } catch (error) {
+        this.#fail(slice, record, stage, error)
+      }
+    }
+  }
+
+  #headers(topic: string, headers: readonly InHeader[]): Header[] | Promise<Header[]> {
+    const { converter } = this.#converters.header
+    const answers = headers.map(({ value }) => converter.toConnect(topic, value))
+    const name = ({ value, schema }: SchemaAndValue, i: number): Header => ({ key: headers[i]!.key, value, schema })
+    if (!answers.some(isPending)) return (answers as SchemaAndValue[]).map(name)
+    return Promise.all(answers.map(async (answer) => answer)).then((settled) => settled.map(name))
+  }
+
+  #fail(tp: TopicPartition, record: InRecord, stage: Stage, error: unknown): void {
+    const { key, value, header } = this.#converters
+    const operation = stage === 'KEY_CONVERTER' ? key.name : stage === 'VALUE_CONVERTER' ? value.name : header.name
+    this.refuse(tp, record, stage, operation, error)
+  }
+
+  /** Hands a record to the error policy, as it came from the log. @throws ConnectError where errors are not tolerated */
+  refuse(tp: TopicPartition, record: InRecord, stage: Stage, operation: string, error: unknown): void {
+    const { key, value, offset, timestamp } = record
+    const failed: FailedRecord = {
+      stage,
+      operation,
+      error,
+      topic: tp.topic,
+      partition: tp.partition,
+      offset,
+      timestamp,
+      bytes: () => ({ key, value, headers: record.headers }),
+    }
+    const letter = this.#policy.handle(failed)
+    if (letter === undefined) return
+    ignoreOutcome(letter)
+    this.#deadLetters.push(letter)
+  }
+
+  /** Resolves when all dead letters are in the log: no offset past one may be committed before. */
+  async settleDeadLetters(): Promise<void> {
+    if (this.#deadLetters.length === 0) return
+    await Promise.all(this.#deadLetters)
+    this.#deadLetters = []
+  }
+}
+
+function sinkRecord(
+  topic: string,
+  partition: number,
+  { offset, timestamp }: InRecord,
+  key: SchemaAndValue,
+  value: SchemaAndValue,
+  headers: readonly Header[],
+): SinkRecord {
+  return {
+    topic,
+    partition,
+    offset,
+    key: key.value,
+    keySchema: key.schema,
+    value: value.value,
+    valueSchema: value.schema,
+    headers,
+    timestamp,
+  }
+}
+
+function ignoreOutcome(answer: unknown): void {
+  if (answer instanceof Promise) answer.catch(() => undefined)
+}

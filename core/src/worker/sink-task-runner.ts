@@ -1,0 +1,420 @@
+/**
+ * The run loop of a sink task: consume → convert → put → flush → commit. (Transforms come between convert and put.)
+ *
+ * A batch that is to be put again is put again before anything newer; meanwhile its partitions are not fetched, and
+ * membership of the group goes on. Offsets are committed only after the task's `flush` returned for them.
+ */
+import {
+  isErrorKind,
+  isRetriable,
+  type ConfigOf,
+  type PutResult,
+  type Settings,
+  type SinkDefinition,
+  type SinkRecord,
+  type SinkTask,
+  type SinkTaskContext,
+  type TopicPartition,
+  type TopicPartitionOffset,
+} from '@tidewire/sdk'
+import type { FetchedRecords, GroupConsumer, GroupConsumerOptions, InRecord } from '../client/client.ts'
+import type { Logger } from '../logging/logger.ts'
+import type { ErrorPolicy } from './error-policy.ts'
+import type { SinkConversion, Slice } from './sink-conversion.ts'
+import { keyOf, SinkPositions } from './sink-positions.ts'
+import type { TaskRunner } from './task-runner.ts'
+import { backoffMs, pause, within } from './time-limit.ts'
+
+type Rebalance = Pick<GroupConsumerOptions, 'onAssign' | 'onRevoke' | 'onLost'>
+
+export interface SinkTaskOptions {
+  readonly definition: Pick<SinkDefinition, 'write'>
+  readonly connector: string
+  readonly task: number
+  /** The connector's parsed settings. */
+  readonly config: ConfigOf<Settings>
+  readonly makeConsumer: (rebalance: Rebalance) => GroupConsumer
+  readonly conversion: SinkConversion
+  readonly policy: ErrorPolicy
+  /** Aborted by the runner to end the task; the conversion waits on the same signal. */
+  readonly abort: AbortController
+  /** `sink.max.buffered.bytes`. */
+  readonly maxBufferedBytes: number
+  /** `offset.flush.interval.ms`. */
+  readonly flushIntervalMs: number
+  /** `errors.retry.delay.max.ms`. */
+  readonly retryDelayMaxMs: number
+  readonly logger: Logger
+  readonly paused: boolean
+}
+
+/** Records in one `put`: enough to spread its cost, few enough that other tasks of the thread get their turn. */
+const maxPutRecords = 4000
+/** How often `put` is called when there is nothing to put. */
+const idlePutMs = 1000
+const firstRetryMs = 300
+/** A commit that the group did not take is tried again so soon. */
+const commitRetryMs = 1000
+/** A task that failed gets so long to give back what it holds. */
+const failureGraceMs = 5000
+
+/** Fetched and not yet handed to the task, from `next` on. */
+interface Backlog {
+  readonly fetched: FetchedRecords
+  next: number
+}
+
+/** See the head of the file. */
+export class SinkTaskRunner implements TaskRunner {
+  readonly #options: SinkTaskOptions
+  readonly #consumer: GroupConsumer
+  readonly #positions = new SinkPositions()
+  #task: SinkTask | undefined
+  #backlog: Backlog[] = []
+  /** What the task was handed last, as it came from the log: for dead letters. */
+  #slices: Slice[] = []
+  /** Where those slices end; known to the positions once the task has been given them. */
+  #takenTo: TopicPartitionOffset[] = []
+  #failedPuts = 0
+  #retryAt = 0
+  #paused: boolean
+  #fetching = true
+  #nextCommit: number
+  #commitRequested = false
+  #lastPut = performance.now()
+  #ended: Promise<void> | undefined
+  #cutOff = false
+  /** Its `flush` failed: it is not asked for another. */
+  #broken = false
+  #rebalanceFailure: unknown
+
+  constructor(options: SinkTaskOptions) {
+    this.#options = options
+    this.#paused = options.paused
+    this.#nextCommit = performance.now() + options.flushIntervalMs
+    this.#consumer = options.makeConsumer({
+      onAssign: async (partitions) => this.#rebalance(this.#onAssign(partitions)),
+      onRevoke: async (partitions) => this.#rebalance(this.#onRevoke(partitions)),
+      onLost: async (partitions) => this.#rebalance(this.#onLost(partitions)),
+    })
+  }
+
+  get #stopping(): boolean {
+    return this.#options.abort.signal.aborted
+  }
+
+  async run(onRunning: () => void): Promise<void> {
+    this.#ended = this.#run(onRunning)
+    return this.#ended
+  }
+
+  async #run(onRunning: () => void): Promise<void> {
+    try {
+      await this.#start()
+      onRunning()
+      while (!this.#stopping) {
+        const records = this.#refused() ?? (await this.#convert(await this.#consume()))
+        if (records !== undefined) await this.#put(records)
+        await this.#commitIfDue()
+      }
+      // Leaving the group revokes what is held: it is flushed, committed and closed.
+      await this.#consumer.close()
+      this.#throwRebalanceFailure()
+      await this.#task?.stop?.()
+    } catch (error) {
+      await this.#giveBack()
+      throw error
+    }
+  }
+
+  async #start(): Promise<void> {
+    const { definition, abort, logger, retryDelayMaxMs } = this.#options
+    for (let failures = 1; !this.#stopping; failures++) {
+      try {
+        this.#task = await definition.write(this.#context())
+        return
+      } catch (error) {
+        if (!isRetriable(error)) throw error
+        const waitMs = backoffMs(failures, firstRetryMs, retryDelayMaxMs)
+        logger.warn('the sink could not start, and tries again', { error: messageOf(error), waitMs })
+        await pause(waitMs, abort.signal)
+      }
+    }
+  }
+
+  #context(): SinkTaskContext<ConfigOf<Settings>> {
+    const { connector, task, config, abort, logger, maxBufferedBytes } = this.#options
+    return {
+      config,
+      connector,
+      task,
+      signal: abort.signal,
+      log: logger,
+      maxBufferedBytes,
+      seek: (position) => {
+        this.#backlog = this.#backlog.filter(({ fetched }) => keyOf(fetched) !== keyOf(position))
+        this.#consumer.seek(position)
+        this.#positions.handOver(position, position.offset)
+      },
+      requestCommit: () => (this.#commitRequested = true),
+    }
+  }
+
+  /** The records to put again, once their pause is over; undefined when there are none, or not yet. */
+  #refused(): readonly SinkRecord[] | undefined {
+    const { unaccepted } = this.#positions
+    return unaccepted.length > 0 && !this.#paused && performance.now() >= this.#retryAt ? unaccepted : undefined
+  }
+
+  /** The next slices to put; none when nothing came for so long that an empty put is due; undefined: nothing to do. */
+  async #consume(): Promise<Slice[] | undefined> {
+    const refusing = this.#positions.unaccepted.length > 0
+    const holding = this.#paused || refusing
+    this.#fetch(!holding)
+    if (holding || this.#backlog.length === 0) {
+      const until = Math.min(refusing ? this.#retryAt : this.#lastPut + idlePutMs, this.#nextCommit)
+      const waitMs = this.#commitRequested ? 0 : Math.max(0, until - performance.now())
+      // A pause ends a wait no later than an empty put would.
+      await this.#poll(Math.min(waitMs, idlePutMs))
+    } else {
+      // Other tasks of this thread get their turn.
+      await new Promise((resolve) => setImmediate(resolve))
+    }
+    if (refusing) return undefined
+    if (!this.#paused && this.#backlog.length > 0) return this.#takeSlices()
+    return performance.now() - this.#lastPut >= idlePutMs ? [] : undefined
+  }
+
+  async #poll(maxWaitMs: number): Promise<void> {
+    const fetched = await this.#consumer.poll({ maxWaitMs, signal: this.#options.abort.signal })
+    for (const records of fetched) this.#backlog.push({ fetched: records, next: 0 })
+    this.#throwRebalanceFailure()
+  }
+
+  #fetch(wanted: boolean): void {
+    if (this.#fetching === wanted) return
+    this.#fetching = wanted
+    if (wanted) this.#consumer.resume(this.#consumer.assignment())
+    else this.#consumer.pause(this.#consumer.assignment())
+  }
+
+  #takeSlices(): Slice[] {
+    const slices: Slice[] = []
+    let room = maxPutRecords
+    while (room > 0 && this.#backlog.length > 0) {
+      const first = this.#backlog[0]!
+      const { topic, partition, records, nextOffset } = first.fetched
+      const from = first.next
+      const to = Math.min(records.length, from + room)
+      slices.push({ topic, partition, records, from, to })
+      this.#takenTo.push({ topic, partition, offset: to < records.length ? records[to]!.offset : nextOffset })
+      room -= to - from
+      first.next = to
+      if (to === records.length) this.#backlog.shift()
+    }
+    return slices
+  }
+
+  async #convert(slices: Slice[] | undefined): Promise<readonly SinkRecord[] | undefined> {
+    if (slices === undefined) return undefined
+    this.#slices = slices
+    const records: SinkRecord[] = []
+    for (const slice of slices) {
+      const converting = this.#options.conversion.convert(slice, records)
+      if (converting !== undefined) await converting
+    }
+    if (records.length > 0 || slices.length === 0) return records
+    // All were poison, or only transaction markers: nothing to put, but dealt with.
+    this.#handOver()
+    return undefined
+  }
+
+  /** What is not accepted stays as unaccepted, to be put again. */
+  async #put(records: readonly SinkRecord[]): Promise<void> {
+    if (records.length === 0 && this.#stopping) return
+    this.#positions.unaccepted = records
+    this.#handOver()
+    try {
+      const answer = this.#task!.put(records)
+      const result = answer instanceof Promise ? await answer : answer
+      this.#settle(result ?? undefined)
+    } catch (error) {
+      if (isRetriable(error) && records.length > 0) {
+        this.#options.logger.warn('put failed in passing, and is repeated', { error: messageOf(error) })
+        this.#retryLater()
+      } else if (!isRetriable(error)) {
+        await this.#isolate(records, error)
+      }
+    }
+    this.#lastPut = performance.now()
+  }
+
+  /** From here on the slices taken count as given to the task; those of them that are unaccepted are held back. */
+  #handOver(): void {
+    for (const position of this.#takenTo) this.#positions.handOver(position, position.offset)
+    this.#takenTo = []
+  }
+
+  #settle(result: PutResult | undefined): void {
+    for (const { record, error } of result?.rejected ?? []) this.#reject(record, error)
+    this.#positions.unaccepted = result?.retry ?? []
+    if (this.#positions.unaccepted.length > 0) this.#retryLater()
+    else this.#failedPuts = 0
+  }
+
+  #retryLater(): void {
+    this.#retryAt = performance.now() + backoffMs(++this.#failedPuts, firstRetryMs, this.#options.retryDelayMaxMs)
+  }
+
+  /** A batch failed over its contents: put one by one, it shows which record it is. */
+  async #isolate(records: readonly SinkRecord[], error: unknown): Promise<void> {
+    if (!isErrorKind(error, 'DataError') || !this.#options.policy.tolerant || records.length === 0) throw error
+    if (records.length === 1) {
+      this.#reject(records[0]!, error)
+      this.#positions.unaccepted = []
+      return
+    }
+    for (const [i, record] of records.entries()) {
+      await this.#put([record])
+      const left = this.#positions.unaccepted
+      this.#positions.unaccepted = [...left, ...records.slice(i + 1)]
+      if (left.length > 0) return
+    }
+  }
+
+  /** @throws ConnectError where errors are not tolerated */
+  #reject(record: SinkRecord, error: unknown): void {
+    const slice = this.#slices.find((each) => keyOf(each) === keyOf(record))
+    const original: InRecord = slice?.records.find(({ offset }) => offset === record.offset) ?? {
+      offset: record.offset,
+      timestamp: record.timestamp,
+      key: null,
+      value: null,
+      headers: [],
+    }
+    this.#options.conversion.refuse(record, original, 'TASK_PUT', 'sink task', error)
+  }
+
+  async #commitIfDue(): Promise<void> {
+    if (!this.#commitRequested && performance.now() < this.#nextCommit) return
+    this.#commitRequested = false
+    this.#nextCommit = performance.now() + this.#options.flushIntervalMs
+    await this.#flushAndCommit(this.#positions.committable())
+  }
+
+  /** Asks the task to make durable, then commits. Offsets that the group does not take are committed later. */
+  async #flushAndCommit(allowed: readonly TopicPartitionOffset[]): Promise<void> {
+    const { logger } = this.#options
+    const claimed = await this.#flush(allowed)
+    if (claimed === undefined) return
+    await this.#options.conversion.settleDeadLetters()
+    const { offsets, refused } = this.#positions.acceptable(claimed, allowed)
+    if (refused.length > 0) logger.warn('flush returned offsets that are not to be committed', { refused })
+    if (offsets.length === 0 || this.#cutOff) return
+    try {
+      await this.#consumer.commit(offsets)
+      this.#positions.committed(offsets)
+    } catch (error) {
+      logger.warn('offsets could not be committed, and will be later', { error: messageOf(error) })
+      this.#nextCommit = Math.min(this.#nextCommit, performance.now() + commitRetryMs)
+    }
+  }
+
+  /** What is durable now; undefined when the flush is to be tried again. */
+  async #flush(allowed: readonly TopicPartitionOffset[]): Promise<readonly TopicPartitionOffset[] | undefined> {
+    try {
+      return (await this.#task?.flush?.(allowed)) ?? allowed
+    } catch (error) {
+      if (!isRetriable(error)) {
+        this.#broken = true
+        throw error
+      }
+      this.#options.logger.warn('flush failed in passing, and is repeated', { error: messageOf(error) })
+      this.#nextCommit = Math.min(this.#nextCommit, performance.now() + commitRetryMs)
+      return undefined
+    }
+  }
+
+  /** The task's own code failed in a rebalance: the group goes on, and the task fails after it. */
+  async #rebalance(change: Promise<void>): Promise<void> {
+    try {
+      await change
+    } catch (error) {
+      this.#rebalanceFailure ??= error
+    }
+  }
+
+  #throwRebalanceFailure(): void {
+    if (this.#rebalanceFailure !== undefined) throw this.#rebalanceFailure as Error
+  }
+
+  async #onAssign(partitions: readonly TopicPartition[]): Promise<void> {
+    if (this.#cutOff) return
+    await this.#task?.open?.(partitions)
+    if (!this.#fetching) this.#consumer.pause(partitions)
+  }
+
+  async #onRevoke(partitions: readonly TopicPartition[]): Promise<void> {
+    if (this.#cutOff) return
+    if (!this.#broken) {
+      const held = partitions.filter((tp) => this.#positions.has(tp))
+      if (held.length > 0) await this.#flushAndCommit(this.#positions.committable(held))
+    }
+    await this.#release(partitions)
+  }
+
+  async #onLost(partitions: readonly TopicPartition[]): Promise<void> {
+    if (!this.#cutOff) await this.#release(partitions)
+  }
+
+  async #release(partitions: readonly TopicPartition[]): Promise<void> {
+    const gone = new Set(partitions.map(keyOf))
+    this.#backlog = this.#backlog.filter(({ fetched }) => !gone.has(keyOf(fetched)))
+    this.#positions.drop(partitions)
+    await this.#task?.close?.(partitions)
+  }
+
+  pause(): void {
+    this.#paused = true
+    this.#commitRequested = true
+  }
+
+  resume(): void {
+    this.#paused = false
+  }
+
+  async stop(graceMs: number): Promise<'ended' | 'cut off'> {
+    this.#options.abort.abort()
+    const ended = this.#ended?.catch(() => undefined) ?? Promise.resolve()
+    if (await within(graceMs, ended)) return 'ended'
+    this.#cutOff = true
+    await this.#consumer.close()
+    return 'cut off'
+  }
+
+  /** After a failure: what was accepted is flushed and committed, and the task ended; neither may hang. */
+  async #giveBack(): Promise<void> {
+    const { abort, logger } = this.#options
+    abort.abort()
+    const last = (async () => {
+      try {
+        await this.#consumer.close()
+      } finally {
+        await this.#task?.stop?.()
+      }
+    })()
+    try {
+      if (!(await within(failureGraceMs, last))) {
+        logger.warn('the sink did not end after a failure')
+        this.#cutOff = true
+      }
+    } catch (error) {
+      logger.warn('the sink failed again while it was ended', { error: messageOf(error) })
+    }
+    last.catch(() => undefined)
+  }
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
+}

@@ -1,0 +1,233 @@
+/**
+ * The run loop of a source task: poll → convert → produce → commit. (Transforms come between poll and convert.)
+ *
+ * The next batch is asked for while earlier ones are under way, up to so many bytes; acknowledgements come back to the
+ * delivery tracker through the commit step, which is passed in: at least once and exactly once differ there only.
+ */
+import {
+  isRetriable,
+  type ConfigOf,
+  type Settings,
+  type SourceBatch,
+  type SourceDefinition,
+  type SourceRecord,
+  type SourceTaskContext,
+} from '@tidewire/sdk'
+import type { Logger } from '../logging/logger.ts'
+import type { CommitStep } from './commit-step.ts'
+import type { DeliveryTracker } from './delivery.ts'
+import type { OffsetStore } from './offset-store.ts'
+import type { SourceConversion } from './source-conversion.ts'
+import type { SourceTopics } from './source-topics.ts'
+import type { TaskRunner } from './task-runner.ts'
+import { backoffMs, pause, within } from './time-limit.ts'
+
+export interface SourceTaskOptions {
+  readonly definition: Pick<SourceDefinition, 'read'>
+  readonly connector: string
+  readonly task: number
+  /** The connector's parsed settings. */
+  readonly config: ConfigOf<Settings>
+  readonly offsets: OffsetStore
+  readonly tracker: DeliveryTracker
+  readonly conversion: SourceConversion
+  readonly topics: SourceTopics
+  readonly makeCommit: (callbacks: { onProgress: () => void; onFailure: (error: unknown) => void }) => CommitStep
+  /** Aborted by the runner to end the task; the conversion waits on the same signal. */
+  readonly abort: AbortController
+  /** `source.max.buffered.bytes`. */
+  readonly maxBufferedBytes: number
+  readonly logger: Logger
+  readonly paused: boolean
+}
+
+type Polled = readonly SourceRecord[] | SourceBatch
+
+/** Pauses before a source that failed in passing is opened again. */
+const firstReopenMs = 300
+const maxReopenMs = 60_000
+/** A task that failed gets so long to give back what it holds. */
+const failureGraceMs = 5000
+
+/** See the head of the file. */
+export class SourceTaskRunner implements TaskRunner {
+  readonly #options: SourceTaskOptions
+  readonly #commit: CommitStep
+  readonly #context: SourceTaskContext<ConfigOf<Settings>>
+  #batches: AsyncIterator<Polled> | undefined
+  #paused: boolean
+  #ended: Promise<void> | undefined
+  /** Ends the wait that the loop is in, if it is in one. */
+  #wake: (() => void) | undefined
+  #interrupt: ((error: unknown) => void) | undefined
+  #failed = false
+  #failure: unknown
+
+  constructor(options: SourceTaskOptions) {
+    this.#options = options
+    this.#paused = options.paused
+    const { connector, task, config, logger, maxBufferedBytes, offsets } = options
+    this.#commit = options.makeCommit({
+      onProgress: () => this.#wake?.(),
+      onFailure: (error) => this.#fail(error),
+    })
+    this.#context = {
+      config,
+      connector,
+      task,
+      signal: options.abort.signal,
+      log: logger,
+      maxBufferedBytes,
+      offsets: {
+        get: async (partition) => offsets.get(connector, partition),
+        getAll: async (partitions) => partitions.map((partition) => offsets.get(connector, partition)),
+      },
+    }
+  }
+
+  #isStopping(): boolean {
+    return this.#options.abort.signal.aborted
+  }
+
+  async run(onRunning: () => void): Promise<void> {
+    this.#ended = this.#run(onRunning)
+    return this.#ended
+  }
+
+  async #run(onRunning: () => void): Promise<void> {
+    try {
+      await this.#uninterrupted(this.#commit.open())
+      await this.#readAll(onRunning)
+      await this.#commit.flush()
+      await this.#batches?.return?.()
+    } catch (error) {
+      await this.#giveBack()
+      throw error
+    } finally {
+      await this.#commit.close()
+    }
+  }
+
+  /** Reads until the task is stopped, opening the source again whenever it failed in passing. */
+  async #readAll(onRunning: () => void): Promise<void> {
+    const { abort, logger } = this.#options
+    let failures = 0
+    while (!this.#isStopping()) {
+      try {
+        await this.#read(onRunning, () => (failures = 0))
+        // The source has no more to give: the task stays, with nothing to do.
+        await this.#commit.flush()
+        await this.#waitUntil(() => this.#isStopping())
+      } catch (error) {
+        if (this.#failed || !isRetriable(error) || this.#isStopping()) throw error
+        const waitMs = backoffMs(++failures, firstReopenMs, maxReopenMs)
+        logger.warn('the source failed in passing, and is opened again', { error: messageOf(error), waitMs })
+        await this.#uninterrupted(this.#commit.flush())
+        await pause(waitMs, abort.signal)
+      }
+    }
+  }
+
+  async #read(onRunning: () => void, onBatch: () => void): Promise<void> {
+    const { definition, tracker, conversion, topics, offsets, maxBufferedBytes } = this.#options
+    await this.#uninterrupted(offsets.refresh())
+    const source = await this.#uninterrupted(Promise.resolve(definition.read(this.#context)))
+    const batches = source[Symbol.asyncIterator]() as AsyncIterator<Polled>
+    this.#batches = batches
+    onRunning()
+    while (!this.#isStopping()) {
+      if (this.#paused && !(await this.#resumed())) return
+      const polled = await this.#uninterrupted(batches.next())
+      if (polled.done === true) return
+      // Given while a pause came in: it waits; if the task is stopped meanwhile, it counts as never given.
+      if (this.#paused && !(await this.#resumed())) return
+      onBatch()
+      const tracked = tracker.track(polled.value)
+      const converting = conversion.convert(tracked.records)
+      const converted = converting instanceof Promise ? await this.#uninterrupted(converting) : converting
+      if (topics.hasNew) await this.#uninterrupted(topics.create())
+      tracker.addBytes(tracked, converted.bytes)
+      this.#commit.send(tracked, converted)
+      if (tracker.bytes >= maxBufferedBytes) {
+        await this.#waitUntil(() => tracker.bytes < maxBufferedBytes || this.#isStopping())
+      }
+    }
+  }
+
+  pause(): void {
+    this.#paused = true
+  }
+
+  resume(): void {
+    this.#paused = false
+    this.#wake?.()
+  }
+
+  /** Waits for the end of the pause: true, or of the task: false. */
+  async #resumed(): Promise<boolean> {
+    await this.#uninterrupted(this.#commit.flush())
+    await this.#waitUntil(() => !this.#paused || this.#isStopping())
+    return !this.#paused
+  }
+
+  async stop(graceMs: number): Promise<'ended' | 'cut off'> {
+    this.#options.abort.abort()
+    this.#wake?.()
+    const ended = this.#ended?.catch(() => undefined) ?? Promise.resolve()
+    if (await within(graceMs, ended)) return 'ended'
+    // Whatever its code does from now on, nothing of it reaches the log.
+    this.#fail(new Error(`the task did not end within ${graceMs} ms`))
+    await this.#commit.close()
+    return 'cut off'
+  }
+
+  /** After a failure: what is delivered is committed, and the source's own end is run; neither may hang. */
+  async #giveBack(): Promise<void> {
+    const { abort, logger } = this.#options
+    abort.abort()
+    const last = (async () => {
+      if (!this.#failed) await this.#commit.flush()
+      await this.#batches?.return?.()
+    })()
+    try {
+      if (!(await within(failureGraceMs, last))) logger.warn('the source did not end after a failure')
+    } catch (error) {
+      logger.warn('the source failed again while it was ended', { error: messageOf(error) })
+    }
+    last.catch(() => undefined)
+  }
+
+  #fail(error: unknown): void {
+    if (this.#failed) return
+    this.#failed = true
+    this.#failure = error
+    this.#interrupt?.(error)
+    this.#wake?.()
+  }
+
+  /** Waits for a promise, or for the failure of the task, whichever comes first. One at a time. */
+  async #uninterrupted<T>(promise: Promise<T>): Promise<T> {
+    if (this.#failed) {
+      promise.catch(() => undefined)
+      throw this.#failure as Error
+    }
+    return new Promise<T>((resolve, reject) => {
+      // Not Promise.race: a promise that outlives the loop would gather a reaction for each batch.
+      this.#interrupt = reject
+      promise.then(resolve, reject)
+    })
+  }
+
+  async #waitUntil(condition: () => boolean): Promise<void> {
+    while (!condition()) {
+      if (this.#failed) throw this.#failure as Error
+      await new Promise<void>((resolve) => (this.#wake = resolve))
+      this.#wake = undefined
+    }
+    if (this.#failed) throw this.#failure as Error
+  }
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
+}

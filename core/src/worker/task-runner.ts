@@ -1,0 +1,15 @@
+/** What the host of tasks sees of a task's run loop, be it a source's or a sink's. */
+export interface TaskRunner {
+  /**
+   * The whole life of the task: resolves after {@link stop}, rejects when the task fails.
+   * `onRunning` is called when its own code has started.
+   */
+  run(onRunning: () => void): Promise<void>
+  pause(): void
+  resume(): void
+  /**
+   * Ends the task in order, within the time; what has not ended then is cut off: its log connections are closed, so
+   * that nothing of it can be written any more. Resolves with whether it had to be.
+   */
+  stop(graceMs: number): Promise<'ended' | 'cut off'>
+}
