@@ -30,9 +30,8 @@ export async function commitOffsets(
   const offsets: OffsetToCommit[] = []
   const places: [number, number][] = []
   topics.forEach(({ name, partitions }, t) => {
-    const count = services.topics.get(name)?.partitions ?? 0
     partitions.forEach((partition, p) => {
-      if (partition.partitionIndex < 0 || partition.partitionIndex >= count) {
+      if (!services.topics.hasPartition(name, partition.partitionIndex)) {
         errors[t]![p] = 'UNKNOWN_TOPIC_OR_PARTITION'
         return
       }

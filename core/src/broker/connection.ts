@@ -72,7 +72,9 @@ export class Connection implements ConnectionSignal {
     })
     socket.on('drain', () => this.#pump())
     socket.on('timeout', () => this.#onSilence())
-    socket.on('error', (error) => options.logger.debug('Connection failed', { client: this.#clientHost, error: error.message }))
+    socket.on('error', (error) =>
+      options.logger.debug('Connection failed', { client: this.#clientHost, error: error.message }),
+    )
     socket.on('close', () => this.#onClosed())
   }
 
@@ -176,9 +178,8 @@ export class Connection implements ConnectionSignal {
   #send(): void {
     if (this.#closed || this.#slots[0]?.answer === undefined) return
     this.#socket.cork()
-    for (let slot = this.#slots[0]; slot?.answer !== undefined; slot = this.#slots[0]) {
-      this.#slots.shift()
-      for (const chunk of slot.answer ?? []) this.#socket.write(chunk)
+    while (this.#slots.length > 0 && this.#slots[0]!.answer !== undefined) {
+      for (const chunk of this.#slots.shift()!.answer ?? []) this.#socket.write(chunk)
     }
     this.#socket.uncork()
   }

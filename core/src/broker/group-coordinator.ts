@@ -83,7 +83,9 @@ export class GroupCoordinator {
     try {
       return key === null ? undefined : decodeGroupRecord(key, value)
     } catch (error) {
-      this.#options.logger.warn(`A record of ${offsetsTopic} could not be read and is left out`, { error: String(error) })
+      this.#options.logger.warn(`A record of ${offsetsTopic} could not be read and is left out`, {
+        error: String(error),
+      })
       return undefined
     }
   }
@@ -239,7 +241,7 @@ export class GroupCoordinator {
     if (groupId === '') return 'INVALID_GROUP_ID'
     const group = this.group(groupId)
     if (group === undefined) return 'GROUP_ID_NOT_FOUND'
-    if (!group.isVacant) return 'NON_EMPTY_GROUP'
+    if (!group.isVacant()) return 'NON_EMPTY_GROUP'
     const keys = [...this.#offsets.of(groupId)].map(([key]) => key)
     try {
       await this.#topic.ensure()
@@ -249,7 +251,7 @@ export class GroupCoordinator {
     }
     for (const key of keys) this.#offsets.set(key, null)
     // Someone may have joined meanwhile: then the group goes on, without the offsets.
-    if (group.isVacant) {
+    if (group.isVacant()) {
       group.kill()
       this.#groups.delete(groupId)
     }
@@ -305,14 +307,14 @@ export class GroupCoordinator {
     const now = this.#options.clock.now()
     for (const { groupId } of this.list()) {
       const group = this.group(groupId)
-      if (group === undefined || !group.isVacant || this.#offsets.hasPending(groupId)) continue
+      if (group === undefined || !group.isVacant() || this.#offsets.hasPending(groupId)) continue
       const expired = [...this.#offsets.of(groupId)].flatMap(([key, value]) => {
         // A group that had members counts from when the last one left, others from the commit.
         const since = group.protocolType === null ? value.commitTimestamp : group.stateSince
         return now - Math.max(since, value.commitTimestamp) > retentionMs ? [key] : []
       })
       await this.#forgetOffsets(groupId, expired)
-      if (!this.#offsets.has(groupId) && group.isVacant) await this.delete(groupId)
+      if (!this.#offsets.has(groupId) && group.isVacant()) await this.delete(groupId)
     }
   }
 

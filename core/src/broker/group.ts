@@ -14,7 +14,7 @@
  */
 import { randomUUID } from 'node:crypto'
 import type { Clock, Timer } from './clock.ts'
-import { Member, type MemberProtocol, type MemberSettings } from './group-member.ts'
+import { Member, type MemberSettings } from './group-member.ts'
 import type { KafkaError } from './kafka-error.ts'
 
 export type GroupState = 'Empty' | 'PreparingRebalance' | 'CompletingRebalance' | 'Stable' | 'Dead'
@@ -174,7 +174,7 @@ export class Group {
   }
 
   /** Nobody is in it, or about to be. */
-  get isVacant(): boolean {
+  isVacant(): boolean {
     return this.#state === 'Empty' && this.#pending.size === 0
   }
 

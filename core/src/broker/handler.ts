@@ -35,11 +35,11 @@ interface HandlerDeclaration<A extends Api> {
   /** Where clients must be told a lower first version than is served, for reasons given there. */
   readonly announcedFrom?: number
   /** Null: no answer is sent. What it throws closes the connection: foreseen errors are part of the response. */
-  handle(
+  handle: (
     services: BrokerServices,
     request: RequestOf<A>,
     context: RequestContext,
-  ): MaybePromise<ResponseInput<A> | null>
+  ) => MaybePromise<ResponseInput<A> | null>
 }
 
 /** The handler of one API with its types sealed inside: a frame goes in, a frame comes out. */

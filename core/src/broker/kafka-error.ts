@@ -27,7 +27,6 @@ export function kafkaErrorOf(error: unknown, logger: Pick<Logger, 'error'>): Kaf
 
 /** Text for the client beside the error code; nothing of what nobody foresaw. */
 export function errorMessageOf(error: unknown): string | null {
-  const isForeseen =
-    error instanceof RequestError || error instanceof LogStorageError || error instanceof ProtocolError
+  const isForeseen = error instanceof RequestError || error instanceof LogStorageError || error instanceof ProtocolError
   return isForeseen ? error.message : null
 }

@@ -29,8 +29,8 @@ export class ProducerIds {
   }
 
   async #allocate(): Promise<void> {
-    const text = await readFile(this.#file, 'utf8').catch((error: NodeJS.ErrnoException) => {
-      if (error.code === 'ENOENT') return '0'
+    const text = await readFile(this.#file, 'utf8').catch((error: unknown) => {
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return '0'
       throw error
     })
     const start = Number(text)

@@ -282,15 +282,12 @@ export class TransactionCoordinator {
     const committed = state.status === 'PrepareCommit'
     const timestamp = this.#options.clock.now()
     const type = committed ? 'COMMIT' : 'ABORT'
-    const marked: Promise<unknown>[] = []
-    for (const [topic, indexes] of state.partitions) {
-      for (const index of indexes) {
-        const marker = encodeControlBatch({ type, coordinatorEpoch, producerId, producerEpoch, timestamp })
-        // A partition deleted meanwhile needs none.
-        const partition = this.#options.log.partition(topic, index)
-        if (partition !== undefined) marked.push(partition.append(marker, { acks: -1, origin: 'coordinator' }))
-      }
+    const mark = async (topic: string, index: number) => {
+      const marker = encodeControlBatch({ type, coordinatorEpoch, producerId, producerEpoch, timestamp })
+      // A partition deleted meanwhile needs none.
+      await this.#options.log.partition(topic, index)?.append(marker, { acks: -1, origin: 'coordinator' })
     }
+    const marked = [...state.partitions].flatMap(([topic, indexes]) => [...indexes].map((index) => mark(topic, index)))
     const failed = (await Promise.allSettled(marked)).find((result) => result.status === 'rejected')
     if (failed !== undefined && kafkaErrorOf(failed.reason, this.#options.logger) !== 'UNKNOWN_TOPIC_OR_PARTITION') {
       this.#retryLater(state, failed.reason)
@@ -302,7 +299,10 @@ export class TransactionCoordinator {
     this.#states.set(transactionalId, completed)
     // Nobody waits for it: after a crash the markers are written once more, which changes nothing.
     this.#topic.append(transactionalId, [transactionRecord(completed)]).catch((error: unknown) => {
-      this.#options.logger.warn('The end of a transaction could not be noted', { transactionalId, error: String(error) })
+      this.#options.logger.warn('The end of a transaction could not be noted', {
+        transactionalId,
+        error: String(error),
+      })
     })
   }
 

@@ -12,7 +12,7 @@ export const addPartitionsToTxnHandler = defineHandler({
   async handle(services, request, { version }) {
     const topics = request.v3AndBelowTopics
     const isUnknown = (topic: string, partition: number) =>
-      isInternalTopic(topic) || services.topics.partition(topic, partition) === undefined
+      isInternalTopic(topic) || !services.topics.hasPartition(topic, partition)
     const wanted = topics.flatMap(({ name, partitions }) => partitions.map((partition) => ({ topic: name, partition })))
     // All or nothing, as in Kafka: the client would have to abort anyway.
     const hasUnknown = wanted.some(({ topic, partition }) => isUnknown(topic, partition))

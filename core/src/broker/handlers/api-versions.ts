@@ -28,6 +28,10 @@ export function unsupportedApiVersions(served: readonly Handler[], correlationId
 
 function announced(served: readonly Handler[]) {
   return served
-    .map(({ api, announcedFrom, versions }) => ({ apiKey: api.key, minVersion: announcedFrom, maxVersion: versions[1] }))
+    .map(({ api, announcedFrom, versions }) => ({
+      apiKey: api.key,
+      minVersion: announcedFrom,
+      maxVersion: versions[1],
+    }))
     .sort((a, b) => a.apiKey - b.apiKey)
 }

@@ -37,7 +37,7 @@ async function grow(services: BrokerServices, request: TopicRequest, validateOnl
     throw new RequestError('INVALID_TOPIC_EXCEPTION', `The partitions of ${name} cannot be changed.`)
   }
   if (count <= topic.partitions) {
-    const reason = `Topic currently has ${topic.partitions} partitions, which is ${count === topic.partitions ? 'what was' : 'higher than the requested'} ${count}.`
+    const reason = `The topic currently has ${topic.partitions} partition(s); ${count} would not be an increase.`
     throw new RequestError('INVALID_PARTITIONS', reason)
   }
   const most = services.config['max.partitions.per.topic']

@@ -3,7 +3,6 @@
  * v4 defaults by -1 · v5 flexible, answers with the settings that hold · v7 topic ids
  */
 import type { Topic } from '../../log/log-manager.ts'
-import { validateTopicConfig } from '../../log/topic-config.ts'
 import { errorCodes } from '../../protocol/errors.ts'
 import type { RequestOf, ResponseInput } from '../../protocol/message.ts'
 import { createTopics } from '../../protocol/messages/create-topics.ts'
@@ -11,7 +10,7 @@ import { defineHandler } from '../handler.ts'
 import { errorMessageOf, kafkaErrorOf, RequestError } from '../kafka-error.ts'
 import { nodeId, type BrokerServices } from '../services.ts'
 import { describeTopicSettings } from '../topic-settings.ts'
-import { isInternalTopic, wireTopicId, type NewTopic } from '../topic-catalog.ts'
+import { isInternalTopic, type NewTopic } from '../topic-catalog.ts'
 
 type TopicRequest = RequestOf<typeof createTopics>['topics'][number]
 type TopicAnswer = ResponseInput<typeof createTopics>['topics'][number]
@@ -24,7 +23,7 @@ export const createTopicsHandler = defineHandler({
     const repeated = new Set(names.filter((name, i) => names.indexOf(name) !== i))
     const topics = request.topics
       .filter(({ name }, i) => !repeated.has(name) || names.indexOf(name) === i)
-      .map((topic) =>
+      .map(async (topic) =>
         repeated.has(topic.name)
           ? failure(services, topic.name, new RequestError('INVALID_REQUEST', 'Duplicate topic name.'))
           : create(services, topic, request.validateOnly),
@@ -36,11 +35,12 @@ export const createTopicsHandler = defineHandler({
 async function create(services: BrokerServices, request: TopicRequest, validateOnly: boolean): Promise<TopicAnswer> {
   try {
     const topic = newTopic(request)
-    validateTopicConfig(topic.config)
     const { partitions } = services.topics.check(topic)
     if (!validateOnly) {
-      const made = isInternalTopic(topic.name) ? await createInternal(services, topic.name) : await services.topics.create(topic)
-      return success(services, made.name, made.partitions, made.config, wireTopicId(made))
+      const made = isInternalTopic(topic.name)
+        ? await createInternal(services, topic.name)
+        : await services.topics.create(topic)
+      return success(services, made.name, made.partitions, made.config, made.id)
     }
     return success(services, topic.name, partitions, topic.config)
   } catch (error) {

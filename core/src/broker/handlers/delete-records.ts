@@ -23,7 +23,6 @@ export const deleteRecordsHandler = defineHandler({
 async function remove(services: BrokerServices, topic: string, partitionIndex: number, offset: number) {
   try {
     const partition = services.topics.partition(topic, partitionIndex)
-    if (partition === undefined) throw new RequestError('UNKNOWN_TOPIC_OR_PARTITION', 'no such partition')
     if (isInternalTopic(topic)) throw new RequestError('INVALID_TOPIC_EXCEPTION', 'state of the broker')
     return {
       partitionIndex,

@@ -8,7 +8,7 @@ import { deleteTopics } from '../../protocol/messages/delete-topics.ts'
 import { defineHandler } from '../handler.ts'
 import { errorMessageOf, kafkaErrorOf, RequestError } from '../kafka-error.ts'
 import type { BrokerServices } from '../services.ts'
-import { isInternalTopic, wireTopicId } from '../topic-catalog.ts'
+import { isInternalTopic } from '../topic-catalog.ts'
 
 export const deleteTopicsHandler = defineHandler({
   api: deleteTopics,
@@ -22,7 +22,7 @@ export const deleteTopicsHandler = defineHandler({
 
 async function remove(services: BrokerServices, name: string | null, topicId: string) {
   const topic = name === null ? services.topics.byId(topicId) : services.topics.get(name)
-  const answer = { name: topic?.name ?? name, topicId: topic === undefined ? topicId : wireTopicId(topic) }
+  const answer = { name: topic?.name ?? name, topicId: topic === undefined ? topicId : topic.id }
   try {
     if (topic === undefined) {
       const error = name === null ? 'UNKNOWN_TOPIC_ID' : 'UNKNOWN_TOPIC_OR_PARTITION'

@@ -25,7 +25,13 @@ export const describeConfigsHandler = defineHandler({
         return { errorCode: errorCodes.NONE, errorMessage: null, resourceType, resourceName, configs }
       } catch (error) {
         const errorMessage = errorMessageOf(error)
-        return { errorCode: errorCodes[kafkaErrorOf(error, services.logger)], errorMessage, resourceType, resourceName, configs: [] }
+        return {
+          errorCode: errorCodes[kafkaErrorOf(error, services.logger)],
+          errorMessage,
+          resourceType,
+          resourceName,
+          configs: [],
+        }
       }
     })
     return { results }

@@ -1,10 +1,10 @@
 /** DescribeTopicPartitions, v0 (KIP-966): metadata of topics in pages. */
 import { errorCodes } from '../../protocol/errors.ts'
-import type { RequestOf, ResponseInput } from '../../protocol/message.ts'
+import { ZERO_UUID, type RequestOf, type ResponseInput } from '../../protocol/message.ts'
 import { describeTopicPartitions } from '../../protocol/messages/describe-topic-partitions.ts'
 import { defineHandler } from '../handler.ts'
 import { nodeId, type BrokerServices } from '../services.ts'
-import { isInternalTopic, topicNameProblem, wireTopicId } from '../topic-catalog.ts'
+import { isInternalTopic } from '../topic-catalog.ts'
 
 type Cursor = RequestOf<typeof describeTopicPartitions>['cursor']
 type TopicAnswer = ResponseInput<typeof describeTopicPartitions>['topics'][number]
@@ -40,9 +40,8 @@ function describe(
 ): { answer: TopicAnswer; next: Cursor } {
   const topic = services.topics.get(name)
   if (topic === undefined) {
-    const errorCode =
-      topicNameProblem(name) === null ? errorCodes.UNKNOWN_TOPIC_OR_PARTITION : errorCodes.INVALID_TOPIC_EXCEPTION
-    return { answer: { errorCode, name, topicId: 'AAAAAAAAAAAAAAAAAAAAAA', partitions: [] }, next: null }
+    const errorCode = errorCodes.UNKNOWN_TOPIC_OR_PARTITION
+    return { answer: { errorCode, name, topicId: ZERO_UUID, partitions: [] }, next: null }
   }
   const count = Math.max(0, Math.min(most, topic.partitions - from))
   const partitions = Array.from({ length: count }, (_, i) => ({
@@ -59,7 +58,7 @@ function describe(
   const answer: TopicAnswer = {
     errorCode: errorCodes.NONE,
     name,
-    topicId: wireTopicId(topic),
+    topicId: topic.id,
     isInternal: isInternalTopic(name),
     partitions,
   }

@@ -42,8 +42,10 @@ export const fetchHandler = defineHandler({
         wake.reset()
         const round = await readRound(services, request, wanted)
         const leftMs = deadline - services.clock.now()
-        const enough = round.failed || round.bytes >= request.minBytes || leftMs <= 0
-        if (enough || context.signal.closed) return { errorCode: errorCodes.NONE, responses: round.responses }
+        const isEnough = round.failed || round.bytes >= request.minBytes || wanted.length === 0
+        if (isEnough || leftMs <= 0 || context.signal.closed) {
+          return { errorCode: errorCodes.NONE, responses: round.responses }
+        }
         await wake.wait(services, leftMs)
       }
     } finally {
@@ -63,10 +65,14 @@ interface Wanted {
 
 function resolve(services: BrokerServices, topic: TopicRequest, version: number): Wanted {
   const name = version < 13 ? topic.topic : services.topics.byId(topic.topicId)?.name
-  const missing = name === undefined ? 'UNKNOWN_TOPIC_ID' : 'UNKNOWN_TOPIC_OR_PARTITION'
-  const partitions = topic.partitions.map((request) => {
-    const log = name === undefined ? undefined : services.topics.partition(name, request.partition)
-    return { request, log, error: log === undefined ? missing : leaderEpochProblem(request.currentLeaderEpoch, log) }
+  const partitions = topic.partitions.map((request): Wanted['partitions'][number] => {
+    if (name === undefined) return { request, log: undefined, error: 'UNKNOWN_TOPIC_ID' }
+    try {
+      const log = services.topics.partition(name, request.partition)
+      return { request, log, error: leaderEpochProblem(request.currentLeaderEpoch, log) }
+    } catch (error) {
+      return { request, log: undefined, error: kafkaErrorOf(error, services.logger) }
+    }
   })
   return { topic, partitions }
 }

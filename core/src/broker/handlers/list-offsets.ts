@@ -43,7 +43,6 @@ async function answer(
   const { partitionIndex, currentLeaderEpoch, timestamp } = request
   try {
     const log = services.topics.partition(topic, partitionIndex)
-    if (log === undefined) throw new RequestError('UNKNOWN_TOPIC_OR_PARTITION', 'no such partition')
     const problem = leaderEpochProblem(currentLeaderEpoch, log)
     if (problem !== 'NONE') throw new RequestError(problem, 'leader epoch')
     const found = await find(log, timestamp, committedOnly)

@@ -10,7 +10,7 @@ import { metadata } from '../../protocol/messages/metadata.ts'
 import { defineHandler } from '../handler.ts'
 import { kafkaErrorOf, type KafkaError } from '../kafka-error.ts'
 import { nodeId, type BrokerServices } from '../services.ts'
-import { isInternalTopic, wireTopicId } from '../topic-catalog.ts'
+import { isInternalTopic } from '../topic-catalog.ts'
 
 type TopicRequest = NonNullable<RequestOf<typeof metadata>['topics']>[number]
 type TopicAnswer = ResponseInput<typeof metadata>['topics'][number]
@@ -76,7 +76,7 @@ function describe(topic: Topic): TopicAnswer {
   return {
     errorCode: errorCodes.NONE,
     name: topic.name,
-    topicId: wireTopicId(topic),
+    topicId: topic.id,
     isInternal: isInternalTopic(topic.name),
     partitions,
   }

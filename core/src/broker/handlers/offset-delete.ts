@@ -17,7 +17,7 @@ export const offsetDeleteHandler = defineHandler({
       name,
       partitions: partitions.map(({ partitionIndex }) => {
         const result = results[at++]!
-        const exists = catalog.partition(name, partitionIndex) !== undefined
+        const exists = catalog.hasPartition(name, partitionIndex)
         const error = result === 'NONE' && !exists ? 'UNKNOWN_TOPIC_OR_PARTITION' : result
         return { partitionIndex, errorCode: errorCodes[error] }
       }),

@@ -9,7 +9,6 @@ import { offsetFetch } from '../../protocol/messages/offset-fetch.ts'
 import type { CommittedOffset } from '../group-records.ts'
 import { defineHandler } from '../handler.ts'
 import type { BrokerServices } from '../services.ts'
-import { wireTopicId } from '../topic-catalog.ts'
 
 interface WantedTopic {
   /** Undefined: there is no topic of the id. */
@@ -65,7 +64,7 @@ function allTopics(services: BrokerServices, group: string): WantedTopic[] {
     const topic = services.topics.get(name)
     return {
       name,
-      topicId: topic === undefined ? ZERO_UUID : wireTopicId(topic),
+      topicId: topic === undefined ? ZERO_UUID : topic.id,
       partitionIndexes: offsets.map(([{ partition }]) => partition),
     }
   })

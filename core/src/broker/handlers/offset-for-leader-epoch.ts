@@ -5,6 +5,7 @@
 import { errorCodes } from '../../protocol/errors.ts'
 import { offsetForLeaderEpoch } from '../../protocol/messages/offset-for-leader-epoch.ts'
 import { defineHandler } from '../handler.ts'
+import { kafkaErrorOf } from '../kafka-error.ts'
 import { leaderEpochProblem } from './fetch.ts'
 
 export const offsetForLeaderEpochHandler = defineHandler({
@@ -14,16 +15,19 @@ export const offsetForLeaderEpochHandler = defineHandler({
     const topics = request.topics.map(({ topic, partitions }) => ({
       topic,
       partitions: partitions.map(({ partition, currentLeaderEpoch, leaderEpoch }) => {
-        const log = services.topics.partition(topic, partition)
-        if (log === undefined) return { partition, errorCode: errorCodes.UNKNOWN_TOPIC_OR_PARTITION }
-        const problem = leaderEpochProblem(currentLeaderEpoch, log)
-        if (problem !== 'NONE') return { partition, errorCode: errorCodes[problem] }
-        const isKnown = leaderEpoch === log.leaderEpoch
-        return {
-          partition,
-          errorCode: errorCodes.NONE,
-          leaderEpoch: isKnown ? leaderEpoch : -1,
-          endOffset: isKnown ? log.highWatermark : -1,
+        try {
+          const log = services.topics.partition(topic, partition)
+          const problem = leaderEpochProblem(currentLeaderEpoch, log)
+          if (problem !== 'NONE') return { partition, errorCode: errorCodes[problem] }
+          const isKnown = leaderEpoch === log.leaderEpoch
+          return {
+            partition,
+            errorCode: errorCodes.NONE,
+            leaderEpoch: isKnown ? leaderEpoch : -1,
+            endOffset: isKnown ? log.highWatermark : -1,
+          }
+        } catch (error) {
+          return { partition, errorCode: errorCodes[kafkaErrorOf(error, services.logger)] }
         }
       }),
     }))

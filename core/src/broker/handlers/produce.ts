@@ -62,10 +62,8 @@ async function append(
   records: Buffer | null,
 ): Promise<PartitionAnswer> {
   const partition = services.topics.partition(topic, index)
-  if (partition === undefined) {
-    throw new RequestError('UNKNOWN_TOPIC_OR_PARTITION', `There is no partition ${topic}-${index}`)
-  }
-  if (isInternalTopic(topic)) throw new RequestError('INVALID_TOPIC_EXCEPTION', `${topic} is written by the broker only`)
+  if (isInternalTopic(topic))
+    throw new RequestError('INVALID_TOPIC_EXCEPTION', `${topic} is written by the broker only`)
   if (records === null || records.length === 0) throw new RequestError('INVALID_RECORD', 'There are no records')
   const header = parseBatchHeader(records)
   if (header.isTransactional) {
@@ -100,7 +98,11 @@ function checkTransaction(
   return transactions.addPartitions(transactionalId, producer, [{ topic, partition }])
 }
 
-async function answerFor(services: BrokerServices, index: number, run: () => Promise<PartitionAnswer>): Promise<PartitionAnswer> {
+async function answerFor(
+  services: BrokerServices,
+  index: number,
+  run: () => Promise<PartitionAnswer>,
+): Promise<PartitionAnswer> {
   try {
     return await run()
   } catch (error) {
