@@ -25,11 +25,12 @@ function jsonable(value: unknown): unknown {
     const named = entries.every(([key]) => typeof key === 'string')
     return jsonable(named ? Object.fromEntries(entries) : entries)
   }
+  const items = value as Readonly<Record<string, unknown>>
   let changed: Record<string, unknown> | undefined
-  for (const [key, item] of Object.entries(value)) {
-    const replacement = jsonable(item)
-    if (replacement === item) continue
-    changed ??= (Array.isArray(value) ? [...(value as unknown[])] : { ...value }) as Record<string, unknown>
+  for (const key in items) {
+    const replacement = jsonable(items[key])
+    if (replacement === items[key]) continue
+    changed ??= (Array.isArray(value) ? [...(value as unknown[])] : { ...items }) as Record<string, unknown>
     changed[key] = replacement
   }
   return changed ?? value
