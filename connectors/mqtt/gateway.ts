@@ -126,12 +126,17 @@ export class Gateway {
 
   #tryListen(host: string, port: number): Promise<NodeJS.ErrnoException | undefined> {
     return new Promise((resolve) => {
-      const failed = (error: Error): void => resolve(error)
-      this.#server.once('error', failed)
-      this.#server.listen({ host, port, backlog: 1024 }, () => {
+      const listening = (): void => {
         this.#server.off('error', failed)
         resolve(undefined)
-      })
+      }
+      const failed = (error: Error): void => {
+        this.#server.off('listening', listening)
+        resolve(error)
+      }
+      this.#server.once('error', failed)
+      this.#server.once('listening', listening)
+      this.#server.listen({ host, port, backlog: 1024 })
     })
   }
 

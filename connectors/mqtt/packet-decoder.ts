@@ -73,6 +73,9 @@ export class PacketDecoder {
       this.#needed = 2
       return undefined
     }
+    const first = buffer[start]!
+    // At once, so that what is not MQTT does not get to have its rest waited for.
+    checkFlags(first)
     let bodyLength = 0
     let at = start + 1
     for (let shift = 0; ; shift += 7) {
@@ -97,15 +100,12 @@ export class PacketDecoder {
       return undefined
     }
     this.#at = start + size
-    return this.#decode(buffer[start]!, buffer, at, start + size)
+    return this.#decode(first, buffer, at, start + size)
   }
 
   #decode(first: number, buffer: Buffer, at: number, end: number): Packet {
     const type = first >> 4
     if (type === 3) return decodePublish(first, new Reader(buffer, at, end), this.version)
-    const flags = first & 0x0f
-    const expectedFlags = type === 6 || type === 8 || type === 10 ? 2 : 0
-    if (flags !== expectedFlags) throw new MqttProtocolError(`packet type ${type} with flags ${flags}`)
     const reader = new Reader(buffer, at, end)
     switch (type) {
       case 1:
@@ -140,6 +140,14 @@ export class PacketDecoder {
         throw new MqttProtocolError(`packet type ${type}`)
     }
   }
+}
+
+function checkFlags(first: number): void {
+  const type = first >> 4
+  const flags = first & 0x0f
+  if (type === 3) return
+  const expected = type === 6 || type === 8 || type === 10 ? 2 : 0
+  if (type === 0 || flags !== expected) throw new MqttProtocolError(`packet type ${type} with flags ${flags}`)
 }
 
 /** Reads MQTT's primitives within the bounds of one packet. */

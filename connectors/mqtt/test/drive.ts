@@ -1,4 +1,4 @@
-import type { Settings, Source, SourceBatch, SourceRecord } from '@tidewire/sdk'
+import type { Source, SourceBatch, SourceRecord } from '@tidewire/sdk'
 import { OffsetStore, parseConfig, type RawConfig } from '@tidewire/sdk/testing'
 import { until } from '../../../test/support/until.ts'
 import plugin from '../index.ts'
@@ -31,7 +31,7 @@ export class Drive {
   constructor(name: 'mqtt-source' | 'mqtt-gateway', raw: RawConfig, options: DriveOptions = {}) {
     this.offsets = options.offsets ?? new OffsetStore()
     this.acknowledging = options.acknowledging ?? true
-     
+
     const source = plugin.connectors!.find((connector) => connector.name === name) as Source
     this.#done = this.#run(source, raw, options)
   }
