@@ -1,5 +1,5 @@
 import type { OffsetToCommit } from './group-coordinator.ts'
-import type { MemberClaim } from './group.ts'
+import type { MemberClaim } from './group-exchange.ts'
 import type { TransactionOwner } from './internal-topic.ts'
 import type { KafkaError } from './kafka-error.ts'
 import type { BrokerServices } from './services.ts'

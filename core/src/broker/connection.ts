@@ -178,8 +178,9 @@ export class Connection implements ConnectionSignal {
   #send(): void {
     if (this.#closed || this.#slots[0]?.answer === undefined) return
     this.#socket.cork()
-    while (this.#slots.length > 0 && this.#slots[0]!.answer !== undefined) {
-      for (const chunk of this.#slots.shift()!.answer ?? []) this.#socket.write(chunk)
+    const waiting = this.#slots.findIndex((slot) => slot.answer === undefined)
+    for (const { answer } of this.#slots.splice(0, waiting < 0 ? Infinity : waiting)) {
+      for (const chunk of answer ?? []) this.#socket.write(chunk)
     }
     this.#socket.uncork()
   }

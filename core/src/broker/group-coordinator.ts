@@ -3,17 +3,15 @@ import type { LogManager } from '../log/log-manager.ts'
 import type { Clock, Timer } from './clock.ts'
 import type { BrokerConfig } from './config.ts'
 import {
-  Group,
   joinError,
   syncError,
-  type GroupSnapshot,
-  type GroupState,
   type JoinRequest,
   type JoinResult,
   type MemberClaim,
   type SyncRequest,
   type SyncResult,
-} from './group.ts'
+} from './group-exchange.ts'
+import { Group, type GroupSnapshot, type GroupState } from './group.ts'
 import {
   decodeGroupRecord,
   groupRecord,

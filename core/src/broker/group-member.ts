@@ -1,20 +1,5 @@
 import type { Clock, Timer } from './clock.ts'
-import type { JoinResult, SyncResult } from './group.ts'
-
-/** A protocol that a member offers, with what it wants the leader to know. The broker does not look inside. */
-export interface MemberProtocol {
-  readonly name: string
-  readonly metadata: Buffer
-}
-
-export interface MemberSettings {
-  readonly groupInstanceId: string | null
-  readonly clientId: string
-  readonly clientHost: string
-  readonly sessionTimeoutMs: number
-  readonly rebalanceTimeoutMs: number
-  readonly protocols: readonly MemberProtocol[]
-}
+import type { JoinResult, MemberProtocol, MemberSettings, SyncResult } from './group-exchange.ts'
 
 /** How long a member that has just come may wait for the rebalance without a heartbeat (it cannot send one yet). */
 const newMemberTimeoutMs = 300_000

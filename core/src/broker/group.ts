@@ -14,56 +14,20 @@
  */
 import { randomUUID } from 'node:crypto'
 import type { Clock, Timer } from './clock.ts'
-import { Member, type MemberSettings } from './group-member.ts'
+import {
+  joinError,
+  syncError,
+  type JoinRequest,
+  type JoinResult,
+  type MemberClaim,
+  type MemberSettings,
+  type SyncRequest,
+  type SyncResult,
+} from './group-exchange.ts'
+import { Member } from './group-member.ts'
 import type { KafkaError } from './kafka-error.ts'
 
 export type GroupState = 'Empty' | 'PreparingRebalance' | 'CompletingRebalance' | 'Stable' | 'Dead'
-
-export interface JoinRequest extends MemberSettings {
-  /** Empty: not a member yet. */
-  readonly memberId: string
-  readonly protocolType: string
-  /** From JoinGroup v4 on a dynamic member is given its id first, so that a lost answer leaves no ghost (KIP-394). */
-  readonly requireKnownMemberId: boolean
-  /** From JoinGroup v9 on a returning static leader is told that there is nothing to assign (KIP-814). */
-  readonly canSkipAssignment: boolean
-}
-
-export interface JoinResult {
-  readonly error: KafkaError
-  readonly memberId: string
-  readonly generationId: number
-  readonly protocolType: string | null
-  readonly protocolName: string | null
-  readonly leader: string
-  readonly skipAssignment: boolean
-  /** All members, for the leader only. */
-  readonly members: readonly { memberId: string; groupInstanceId: string | null; metadata: Buffer }[]
-}
-
-export interface SyncRequest {
-  readonly memberId: string
-  readonly groupInstanceId: string | null
-  readonly generationId: number
-  /** Null before SyncGroup v5. */
-  readonly protocolType: string | null
-  readonly protocolName: string | null
-  readonly assignments: readonly { memberId: string; assignment: Buffer }[]
-}
-
-export interface SyncResult {
-  readonly error: KafkaError
-  readonly protocolType: string | null
-  readonly protocolName: string | null
-  readonly assignment: Buffer
-}
-
-/** Who speaks for a member in heartbeats and commits. */
-export interface MemberClaim {
-  readonly memberId: string
-  readonly groupInstanceId: string | null
-  readonly generationId: number
-}
 
 /** What is kept of a group in `__consumer_offsets`. */
 export interface GroupSnapshot {
@@ -97,7 +61,6 @@ export interface GroupOptions {
 }
 
 const nothing = Buffer.alloc(0)
-const noGeneration = -1
 
 export class Group {
   readonly id: string
@@ -647,21 +610,4 @@ export class Group {
 function settingsOf(request: JoinRequest): MemberSettings {
   const { groupInstanceId, clientId, clientHost, sessionTimeoutMs, rebalanceTimeoutMs, protocols } = request
   return { groupInstanceId, clientId, clientHost, sessionTimeoutMs, rebalanceTimeoutMs, protocols }
-}
-
-export function joinError(memberId: string, error: KafkaError): JoinResult {
-  return {
-    error,
-    memberId,
-    generationId: noGeneration,
-    protocolType: null,
-    protocolName: null,
-    leader: '',
-    skipAssignment: false,
-    members: [],
-  }
-}
-
-export function syncError(error: KafkaError): SyncResult {
-  return { error, protocolType: null, protocolName: null, assignment: nothing }
 }
