@@ -7,39 +7,33 @@ import { corrupt, ProtocolError } from './errors.ts'
 const MAGIC = 0x184d2204
 const BLOCK_CHECKSUM_BIT = 0x10
 const CONTENT_SIZE_BIT = 0x08
-const CONTENT_CHECKSUM_BIT = 0x04
 const DICTIONARY_BIT = 0x01
 const STORED_BIT = 0x80000000
 
 /**
- * Adds up the blocks of one or more frames.
- * @throws ProtocolError where it is no LZ4 frame, and MESSAGE_TOO_LARGE beyond `maxBytes`
+ * Adds up the blocks of the frame. What follows the frame is left alone, as the library does.
+ * @throws ProtocolError CORRUPT_MESSAGE where it is no LZ4 frame, MESSAGE_TOO_LARGE beyond `maxBytes`
  */
 export function checkLz4Size(data: Buffer, maxBytes: number): void {
+  if (data.length < 7 || data.readUInt32LE(0) !== MAGIC) throw corrupt('lz4: no frame')
+  const flags = data[4]!
+  const hasContentSize = (flags & CONTENT_SIZE_BIT) !== 0
+  if (hasContentSize && data.length >= 14 && data.readBigUInt64LE(6) > BigInt(maxBytes)) throw tooLarge(maxBytes)
+  const checksumBytes = (flags & BLOCK_CHECKSUM_BIT) !== 0 ? 4 : 0
   let total = 0
-  let at = 0
-  do {
-    if (data.length - at < 7 || data.readUInt32LE(at) !== MAGIC) throw corrupt('lz4: no frame')
-    const flags = data[at + 4]!
-    const hasContentSize = (flags & CONTENT_SIZE_BIT) !== 0
-    if (hasContentSize && at + 14 <= data.length && data.readBigUInt64LE(at + 6) > BigInt(maxBytes)) {
-      throw tooLarge(maxBytes)
-    }
-    at += 7 + (hasContentSize ? 8 : 0) + ((flags & DICTIONARY_BIT) !== 0 ? 4 : 0)
-    for (;;) {
-      if (at + 4 > data.length) throw corrupt('lz4: a block is cut off')
-      const word = data.readUInt32LE(at)
-      at += 4
-      if (word === 0) break
-      const length = word & ~STORED_BIT
-      const end = at + length
-      if (end > data.length) throw corrupt('lz4: a block is cut off')
-      total += word >= STORED_BIT ? length : blockBytes(data, at, end)
-      if (total > maxBytes) throw tooLarge(maxBytes)
-      at = end + ((flags & BLOCK_CHECKSUM_BIT) !== 0 ? 4 : 0)
-    }
-    at += (flags & CONTENT_CHECKSUM_BIT) !== 0 ? 4 : 0
-  } while (at < data.length)
+  let at = 7 + (hasContentSize ? 8 : 0) + ((flags & DICTIONARY_BIT) !== 0 ? 4 : 0)
+  for (;;) {
+    if (at + 4 > data.length) throw corrupt('lz4: a block is cut off')
+    const word = data.readUInt32LE(at)
+    if (word === 0) return
+    at += 4
+    const isStored = word >= STORED_BIT
+    const end = at + (isStored ? word - STORED_BIT : word)
+    if (end > data.length) throw corrupt('lz4: a block is cut off')
+    total += isStored ? end - at : blockBytes(data, at, end)
+    if (total > maxBytes) throw tooLarge(maxBytes)
+    at = end + checksumBytes
+  }
 }
 
 /** Walks the sequences of a block: literals to copy, then a match to repeat. */

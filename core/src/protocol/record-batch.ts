@@ -355,7 +355,10 @@ export function* iterateBatches(buffer: Buffer): Generator<BatchAt, void, void> 
   }
 }
 
-/** Whether the batch at `at`, which has to be complete, is undamaged. */
+/**
+ * Whether the batch at `at` is undamaged.
+ * @throws ProtocolError where it is not complete
+ */
 export function verifyCrc(buffer: Buffer, at = 0): boolean {
   return crcOf(buffer, at) === buffer.readUInt32BE(at + CRC_AT)
 }
@@ -469,8 +472,9 @@ export function decodeControl(record: DecodedRecord): ControlRecord | null {
 
 /** Of the complete batch at `at`. */
 function crcOf(buffer: Buffer, at: number): number {
+  if (buffer.length - at < BATCH_HEADER_BYTES) throw corrupt('the batch is cut off')
   const end = at + BATCH_PREFIX_BYTES + buffer.readInt32BE(at + BATCH_LENGTH_AT)
-  if (end > buffer.length) throw corrupt('the batch is cut off')
+  if (end - at < BATCH_HEADER_BYTES || end > buffer.length) throw corrupt('the batch is cut off')
   return crc32c(buffer.subarray(at + ATTRIBUTES_AT, end))
 }
 
