@@ -1,0 +1,198 @@
+import { createHash } from 'node:crypto'
+import { readFile } from 'node:fs/promises'
+import { isIP, type AddressInfo } from 'node:net'
+import { fastify, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
+import type { Herder } from '../herder/herder.ts'
+import type { Logger } from '../logging/logger.ts'
+import { connectorRoutes } from './connector-routes.ts'
+import { parseJsonBody } from './json-body.ts'
+import { pluginRoutes } from './plugin-routes.ts'
+import { RestError, statusOf, type ErrorBody } from './rest-error.ts'
+
+export interface RestOptions {
+  /** Empty: all addresses. */
+  readonly host: string
+  /** 0: any free one. */
+  readonly port: number
+  readonly logger: Logger
+  /** The name that others call this worker by; requests for it are answered on loopback too. */
+  readonly advertisedHost?: string | undefined
+  /** What `GET /` tells. */
+  readonly version: string
+}
+
+export interface RestServer {
+  readonly url: string
+  readonly host: string
+  readonly port: number
+  /** From now on requests are answered; before, they get 503. */
+  serve(herder: Herder): void
+  /** No more requests are taken; those under way are answered first. */
+  close(): Promise<void>
+}
+
+const maxBodyBytes = 1024 * 1024
+const methods = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'] as const
+const consolePage = new URL('../../../console/index.html', import.meta.url)
+
+/**
+ * Listens at once and answers 503 until there is a herder, so that who waits for the worker can tell "starting" from
+ * "not there". @throws Error when the address is taken
+ */
+export async function startRest(options: RestOptions): Promise<RestServer> {
+  let herder: Herder | undefined
+  const ready = (): Herder => {
+    if (herder === undefined) throw new RestError(503, 'Worker is still starting up.')
+    return herder
+  }
+  const app = fastify({
+    bodyLimit: maxBodyBytes,
+    // Of a client that sends its request drop by drop.
+    requestTimeout: 30_000,
+    forceCloseConnections: 'idle',
+    // What goes wrong before a route is found, such as a bad percent encoding.
+    frameworkErrors: (error, _, reply) => void sendError(reply as FastifyReply, statusOf(error), error.message),
+    routerOptions: { ignoreTrailingSlash: true, maxParamLength: 2048 },
+  })
+  acceptJsonOnly(app)
+  answerErrors(app, options.logger)
+  refuseOtherSites(app, options)
+  const answerOtherMethods = collectMethods(app)
+  await rootRoutes(app, options, ready)
+  connectorRoutes(app, ready)
+  pluginRoutes(app, ready)
+  answerOtherMethods()
+
+  await app.listen({ host: options.host === '' ? '::' : options.host, port: options.port })
+  const { port } = app.server.address() as AddressInfo
+  const host = options.host === '' ? 'localhost' : options.host
+  return {
+    url: `http://${isIP(host) === 6 ? `[${host}]` : host}:${port}`,
+    host,
+    port,
+    serve: (ready) => void (herder = ready),
+    close: () => app.close(),
+  }
+}
+
+async function rootRoutes(app: FastifyInstance, { version }: RestOptions, ready: () => Herder): Promise<void> {
+  const page = await readFile(consolePage, 'utf8').catch(() => undefined)
+  app.get('/', ({ headers }, reply) => {
+    if (page !== undefined && headers.accept?.includes('text/html') === true) return sendPage(reply, page)
+    return { version, commit: 'unknown', kafka_cluster_id: ready().clusterId }
+  })
+  app.get('/health', (_, reply) => {
+    try {
+      ready()
+      return { status: 'healthy', message: 'Worker has completed startup and is ready to handle requests.' }
+    } catch (error) {
+      return reply.code(503).send({ status: 'starting', message: (error as Error).message })
+    }
+  })
+}
+
+/** The page runs its own script and style, asks this server, and nothing else. */
+function sendPage(reply: FastifyReply, page: string): FastifyReply {
+  const hashes = (tag: string): string =>
+    [...page.matchAll(new RegExp(`<${tag}>([^]*?)</${tag}>`, 'g'))]
+      .map(([, text]) => `'sha256-${createHash('sha256').update(text!).digest('base64')}'`)
+      .join(' ')
+  return reply
+    .header('content-type', 'text/html; charset=utf-8')
+    .header('vary', 'accept')
+    .header(
+      'content-security-policy',
+      `default-src 'none'; script-src ${hashes('script')}; style-src ${hashes('style')}; img-src data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'`,
+    )
+    .send(page)
+}
+
+function acceptJsonOnly(app: FastifyInstance): void {
+  app.removeAllContentTypeParsers()
+  app.addContentTypeParser('application/json', { parseAs: 'string' }, (_, body, done) => {
+    try {
+      done(null, parseJsonBody(body as string))
+    } catch (error) {
+      done(error as Error, undefined)
+    }
+  })
+  // A client that declares some other type and sends nothing, as for a restart, is understood all the same.
+  app.addContentTypeParser('*', (request, payload, done) => {
+    const empty = request.headers['content-length'] === '0' || request.headers['content-length'] === undefined
+    payload.resume()
+    if (empty && request.headers['transfer-encoding'] === undefined) done(null, undefined)
+    else done(new RestError(415, 'HTTP 415 Unsupported Media Type: send application/json'), undefined)
+  })
+}
+
+function answerErrors(app: FastifyInstance, logger: Logger): void {
+  app.addHook('onSend', async (_, reply) => {
+    void reply.header('x-content-type-options', 'nosniff')
+  })
+  app.setNotFoundHandler((_, reply) => sendError(reply, 404, 'HTTP 404 Not Found'))
+  app.setErrorHandler((error: Error, request, reply) => {
+    const status = statusOf(error)
+    if (status === 500) {
+      const { method, routeOptions } = request
+      logger.error('a request failed', { method, route: routeOptions.url, error: error.stack ?? error.message })
+    }
+    if (status === 503) void reply.header('retry-after', '1')
+    const message = status === 413 ? `HTTP 413 Request Entity Too Large: at most ${maxBodyBytes} bytes` : error.message
+    return sendError(reply, status, message)
+  })
+}
+
+function sendError(reply: FastifyReply, status: number, message: string): FastifyReply {
+  return reply.code(status).send({ error_code: status, message } satisfies ErrorBody)
+}
+
+/**
+ * There is no log-in, so a page of another site, open in the user's browser, must not be able to give orders: neither
+ * by a request across sites, nor by a name of its own that resolves to this machine.
+ */
+function refuseOtherSites(app: FastifyInstance, { host, advertisedHost }: RestOptions): void {
+  const loopback = host === 'localhost' || host === '::1' || host.startsWith('127.')
+  app.addHook('onRequest', async (request: FastifyRequest) => {
+    const { origin, host: asked } = request.headers
+    if (origin !== undefined && request.method !== 'GET' && hostOf(origin) !== asked) {
+      throw new RestError(403, 'Requests from pages of other sites are refused')
+    }
+    const name = hostName(asked)
+    if (!loopback || name === undefined || isIP(name) !== 0 || name === advertisedHost) return
+    if (name !== 'localhost' && !name.endsWith('.localhost')) {
+      throw new RestError(403, `This worker is not known as '${name}': set rest.advertised.host.name if it should be`)
+    }
+  })
+}
+
+function hostName(host: string | undefined): string | undefined {
+  return host?.startsWith('[') === true ? host.slice(1, host.indexOf(']')) : host?.split(':')[0]
+}
+
+function hostOf(origin: string): string | undefined {
+  return URL.parse(origin)?.host
+}
+
+/** Notes the routes made from now on; the function it returns answers 405 for the methods that they lack. */
+function collectMethods(app: FastifyInstance): () => void {
+  const known = new Map<string, Set<string>>()
+  app.addHook('onRoute', ({ url, method }) => {
+    const found = known.get(url) ?? new Set<string>()
+    for (const one of Array.isArray(method) ? method : [method]) found.add(one)
+    known.set(url, found)
+  })
+  return () => {
+    for (const [url, found] of [...known]) {
+      const lacking = methods.filter((method) => !found.has(method))
+      const allow = [...found].join(', ')
+      app.route({
+        method: lacking,
+        url,
+        handler: async (_, reply) => {
+          void reply.header('allow', allow)
+          throw new RestError(405, 'HTTP 405 Method Not Allowed')
+        },
+      })
+    }
+  }
+}
