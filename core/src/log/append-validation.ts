@@ -1,4 +1,4 @@
-import { BATCH_PREFIX_BYTES, decodeRecords, parseBatchHeader, verifyCrc } from '../protocol/record-batch.ts'
+import { BATCH_PREFIX_BYTES, checkRecords, parseBatchHeader, verifyCrc } from '../protocol/record-batch.ts'
 import type { BatchHeader } from '../protocol/record-batch.ts'
 import { ProtocolError } from '../protocol/errors.ts'
 import { LogStorageError } from './errors.ts'
@@ -31,7 +31,7 @@ export function checkBatches(records: Buffer, config: TopicConfig, origin: Appen
       if (!verifyCrc(records, at)) throw new LogStorageError('CORRUPT_MESSAGE', 'The checksum does not match.')
       checkCounts(header, origin)
       if (origin !== 'replay') checkTimestamps(header, config, now)
-      if (config.cleanupPolicy.compact && !header.isControl && origin !== 'replay') checkKeys(records, at)
+      if (origin !== 'replay' && !header.isControl) checkContent(records, at, header, config, origin)
       batches.push({ at, size, header })
       at += size
     }
@@ -101,8 +101,19 @@ function checkTimestamps(header: BatchHeader, config: TopicConfig, now: number):
   }
 }
 
-function checkKeys(records: Buffer, at: number): void {
-  if (decodeRecords(records, at, MAX_DECOMPRESSED_BYTES).some((record) => record.key === null)) {
-    throw new LogStorageError('INVALID_RECORD', 'A record of a compacted topic needs a key.')
-  }
+/**
+ * Looks into the records, since what no consumer can read would stop them all at its offset. Decompressing would cost far more than
+ * all the rest of an append, so compressed batches are opened only where keys are needed.
+ */
+function checkContent(
+  records: Buffer,
+  at: number,
+  header: BatchHeader,
+  config: TopicConfig,
+  origin: AppendOrigin,
+): void {
+  const { compact } = config.cleanupPolicy
+  if (!compact && (header.compression !== 'none' || origin === 'coordinator')) return
+  const { keyless } = checkRecords(records, at, MAX_DECOMPRESSED_BYTES)
+  if (compact && keyless > 0) throw new LogStorageError('INVALID_RECORD', 'A record of a compacted topic needs a key.')
 }
