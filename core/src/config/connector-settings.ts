@@ -107,6 +107,36 @@ const common = defineConfig({
     displayName: 'Log error details',
     doc: 'Whether the log line of an error names the record: topic, partition, offset and timestamp.',
   },
+  'errors.deadletterqueue.topic.name': {
+    type: 'string',
+    default: '',
+    group: 'Error handling',
+    displayName: 'Dead letter queue topic name',
+    doc: 'Topic that takes the records that are passed over (errors.tolerance=all), as they were. Empty: none. Unlike in Kafka Connect, sources may have one too.',
+  },
+  'errors.deadletterqueue.topic.replication.factor': {
+    type: 'int',
+    minimum: -1,
+    group: 'Error handling',
+    displayName: 'Dead letter queue topic replication factor',
+    doc: 'Replicas of that topic when it is created; -1: the broker’s default. Left out: 3, or the broker’s default where there are fewer brokers.',
+  },
+  'errors.deadletterqueue.context.headers.enable': {
+    type: 'boolean',
+    default: false,
+    group: 'Error handling',
+    displayName: 'Enable error context headers',
+    doc: 'Whether dead letters carry headers (__connect.errors.*) that say where they came from and what was wrong.',
+  },
+  'task.isolation': {
+    type: 'string',
+    enum: ['shared', 'thread'],
+    default: 'shared',
+    importance: 'low',
+    group: 'Common',
+    displayName: 'Task isolation',
+    doc: 'shared: the tasks run in one thread with those of other connectors. thread: each has a thread of its own, which costs some 15 MB, for a connector that computes much or is not trusted.',
+  },
 })
 
 /** What every source connector has. */
@@ -136,6 +166,15 @@ export const sourceSettings = defineConfig({
     displayName: 'Transaction boundary interval',
     doc: 'The interval, in milliseconds. Left out: the worker’s offset.flush.interval.ms.',
   },
+  'source.max.buffered.bytes': {
+    type: 'long',
+    default: 16 * 1024 * 1024,
+    minimum: 1,
+    importance: 'low',
+    group: 'Common',
+    displayName: 'Maximum buffered bytes',
+    doc: 'Most bytes of records that a task may have under way to the log; beyond that its source has to wait.',
+  },
 })
 
 /** What every sink connector has. */
@@ -157,26 +196,14 @@ export const sinkSettings = defineConfig({
     displayName: 'Topics regex',
     doc: 'Regular expression (JavaScript) that a topic’s whole name must match; topics made later are read too.',
   },
-  'errors.deadletterqueue.topic.name': {
-    type: 'string',
-    default: '',
-    group: 'Error handling',
-    displayName: 'Dead letter topic',
-    doc: 'Topic that takes, as they were, the records that could not be dealt with. Empty: none.',
-  },
-  'errors.deadletterqueue.topic.replication.factor': {
-    type: 'int',
-    minimum: -1,
-    group: 'Error handling',
-    displayName: 'Dead letter topic replication factor',
-    doc: 'Replicas of the dead letter topic when it is created; -1: the broker’s default. Left out: 3, or the broker’s default where there are fewer brokers.',
-  },
-  'errors.deadletterqueue.context.headers.enable': {
-    type: 'boolean',
-    default: false,
-    group: 'Error handling',
-    displayName: 'Dead letter context headers',
-    doc: 'Whether dead letters carry headers that say what went wrong and where (__connect.errors.*).',
+  'sink.max.buffered.bytes': {
+    type: 'long',
+    default: 16 * 1024 * 1024,
+    minimum: 1,
+    importance: 'low',
+    group: 'Common',
+    displayName: 'Maximum buffered bytes',
+    doc: 'Most bytes of records that a task should gather before it writes them out.',
   },
 })
 
@@ -184,7 +211,6 @@ export const sinkSettings = defineConfig({
 export const unsupportedConnectorSettings: Readonly<Record<string, string>> = {
   'transforms*': 'transforms are not available yet; reshape the records before or after this connector',
   'predicates*': 'predicates belong to transforms, which are not available yet',
-  'errors.deadletterqueue.*': 'only sink connectors have a dead letter topic',
   'topic.creation.*': 'create the topic beforehand with the settings it needs',
   'producer.override.*': 'client settings cannot be overridden per connector yet',
   'consumer.override.*': 'client settings cannot be overridden per connector yet',

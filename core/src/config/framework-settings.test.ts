@@ -22,14 +22,9 @@ describe('connector settings', () => {
     expect(config['exactly.once.support']).toBe('requested')
   })
 
-  test.each([
-    'transforms',
-    'transforms.a.type',
-    'predicates',
-    'errors.deadletterqueue.topic.name',
-    'producer.override.acks',
-  ])('refuse %s, which to ignore would change the result', (name) =>
-    expect(source({ ...base, [name]: 'x' }).errors).toHaveProperty([name]),
+  test.each(['transforms', 'transforms.a.type', 'predicates', 'producer.override.acks'])(
+    'refuse %s, which to ignore would change the result',
+    (name) => expect(source({ ...base, [name]: 'x' }).errors).toHaveProperty([name]),
   )
 
   test('take topics or topics.regex, not both and not neither', () => {
@@ -68,10 +63,9 @@ describe('worker settings', () => {
     const parsed = parseWorkerConfig({
       'value.converter.schemas.enable': false,
       'producer.acks': '1',
-      'exactly.once.source.support': 'enabled',
     })
     expect(parsed.converterSettings).toEqual({ 'value.converter.schemas.enable': 'false' })
-    expect(Object.keys(parsed.errors)).toEqual(['producer.acks', 'exactly.once.source.support'])
+    expect(Object.keys(parsed.errors)).toEqual(['producer.acks'])
     expect(parsed.warnings).toEqual([])
     expect(parseWorkerConfig({ listeners: 'https://:8443' }).errors).toHaveProperty('listeners')
   })

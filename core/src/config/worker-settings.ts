@@ -129,10 +129,10 @@ export const workerSettings = defineConfig({
   },
   'exactly.once.source.support': {
     type: 'string',
-    enum: ['disabled'],
+    enum: ['disabled', 'preparing', 'enabled'],
     default: 'disabled',
     importance: 'high',
-    doc: 'Whether source records and offsets are written in one transaction. Not available yet.',
+    doc: 'Whether source connectors that can deliver exactly once write records and offsets in one transaction (enabled). preparing is the step between, for a rolling change of several workers.',
   },
   'topic.creation.enable': {
     type: 'boolean',
