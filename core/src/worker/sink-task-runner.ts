@@ -87,6 +87,8 @@ export class SinkTaskRunner implements TaskRunner {
   /** Its `flush` failed: it is not asked for another. */
   #broken = false
   #rebalanceFailure: unknown
+  readonly #failure = Promise.withResolvers<never>()
+  #taskStopped = false
 
   constructor(options: SinkTaskOptions) {
     this.#options = options
@@ -110,21 +112,35 @@ export class SinkTaskRunner implements TaskRunner {
 
   async #run(onRunning: () => void): Promise<void> {
     try {
-      await this.#start()
-      onRunning()
-      while (!this.#stopping) {
-        const records = this.#refused() ?? (await this.#convert(await this.#consume()))
-        if (records !== undefined) await this.#put(records)
-        await this.#commitIfDue()
-      }
-      // Leaving the group revokes what is held: it is flushed, committed and closed.
-      await this.#consumer.close()
-      this.#throwRebalanceFailure()
-      await this.#task?.stop?.()
+      await Promise.race([this.#loop(onRunning), this.#failure.promise])
     } catch (error) {
       await this.#giveBack()
       throw error
     }
+  }
+
+  fail(error: unknown): void {
+    this.#failure.reject(error)
+  }
+
+  async #loop(onRunning: () => void): Promise<void> {
+    await this.#start()
+    onRunning()
+    while (!this.#stopping) {
+      const records = this.#refused() ?? (await this.#convert(await this.#consume()))
+      if (records !== undefined) await this.#put(records)
+      await this.#commitIfDue()
+    }
+    // Leaving the group revokes what is held: it is flushed, committed and closed.
+    await this.#consumer.close()
+    this.#throwRebalanceFailure()
+    await this.#stopTask()
+  }
+
+  async #stopTask(): Promise<void> {
+    if (this.#taskStopped) return
+    this.#taskStopped = true
+    await this.#task?.stop?.()
   }
 
   async #start(): Promise<void> {
@@ -400,7 +416,7 @@ export class SinkTaskRunner implements TaskRunner {
       try {
         await this.#consumer.close()
       } finally {
-        await this.#task?.stop?.()
+        await this.#stopTask()
       }
     })()
     try {

@@ -69,7 +69,7 @@ export class SourceTaskRunner implements TaskRunner {
     const { connector, task, config, logger, maxBufferedBytes, offsets } = options
     this.#commit = options.makeCommit({
       onProgress: () => this.#wake?.(),
-      onFailure: (error) => this.#fail(error),
+      onFailure: (error) => this.fail(error),
     })
     this.#context = {
       config,
@@ -176,7 +176,7 @@ export class SourceTaskRunner implements TaskRunner {
     const ended = this.#ended?.catch(() => undefined) ?? Promise.resolve()
     if (await within(graceMs, ended)) return 'ended'
     // Whatever its code does from now on, nothing of it reaches the log.
-    this.#fail(new Error(`the task did not end within ${graceMs} ms`))
+    this.fail(new Error(`the task did not end within ${graceMs} ms`))
     await this.#commit.close()
     return 'cut off'
   }
@@ -197,7 +197,7 @@ export class SourceTaskRunner implements TaskRunner {
     last.catch(() => undefined)
   }
 
-  #fail(error: unknown): void {
+  fail(error: unknown): void {
     if (this.#failed) return
     this.#failed = true
     this.#failure = error

@@ -12,4 +12,6 @@ export interface TaskRunner {
    * that nothing of it can be written any more. Resolves with whether it had to be.
    */
   stop(graceMs: number): Promise<'ended' | 'cut off'>
+  /** Fails the task from outside: its code threw where nobody awaited it. */
+  fail(error: unknown): void
 }

@@ -1,0 +1,194 @@
+/** Puts a task together from its spec: plugin, settings, converters, error policy, run loop. */
+import { ConfigError, type Converter, type ConverterDefinition, type Sink, type Source } from '@tidewire/sdk'
+import type { LogClient } from '../client/client.ts'
+import {
+  sinkSettings,
+  sourceSettings,
+  type SinkConnectorConfig,
+  type SourceConnectorConfig,
+} from '../config/connector-settings.ts'
+import { compileSettings } from '../config/settings.ts'
+import type { Logger } from '../logging/logger.ts'
+import { loadConnector, loadConverter } from '../plugin/load.ts'
+import { AtLeastOnceCommit } from './at-least-once-commit.ts'
+import { parseConnectorConfig, requireValid } from './connector-config.ts'
+import { DeadLetterQueue } from './dead-letter-queue.ts'
+import { DeliveryTracker } from './delivery.ts'
+import { ErrorPolicy } from './error-policy.ts'
+import { ExactlyOnceCommit } from './exactly-once-commit.ts'
+import type { HostSettings } from './host-messages.ts'
+import type { OffsetStore } from './offset-store.ts'
+import type { RecordConverters } from './record-converters.ts'
+import { SinkConversion } from './sink-conversion.ts'
+import { SinkTaskRunner } from './sink-task-runner.ts'
+import { SourceConversion } from './source-conversion.ts'
+import { SourceTaskRunner } from './source-task-runner.ts'
+import { SourceTopics } from './source-topics.ts'
+import type { TaskRunner } from './task-runner.ts'
+import type { ConverterSpec, TaskSpec } from './task-spec.ts'
+
+/** What the tasks of a thread share. */
+export interface TaskSurroundings {
+  readonly settings: HostSettings
+  readonly client: LogClient
+  readonly offsets: OffsetStore
+  readonly logger: Logger
+}
+
+/** Only the framework's own settings are looked at here: the connector's are its own. */
+const everyOther = { foreign: () => true }
+const parseSource = compileSettings(sourceSettings, everyOther)
+const parseSink = compileSettings(sinkSettings, everyOther)
+
+/** @throws ConfigError where the task cannot run as it is configured */
+export async function buildTask(spec: TaskSpec, around: TaskSurroundings): Promise<TaskRunner> {
+  const [connector, converters] = await Promise.all([loadConnector(spec.plugin), loadConverters(spec)])
+  const { config, problems } = parseConnectorConfig(connector, spec.config)
+  requireValid(problems)
+  const logger = around.logger.child({ connector: spec.connector, task: spec.task })
+  const parts = { spec, around: { ...around, logger }, config, converters }
+  return connector.type === 'source' ? buildSource(connector, parts) : buildSink(connector, parts)
+}
+
+interface Parts {
+  readonly spec: TaskSpec
+  readonly around: TaskSurroundings
+  readonly config: ReturnType<typeof parseConnectorConfig>['config']
+  readonly converters: RecordConverters
+}
+
+function buildSource(definition: Source, { spec, around, config, converters }: Parts): TaskRunner {
+  const { settings, client, offsets, logger } = around
+  const { config: framework, errors } = parseSource(spec.config)
+  requireValid(errors)
+  const exactlyOnce = isExactlyOnce(definition, framework, settings)
+  const abort = new AbortController()
+  const topics = new SourceTopics({
+    admin: client.admin,
+    internalTopics: settings.internalTopics,
+    create: settings.createTopics,
+  })
+  const policy = errorPolicy(spec, framework, around)
+  const conversion = new SourceConversion(converters, policy, topics, abort.signal)
+  const tracker = new DeliveryTracker()
+  const producer = client.producer({
+    // For ever: while the log is away, a task waits, and its source with it.
+    deliveryTimeoutMs: 0,
+    ...(exactlyOnce ? { transactionalId: `${settings.groupId}-${spec.connector}-${spec.task}` } : {}),
+  })
+  return new SourceTaskRunner({
+    definition,
+    connector: spec.connector,
+    task: spec.task,
+    config,
+    offsets,
+    tracker,
+    conversion,
+    topics,
+    abort,
+    maxBufferedBytes: framework['source.max.buffered.bytes'],
+    logger,
+    paused: spec.targetState === 'PAUSED',
+    makeCommit: (callbacks) => {
+      const context = { connector: spec.connector, producer, offsets, tracker, conversion, ...callbacks }
+      return exactlyOnce ? new ExactlyOnceCommit(context) : new AtLeastOnceCommit(context, settings.flushIntervalMs)
+    },
+  })
+}
+
+/** @throws ConfigError where exactly once is required, and cannot be had */
+function isExactlyOnce(definition: Source, config: SourceConnectorConfig, settings: HostSettings): boolean {
+  const capable = definition.exactlyOnce === true
+  if (config['exactly.once.support'] === 'required' && !(capable && settings.exactlyOnce)) {
+    const reason = capable
+      ? 'the worker runs with exactly.once.source.support disabled'
+      : `connector ${definition.name} cannot read its records again with the same result`
+    throw new ConfigError(`exactly.once.support is required, but ${reason}`, { setting: 'exactly.once.support' })
+  }
+  if (!capable || !settings.exactlyOnce) return false
+  if (config['transaction.boundary'] !== 'poll') {
+    throw new ConfigError('transaction.boundary: only poll is available so far', { setting: 'transaction.boundary' })
+  }
+  return true
+}
+
+function buildSink(definition: Sink, { spec, around, config, converters }: Parts): TaskRunner {
+  const { settings, client, logger } = around
+  const { config: framework, errors } = parseSink(spec.config)
+  requireValid(errors)
+  const abort = new AbortController()
+  const policy = errorPolicy(spec, framework, around)
+  const { topics } = framework
+  return new SinkTaskRunner({
+    definition,
+    connector: spec.connector,
+    task: spec.task,
+    config,
+    conversion: new SinkConversion(converters, policy, abort.signal),
+    policy,
+    abort,
+    maxBufferedBytes: framework['sink.max.buffered.bytes'],
+    flushIntervalMs: settings.flushIntervalMs,
+    retryDelayMaxMs: framework['errors.retry.delay.max.ms'],
+    logger,
+    paused: spec.targetState === 'PAUSED',
+    makeConsumer: (rebalance) =>
+      client.groupConsumer({
+        groupId: `connect-${spec.connector}`,
+        ...(topics.length > 0 ? { topics } : { topicsPattern: new RegExp(`^(?:${framework['topics.regex']})$`) }),
+        ...rebalance,
+      }),
+  })
+}
+
+function errorPolicy(
+  spec: TaskSpec,
+  config: SourceConnectorConfig | SinkConnectorConfig,
+  { client, logger }: TaskSurroundings,
+): ErrorPolicy {
+  const topic = config['errors.deadletterqueue.topic.name']
+  const factor = config['errors.deadletterqueue.topic.replication.factor']
+  return new ErrorPolicy({
+    tolerance: config['errors.tolerance'],
+    retryTimeoutMs: config['errors.retry.timeout'],
+    retryDelayMaxMs: config['errors.retry.delay.max.ms'],
+    log: config['errors.log.enable'],
+    logMessages: config['errors.log.include.messages'],
+    logger,
+    deadLetters:
+      topic === ''
+        ? undefined
+        : new DeadLetterQueue({
+            client,
+            topic,
+            replicationFactor: factor,
+            contextHeaders: config['errors.deadletterqueue.context.headers.enable'],
+            connector: spec.connector,
+            task: spec.task,
+          }),
+  })
+}
+
+async function loadConverters(spec: TaskSpec): Promise<RecordConverters> {
+  const [key, value, header] = await Promise.all([
+    loadConverter(spec.keyConverter.ref),
+    loadConverter(spec.valueConverter.ref),
+    loadConverter(spec.headerConverter.ref),
+  ])
+  return {
+    key: { name: key.name, converter: makeConverter(key, spec.keyConverter, 'key') },
+    value: { name: value.name, converter: makeConverter(value, spec.valueConverter, 'value') },
+    header: { name: header.name, converter: makeConverter(header, spec.headerConverter, 'header') },
+  }
+}
+
+/** @throws ConfigError that names the settings with their prefix, as the user wrote them */
+function makeConverter(
+  definition: ConverterDefinition,
+  { config: raw }: ConverterSpec,
+  use: 'key' | 'value' | 'header',
+): Converter {
+  const { config, errors } = compileSettings(definition.config)(raw)
+  requireValid(Object.fromEntries(Object.entries(errors).map(([name, texts]) => [`${use}.converter.${name}`, texts])))
+  return definition.create(config, use)
+}

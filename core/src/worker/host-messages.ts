@@ -1,0 +1,100 @@
+/** What the main thread and a host thread say to each other. Plain data only. */
+import type { LogSink } from '../logging/logger.ts'
+import type { PluginRef } from '../plugin/manifest.ts'
+import type { TaskId, TaskSpec } from './task-spec.ts'
+
+/** What a host thread is told at birth. */
+export interface HostSettings {
+  readonly bootstrapServers: readonly string[]
+  readonly requestTimeoutMs: number
+  readonly workerId: string
+  /** `group.id`. */
+  readonly groupId: string
+  readonly offsetTopic: string
+  readonly internalTopics: readonly string[]
+  readonly flushIntervalMs: number
+  /** `exactly.once.source.support=enabled`. */
+  readonly exactlyOnce: boolean
+  readonly createTopics: boolean
+  /** How often the thread says that it is alive. */
+  readonly heartbeatMs: number
+  /** URL of a module that exports `createClient`; tests give one whose log is in memory. */
+  readonly clientModule: string
+}
+
+type Config = Readonly<Record<string, string>>
+
+/** What can be asked of a host thread, with what it answers. */
+export interface HostCalls {
+  start: { args: { readonly spec: TaskSpec }; answer: undefined }
+  stop: { args: { readonly id: TaskId; readonly graceMs: number }; answer: 'ended' | 'cut off' }
+  pause: { args: { readonly id: TaskId }; answer: undefined }
+  resume: { args: { readonly id: TaskId }; answer: undefined }
+  plan: {
+    args: { readonly ref: PluginRef; readonly config: Config; readonly maxTasks: number }
+    answer: Record<string, string>[]
+  }
+  check: { args: { readonly ref: PluginRef; readonly config: Config }; answer: Record<string, string[]> }
+  close: { args: object; answer: undefined }
+}
+
+export type HostCall = keyof HostCalls
+
+export type HostRequest = {
+  [K in HostCall]: { readonly id: number; readonly call: K; readonly args: HostCalls[K]['args'] }
+}[HostCall]
+
+/** An error as it crosses threads: its kind stays recognisable by its fields. */
+export interface ThrownError {
+  readonly name: string
+  readonly message: string
+  readonly stack: string
+  readonly code?: string
+  readonly retriable: boolean
+}
+
+export type HostMessage =
+  | { readonly kind: 'answer'; readonly id: number; readonly value?: unknown; readonly error?: ThrownError }
+  | { readonly kind: 'running' | 'paused'; readonly id: TaskId; readonly generation: number }
+  | {
+      readonly kind: 'failed'
+      readonly id: TaskId
+      readonly generation: number
+      readonly trace: string
+      /** A restart would only fail again. */
+      readonly permanent: boolean
+    }
+  | {
+      readonly kind: 'log'
+      readonly level: Parameters<LogSink['write']>[0]
+      readonly message: string
+      readonly details: Readonly<Record<string, unknown>>
+    }
+  | { readonly kind: 'alive' }
+
+export function thrownError(error: unknown): ThrownError {
+  if (!(error instanceof Error))
+    return { name: 'Error', message: String(error), stack: String(error), retriable: false }
+  const { name, message } = error
+  const { code, retriable } = error as { code?: unknown; retriable?: unknown }
+  return {
+    name,
+    message,
+    stack: traceOf(error),
+    ...(typeof code === 'string' ? { code } : {}),
+    retriable: retriable === true,
+  }
+}
+
+/** Stack with those of its causes. What the user can mend needs no stack. */
+export function traceOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error)
+  if (error.name === 'ConfigError') return `ConfigError: ${error.message}`
+  const own = error.stack ?? `${error.name}: ${error.message}`
+  return error.cause === undefined ? own : `${own}\nCaused by: ${traceOf(error.cause)}`
+}
+
+/** The error on the other side, as much of it as crossed. */
+export function rethrowable({ name, message, stack, code, retriable }: ThrownError): Error {
+  return Object.assign(new Error(message), { name, stack, retriable, ...(code === undefined ? {} : { code }) })
+}

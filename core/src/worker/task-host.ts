@@ -1,0 +1,207 @@
+/**
+ * The thread side of task hosting: the tasks of one thread, what they share, and whose fault it is when code that nobody
+ * awaits throws.
+ */
+import { AsyncLocalStorage } from 'node:async_hooks'
+import { NotFoundError, type Sink, type Source } from '@tidewire/sdk'
+import type { ClientOptions, LogClient } from '../client/client.ts'
+import type { Logger } from '../logging/logger.ts'
+import { loadConnector } from '../plugin/load.ts'
+import type { PluginRef } from '../plugin/manifest.ts'
+import { buildTask } from './build-task.ts'
+import { parseConnectorConfig, requireValid } from './connector-config.ts'
+import { traceOf, type HostCall, type HostCalls, type HostMessage, type HostSettings } from './host-messages.ts'
+import { OffsetStore } from './offset-store.ts'
+import { isPermanent } from './restart-policy.ts'
+import { taskKey, type TaskId, type TaskSpec } from './task-spec.ts'
+import type { TaskRunner } from './task-runner.ts'
+import { within } from './time-limit.ts'
+
+type Config = Readonly<Record<string, string>>
+
+interface HostedTask {
+  readonly spec: TaskSpec
+  /** Undefined until it is put together. */
+  runner: TaskRunner | undefined
+  paused: boolean
+  stopping: boolean
+  failed: boolean
+  ended: Promise<void>
+}
+
+interface Shared {
+  readonly client: LogClient
+  readonly offsets: OffsetStore
+}
+
+type Handlers = { [K in HostCall]: (args: HostCalls[K]['args']) => Promise<HostCalls[K]['answer']> }
+
+/** See the head of the file. */
+export class TaskHost {
+  readonly #settings: HostSettings
+  readonly #post: (message: HostMessage) => void
+  readonly #logger: Logger
+  readonly #tasks = new Map<string, HostedTask>()
+  /** The task whose code is running, through all that it awaits, schedules and listens to. */
+  readonly #current = new AsyncLocalStorage<HostedTask>()
+  #shared: Promise<Shared> | undefined
+
+  constructor(settings: HostSettings, post: (message: HostMessage) => void, logger: Logger) {
+    this.#settings = settings
+    this.#post = post
+    this.#logger = logger
+  }
+
+  readonly calls: Handlers = {
+    start: async ({ spec }) => this.#start(spec),
+    stop: async ({ id, graceMs }) => this.#stop(id, graceMs),
+    pause: async ({ id }) => this.#setPaused(id, true),
+    resume: async ({ id }) => this.#setPaused(id, false),
+    plan: async ({ ref, config, maxTasks }) => this.#plan(ref, config, maxTasks),
+    check: async ({ ref, config }) => parseConnectorConfig(await loadConnector(ref), config).problems,
+    close: async () => this.#close(),
+  }
+
+  /** An error that nobody caught: fails the task it came from; where that cannot be told, all tasks. */
+  uncaught(error: unknown): void {
+    const culprit = this.#current.getStore()
+    if (culprit !== undefined) {
+      this.#failFromOutside(culprit, error)
+      return
+    }
+    this.#logger.error('an error that no task can be named for: all tasks of the thread fail', {
+      error: traceOf(error),
+    })
+    for (const task of this.#tasks.values()) this.#failFromOutside(task, error)
+  }
+
+  #failFromOutside(task: HostedTask, error: unknown): void {
+    if (task.stopping || task.failed) {
+      const { connector, task: number } = task.spec
+      this.#logger.warn('a task that has ended threw', { connector, task: number, error: traceOf(error) })
+      return
+    }
+    if (task.runner !== undefined) task.runner.fail(error)
+    else this.#tellFailed(task, error)
+  }
+
+  async #start(spec: TaskSpec): Promise<undefined> {
+    const key = taskKey(spec)
+    if (this.#tasks.has(key)) throw new Error(`task ${key} runs already`)
+    const task: HostedTask = {
+      spec,
+      runner: undefined,
+      paused: spec.targetState === 'PAUSED',
+      stopping: false,
+      failed: false,
+      ended: Promise.resolve(),
+    }
+    this.#tasks.set(key, task)
+    task.ended = this.#current
+      .run(task, async () => this.#run(task))
+      .catch((error: unknown) => this.#tellFailed(task, error))
+      .finally(() => {
+        if (this.#tasks.get(key) === task) this.#tasks.delete(key)
+      })
+    return Promise.resolve(undefined)
+  }
+
+  async #run(task: HostedTask): Promise<void> {
+    const { spec } = task
+    this.#shared ??= this.#open()
+    const runner = await buildTask(spec, {
+      settings: this.#settings,
+      logger: this.#logger,
+      ...(await this.#shared),
+    })
+    if (task.stopping) return
+    task.runner = runner
+    if (task.paused) runner.pause()
+    else runner.resume()
+    await runner.run(() => this.#tellRunning(task))
+  }
+
+  async #open(): Promise<Shared> {
+    const { bootstrapServers, requestTimeoutMs, workerId, offsetTopic, clientModule } = this.#settings
+    const { createClient } = (await import(clientModule)) as { createClient: (options: ClientOptions) => LogClient }
+    const client = createClient({ bootstrapServers, clientId: `connect-${workerId}`, requestTimeoutMs })
+    return { client, offsets: new OffsetStore({ client, topic: offsetTopic, logger: this.#logger }) }
+  }
+
+  async #stop(id: TaskId, graceMs: number): Promise<'ended' | 'cut off'> {
+    const task = this.#tasks.get(taskKey(id))
+    if (task === undefined) return 'ended'
+    task.stopping = true
+    const began = performance.now()
+    const outcome =
+      task.runner === undefined
+        ? (await within(graceMs, task.ended))
+          ? 'ended'
+          : 'cut off'
+        : await task.runner.stop(graceMs)
+    // The loop of a task that was cut off ends at its next step, if there is one.
+    if (outcome === 'ended') await within(Math.max(100, graceMs - (performance.now() - began)), task.ended)
+    this.#tasks.delete(taskKey(id))
+    return outcome
+  }
+
+  async #setPaused(id: TaskId, paused: boolean): Promise<undefined> {
+    const task = this.#tasks.get(taskKey(id))
+    if (task === undefined) throw new NotFoundError(`task ${taskKey(id)} does not run here`)
+    task.paused = paused
+    if (task.runner !== undefined) {
+      if (paused) task.runner.pause()
+      else task.runner.resume()
+      this.#tellRunning(task)
+    }
+    return Promise.resolve(undefined)
+  }
+
+  /** One map of settings a task, as the connector splits its work. */
+  async #plan(ref: PluginRef, raw: Config, maxTasks: number): Promise<Record<string, string>[]> {
+    const connector: Source | Sink = await loadConnector(ref)
+    const { config, problems } = parseConnectorConfig(connector, raw)
+    requireValid(problems)
+    if (connector.tasks === undefined) {
+      return connector.type === 'source' ? [{}] : Array.from({ length: maxTasks }, () => ({}))
+    }
+    const { signal } = new AbortController()
+    const log = this.#logger.child({ connector: raw['name'] })
+    const tasks = await connector.tasks(config, maxTasks, { signal, log })
+    return tasks.map((task) => ({ ...task }))
+  }
+
+  async #close(): Promise<undefined> {
+    const shared = await this.#shared?.catch(() => undefined)
+    await shared?.offsets.close()
+    await shared?.client.close()
+    return undefined
+  }
+
+  #tellRunning(task: HostedTask): void {
+    if (task.stopping || task.failed) return
+    const { spec, paused } = task
+    this.#post({ kind: paused ? 'paused' : 'running', id: idOf(spec), generation: spec.generation })
+  }
+
+  #tellFailed(task: HostedTask, error: unknown): void {
+    const { spec } = task
+    if (task.failed) return
+    task.failed = true
+    if (task.stopping) {
+      this.#logger.warn('a task failed while it was stopped', { ...idOf(spec), error: traceOf(error) })
+      return
+    }
+    this.#post({
+      kind: 'failed',
+      id: idOf(spec),
+      generation: spec.generation,
+      trace: traceOf(error),
+      permanent: isPermanent(error),
+    })
+  }
+}
+
+function idOf({ connector, task }: TaskSpec): TaskId {
+  return { connector, task }
+}

@@ -1,0 +1,311 @@
+/**
+ * Runs tasks in threads, as seen from the main thread: which thread a task goes to, what happens when it fails or its
+ * thread dies, and how it is stopped. Tasks share one thread, unless a connector asks for one of its own
+ * (`task.isolation=thread`). Planning has a thread apart, which lives only while it is needed: what asks an external
+ * system may hang, and must not take running tasks with it.
+ */
+import { ConnectError, type ConfigProblems } from '@tidewire/sdk'
+import type { WorkerConfig } from '../config/worker-settings.ts'
+import type { Logger } from '../logging/logger.ts'
+import type { PluginRef } from '../plugin/manifest.ts'
+import { HostHandle } from './host-handle.ts'
+import { traceOf, type HostCall, type HostCalls, type HostMessage, type HostSettings } from './host-messages.ts'
+import { defaultRestartLimits, isPermanent, RestartPolicy, type RestartLimits } from './restart-policy.ts'
+import { taskKey, type TaskId, type TaskSpec, type TaskStatus } from './task-spec.ts'
+import { within } from './time-limit.ts'
+
+export interface TaskHostsOptions {
+  readonly config: WorkerConfig
+  readonly workerId: string
+  readonly logger: Logger
+  /** Every change of a task's state. */
+  readonly onStatus: (status: TaskStatus) => void
+  readonly restartLimits?: RestartLimits
+  /** Seconds without a heartbeat after which a thread counts as blocked. Default 30. */
+  readonly blockedAfterS?: number
+  /** Longest time for a connector to say how its work splits. Default 60 000. */
+  readonly planTimeoutMs?: number
+  /** Heap limit of a host thread. Default 1024. */
+  readonly heapMb?: number
+  /** For tests: see {@link HostSettings.clientModule}. */
+  readonly clientModule?: string
+}
+
+interface Task {
+  spec: TaskSpec
+  readonly policy: RestartPolicy
+  host: HostHandle | undefined
+  /** While it waits to be started again. */
+  restart: NodeJS.Timeout | undefined
+  slowStart: NodeJS.Timeout | undefined
+}
+
+type Config = Readonly<Record<string, string>>
+
+const heartbeatMs = 1000
+/** Beyond the grace that a task has: for the thread to answer at all. */
+const answerMarginMs = 2000
+const plannerIdleMs = 5000
+/** A task that takes longer to start is reported. */
+const slowStartMs = 60_000
+
+/** See the head of the file. */
+export class TaskHosts {
+  readonly #options: TaskHostsOptions
+  readonly #settings: HostSettings
+  readonly #tasks = new Map<string, Task>()
+  readonly #hosts = new Set<HostHandle>()
+  readonly #watch: NodeJS.Timeout
+  #shared: HostHandle | undefined
+  #planner: HostHandle | undefined
+  #plannerIdle: NodeJS.Timeout | undefined
+  #plansUnderWay = 0
+  #closed = false
+
+  constructor(options: TaskHostsOptions) {
+    this.#options = options
+    this.#settings = hostSettings(options)
+    this.#watch = setInterval(() => this.#lookForBlockedThreads(), heartbeatMs)
+    this.#watch.unref()
+  }
+
+  /** Resolves when a thread has taken the task; how it fares comes as status. */
+  async startTask(spec: TaskSpec): Promise<void> {
+    const key = taskKey(spec)
+    if (this.#closed) throw new ConnectError('the task hosts are closed')
+    if (this.#tasks.has(key)) throw new ConnectError(`task ${key} runs already`)
+    const policy = new RestartPolicy(this.#options.restartLimits ?? defaultRestartLimits)
+    const task: Task = { spec, policy, host: undefined, restart: undefined, slowStart: undefined }
+    this.#tasks.set(key, task)
+    await this.#start(task)
+  }
+
+  /** Resolves when the task has ended, or was cut off after the graceful timeout. Nothing to do for an unknown one. */
+  async stopTask(id: TaskId): Promise<void> {
+    const task = this.#tasks.get(taskKey(id))
+    if (task === undefined) return
+    this.#tasks.delete(taskKey(id))
+    clearTimeout(task.restart)
+    clearTimeout(task.slowStart)
+    const { host } = task
+    if (host !== undefined && !host.isDead) await this.#stop(task.spec, host)
+    this.#tell(task, 'UNASSIGNED')
+  }
+
+  async pauseTask(id: TaskId): Promise<void> {
+    await this.#setTarget(id, 'PAUSED')
+  }
+
+  async resumeTask(id: TaskId): Promise<void> {
+    await this.#setTarget(id, 'STARTED')
+  }
+
+  /**
+   * How the connector splits its work: for each task, the settings to merge over the connector's.
+   * @throws ConfigError with what is wrong, where the config or the connector's `check` says so
+   */
+  async planTasks(ref: PluginRef, config: Config, maxTasks: number): Promise<Record<string, string>[]> {
+    return this.#askPlanner('plan', { ref, config, maxTasks }, ref)
+  }
+
+  /** What is wrong with the config, the connector's own `check` included. */
+  async check(ref: PluginRef, config: Config): Promise<ConfigProblems> {
+    return this.#askPlanner('check', { ref, config }, ref)
+  }
+
+  /** Stops all tasks at once, within one graceful timeout, and ends the threads. */
+  async close(): Promise<void> {
+    this.#closed = true
+    clearInterval(this.#watch)
+    clearTimeout(this.#plannerIdle)
+    await Promise.all([...this.#tasks.values()].map(async ({ spec }) => this.stopTask(spec)))
+    await Promise.all([...this.#hosts].map(async (host) => this.#retire(host)))
+  }
+
+  async #start(task: Task): Promise<void> {
+    const { spec } = task
+    const host =
+      spec.config['task.isolation']?.trim().toLowerCase() === 'thread'
+        ? this.#newHost(taskKey(spec))
+        : this.#sharedHost()
+    task.host = host
+    clearTimeout(task.slowStart)
+    task.slowStart = setTimeout(() => {
+      const { connector, task: number } = spec
+      this.#options.logger.warn('a task has not started yet', { connector, task: number, afterMs: slowStartMs })
+    }, slowStartMs)
+    task.slowStart.unref()
+    try {
+      await host.call('start', { spec })
+    } catch (error) {
+      // A thread that died has told so already.
+      if (task.host === host && !host.isDead) this.#failed(task, traceOf(error), isPermanent(error))
+    }
+  }
+
+  async #stop(id: TaskId, host: HostHandle): Promise<void> {
+    const { logger, config } = this.#options
+    const graceMs = config['task.shutdown.graceful.timeout.ms']
+    const { connector, task } = id
+    try {
+      const stopping = host.call('stop', { id: { connector, task }, graceMs })
+      const answered = await within(graceMs + answerMarginMs, stopping)
+      const outcome = answered ? await stopping : 'cut off'
+      if (!answered) {
+        stopping.catch(() => undefined)
+        await host.kill(`task ${taskKey(id)} blocked it and did not stop`)
+      }
+      if (outcome === 'cut off')
+        logger.warn('a task did not stop in time and was cut off', { connector, task, graceMs })
+      // Code that was cut off may still run: its thread goes as soon as nobody else needs it.
+      if (host !== this.#shared || (outcome === 'cut off' && !this.#inUse(host))) await this.#retire(host)
+    } catch (error) {
+      // The thread died meanwhile: the task has ended too.
+      logger.debug('a task ended with its thread', { connector, task, reason: String(error) })
+    }
+  }
+
+  async #setTarget(id: TaskId, targetState: 'STARTED' | 'PAUSED'): Promise<void> {
+    const task = this.#tasks.get(taskKey(id))
+    if (task === undefined) return
+    task.spec = { ...task.spec, targetState }
+    if (task.host === undefined || task.host.isDead) return
+    const { connector, task: number } = id
+    await task.host.call(targetState === 'PAUSED' ? 'pause' : 'resume', { id: { connector, task: number } })
+  }
+
+  #sharedHost(): HostHandle {
+    if (this.#shared === undefined || this.#shared.isDead) this.#shared = this.#newHost('shared')
+    return this.#shared
+  }
+
+  #newHost(name: string): HostHandle {
+    const host: HostHandle = new HostHandle(name, this.#settings, this.#options.heapMb ?? 1024, {
+      onMessage: (message) => this.#onMessage(host, message),
+      onDeath: (reason) => this.#onDeath(host, reason),
+    })
+    this.#hosts.add(host)
+    return host
+  }
+
+  #inUse(host: HostHandle): boolean {
+    return [...this.#tasks.values()].some((task) => task.host === host)
+  }
+
+  async #retire(host: HostHandle): Promise<void> {
+    this.#hosts.delete(host)
+    if (this.#shared === host) this.#shared = undefined
+    if (host.isDead) return
+    const closing = host.call('close', {}).catch(() => undefined)
+    await within(answerMarginMs, closing)
+    await host.terminate()
+  }
+
+  #onMessage(host: HostHandle, message: Exclude<HostMessage, { kind: 'answer' | 'alive' }>): void {
+    if (message.kind === 'log') {
+      this.#options.logger[message.level](message.message, message.details)
+      return
+    }
+    const task = this.#tasks.get(taskKey(message.id))
+    // News of a run that is over.
+    if (task?.host !== host || task.spec.generation !== message.generation) return
+    clearTimeout(task.slowStart)
+    if (message.kind === 'failed') this.#failed(task, message.trace, message.permanent)
+    else this.#tell(task, message.kind === 'running' ? 'RUNNING' : 'PAUSED')
+  }
+
+  #onDeath(host: HostHandle, reason: string): void {
+    this.#hosts.delete(host)
+    const tasks = [...this.#tasks.values()].filter((task) => task.host === host)
+    if (tasks.length > 0) {
+      this.#options.logger.error('a host thread died; its tasks are started again in a new one', {
+        reason,
+        tasks: tasks.map(({ spec }) => taskKey(spec)),
+      })
+    }
+    for (const task of tasks) this.#failed(task, reason, false)
+  }
+
+  #failed(task: Task, trace: string, permanent: boolean): void {
+    const { host } = task
+    task.host = undefined
+    clearTimeout(task.slowStart)
+    if (host !== undefined && host !== this.#shared) void this.#retire(host)
+    const delayMs = task.policy.next(permanent)
+    const { connector, task: number } = task.spec
+    const level = delayMs === undefined ? 'error' : 'warn'
+    this.#options.logger[level]('task failed', { connector, task: number, restartInMs: delayMs ?? 'never', trace })
+    if (delayMs === undefined) {
+      this.#tell(task, 'FAILED', trace)
+      return
+    }
+    this.#tell(task, 'RESTARTING', trace)
+    task.restart = setTimeout(() => void this.#start(task), delayMs)
+  }
+
+  #tell({ spec: { connector, task, generation } }: Task, state: TaskStatus['state'], trace?: string): void {
+    this.#options.onStatus({ connector, task, state, generation, ...(trace === undefined ? {} : { trace }) })
+  }
+
+  #lookForBlockedThreads(): void {
+    const { blockedAfterS = 30, logger } = this.#options
+    for (const host of this.#hosts) {
+      if (host.countMissedBeats() < blockedAfterS) continue
+      const tasks = [...this.#tasks.values()].filter((task) => task.host === host).map(({ spec }) => taskKey(spec))
+      logger.error('a host thread is blocked and is replaced', { host: host.name, afterS: blockedAfterS, tasks })
+      void host.kill(`blocked for ${blockedAfterS} s by the code of ${tasks.join(' or ') || 'a connector'}`)
+    }
+  }
+
+  async #askPlanner<K extends HostCall>(
+    call: K,
+    args: HostCalls[K]['args'],
+    ref: PluginRef,
+  ): Promise<HostCalls[K]['answer']> {
+    const { planTimeoutMs = 60_000 } = this.#options
+    clearTimeout(this.#plannerIdle)
+    if (this.#planner === undefined || this.#planner.isDead) this.#planner = this.#newHost('planner')
+    const planner = this.#planner
+    this.#plansUnderWay++
+    try {
+      const answer = planner.call(call, args)
+      if (await within(planTimeoutMs, answer)) return await answer
+      answer.catch(() => undefined)
+      // It may block the thread; whoever else waits there asks again.
+      await planner.kill(`connector ${ref.name} did not answer within ${planTimeoutMs} ms`)
+      throw new ConnectError(`connector ${ref.name} did not say within ${planTimeoutMs} ms how its work splits`)
+    } finally {
+      this.#plansUnderWay--
+      if (this.#plansUnderWay === 0 && !this.#closed) this.#closePlannerLater(planner)
+    }
+  }
+
+  #closePlannerLater(planner: HostHandle): void {
+    this.#plannerIdle = setTimeout(() => {
+      if (this.#planner === planner) this.#planner = undefined
+      void this.#retire(planner)
+    }, plannerIdleMs)
+    this.#plannerIdle.unref()
+  }
+}
+
+function hostSettings({ config, workerId, clientModule }: TaskHostsOptions): HostSettings {
+  return {
+    bootstrapServers: config['bootstrap.servers'],
+    requestTimeoutMs: config['request.timeout.ms'],
+    workerId,
+    groupId: config['group.id'],
+    offsetTopic: config['offset.storage.topic'],
+    internalTopics: [
+      config['config.storage.topic'],
+      config['offset.storage.topic'],
+      config['status.storage.topic'],
+      'connect-assignments',
+    ],
+    flushIntervalMs: config['offset.flush.interval.ms'],
+    exactlyOnce: config['exactly.once.source.support'] === 'enabled',
+    createTopics: config['topic.creation.enable'],
+    heartbeatMs,
+    clientModule: clientModule ?? new URL('../client/log-client.ts', import.meta.url).href,
+  }
+}

@@ -1,0 +1,38 @@
+/** What the herder hands to the task hosts, and what they tell it. Plain data: it crosses threads. */
+import type { PluginRef } from '../plugin/manifest.ts'
+
+export interface TaskId {
+  readonly connector: string
+  readonly task: number
+}
+
+export interface ConverterSpec {
+  readonly ref: PluginRef
+  /** The converter's own settings, without the `*.converter.` prefix. */
+  readonly config: Readonly<Record<string, string>>
+}
+
+export interface TaskSpec extends TaskId {
+  readonly type: 'source' | 'sink'
+  readonly plugin: PluginRef
+  /** The connector's config with the task's merged over it. */
+  readonly config: Readonly<Record<string, string>>
+  readonly keyConverter: ConverterSpec
+  readonly valueConverter: ConverterSpec
+  readonly headerConverter: ConverterSpec
+  readonly targetState: 'STARTED' | 'PAUSED'
+  /** Told back with each status: tells the runs of one task apart. */
+  readonly generation: number
+}
+
+export interface TaskStatus extends TaskId {
+  readonly state: 'RUNNING' | 'PAUSED' | 'FAILED' | 'RESTARTING' | 'UNASSIGNED'
+  /** Of FAILED and RESTARTING: why. */
+  readonly trace?: string
+  readonly generation: number
+}
+
+/** A text by which maps know a task. */
+export function taskKey({ connector, task }: TaskId): string {
+  return `${connector}-${task}`
+}
