@@ -78,7 +78,16 @@ function arbitraryValue(field: Field, version: number): fc.Arbitrary<Sample> {
   }
 }
 
+const made = new Map<Fields, fc.Arbitrary<Sample>[]>()
+
+/** Made once for each version: to make one takes longer than to draw from it. */
 export function arbitraryFields(fields: Fields, version: number): fc.Arbitrary<Sample> {
+  const versions = made.get(fields) ?? []
+  made.set(fields, versions)
+  return (versions[version] ??= makeArbitrary(fields, version))
+}
+
+function makeArbitrary(fields: Fields, version: number): fc.Arbitrary<Sample> {
   const samples: Record<string, fc.Arbitrary<Sample>> = {}
   for (const [name, field] of Object.entries(fields)) {
     samples[name] = isPresent(field, version)
