@@ -1,3 +1,4 @@
+/** Adds a group's offsets to a transaction. */
 import { defineApi, int16, int32, int64, string } from '../message.ts'
 
 export const addOffsetsToTxn = defineApi({

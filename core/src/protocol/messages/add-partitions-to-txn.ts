@@ -1,3 +1,7 @@
+/**
+ * Adds partitions to a transaction. From v4 on brokers ask for several transactions at once, in transactions; clients
+ * use v3 and its fields.
+ */
 import { array, boolean, defineApi, int16, int32, int64, string } from '../message.ts'
 
 export const addPartitionsToTxn = defineApi({

@@ -1,3 +1,4 @@
+/** Replaces all configs of a resource; see describe-configs.ts for the types. */
 import { array, boolean, defineApi, int16, int32, int8, string } from '../message.ts'
 
 export const alterConfigs = defineApi({

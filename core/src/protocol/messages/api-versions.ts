@@ -1,3 +1,7 @@
+/**
+ * What the broker speaks. The header of the response is never flexible, and a version the broker does not know is
+ * answered in v0 (KIP-511). v4 has features whose least version is 0.
+ */
 import { array, boolean, defineApi, int16, int32, int64, string } from '../message.ts'
 
 export const apiVersions = defineApi({

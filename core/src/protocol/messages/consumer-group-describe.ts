@@ -1,3 +1,4 @@
+/** State and members of KIP-848 groups. */
 import { array, boolean, defineApi, int16, int32, int8, string, struct, uuid } from '../message.ts'
 
 export const consumerGroupDescribe = defineApi({

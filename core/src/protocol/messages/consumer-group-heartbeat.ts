@@ -1,3 +1,7 @@
+/**
+ * Membership of KIP-848 groups, and their assignment. memberEpoch: 0 joins, -1 leaves, -2 leaves as a static member.
+ * Null: as it was. v1 has subscriptions by pattern.
+ */
 import { array, defineApi, int16, int32, string, struct, uuid } from '../message.ts'
 
 export const consumerGroupHeartbeat = defineApi({

@@ -1,3 +1,4 @@
+/** Adds partitions. count is the new total. */
 import { array, boolean, defineApi, int16, int32, string } from '../message.ts'
 
 export const createPartitions = defineApi({

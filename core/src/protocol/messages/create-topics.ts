@@ -1,3 +1,4 @@
+/** Makes topics. v4 takes -1 for the broker's defaults, v5 gives the configs back, v7 the topic id. */
 import { array, boolean, defineApi, int16, int32, int8, string, uuid } from '../message.ts'
 
 export const createTopics = defineApi({

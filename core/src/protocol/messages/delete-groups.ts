@@ -1,3 +1,4 @@
+/** Deletes groups without members. */
 import { array, defineApi, int16, int32, string } from '../message.ts'
 
 export const deleteGroups = defineApi({

@@ -1,3 +1,4 @@
+/** Moves the start of partitions forward. offset: -1 for the high watermark. */
 import { array, defineApi, int16, int32, int64, string } from '../message.ts'
 
 export const deleteRecords = defineApi({

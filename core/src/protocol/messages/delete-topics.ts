@@ -1,3 +1,4 @@
+/** Deletes topics. v6 takes topic ids as well, in topics instead of topicNames. */
 import { array, defineApi, int16, int32, string, uuid } from '../message.ts'
 
 export const deleteTopics = defineApi({

@@ -1,3 +1,4 @@
+/** Brokers and controller. endpointType (v1): 1 brokers, 2 controllers. */
 import { array, boolean, defineApi, int16, int32, int8, string } from '../message.ts'
 
 export const describeCluster = defineApi({

@@ -1,3 +1,7 @@
+/**
+ * Configs of topics (resourceType 2), brokers (4), loggers (8) or groups (32). configurationKeys: null for all.
+ * configSource: 1 topic, 2 broker, 3 cluster, 4 static broker config, 5 default. v3 has types and documentation.
+ */
 import { array, boolean, defineApi, int16, int32, int8, string } from '../message.ts'
 
 export const describeConfigs = defineApi({

@@ -1,3 +1,4 @@
+/** State and members of classic groups. v4 has static members, v5 is flexible, v6 has an error message. */
 import { array, boolean, bytes, defineApi, int16, int32, string } from '../message.ts'
 
 export const describeGroups = defineApi({

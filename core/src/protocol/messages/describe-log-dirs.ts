@@ -1,3 +1,4 @@
+/** Sizes of partitions. topics: null for all. v4 has the size of the volume. */
 import { array, boolean, defineApi, int16, int32, int64, string } from '../message.ts'
 
 export const describeLogDirs = defineApi({

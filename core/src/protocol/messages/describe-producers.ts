@@ -1,3 +1,4 @@
+/** Producers that wrote to partitions, for tools that look for hanging transactions. */
 import { array, defineApi, int16, int32, int64, string } from '../message.ts'
 
 export const describeProducers = defineApi({

@@ -1,3 +1,4 @@
+/** Partitions of topics, a page at a time (KIP-966). */
 import { array, boolean, defineApi, int16, int32, string, struct, uuid } from '../message.ts'
 
 export const describeTopicPartitions = defineApi({

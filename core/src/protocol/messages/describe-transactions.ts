@@ -1,3 +1,4 @@
+/** State of transactions by transactional id. */
 import { array, defineApi, int16, int32, int64, string } from '../message.ts'
 
 export const describeTransactions = defineApi({

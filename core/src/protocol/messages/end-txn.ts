@@ -1,3 +1,4 @@
+/** Commits or aborts a transaction. v5 gives back the id and epoch to go on with (KIP-890). */
 import { boolean, defineApi, int16, int32, int64, string } from '../message.ts'
 
 export const endTxn = defineApi({

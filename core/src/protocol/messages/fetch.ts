@@ -1,3 +1,8 @@
+/**
+ * Reads record batches. isolationLevel: 0 read_uncommitted, 1 read_committed. v7 has fetch sessions (KIP-227), v9
+ * leader epochs, v10 zstd, v11 the rack of the consumer, v13 topic ids for names (KIP-516). The replica fields are
+ * followers' alone.
+ */
 import { array, defineApi, int16, int32, int64, int8, records, string, struct, uuid } from '../message.ts'
 
 export const fetch = defineApi({

@@ -1,3 +1,7 @@
+/**
+ * Where the coordinator of a group (keyType 0) or of a transactional id (1) is. v4 asks for several keys at once, in
+ * coordinatorKeys and coordinators; before that the single fields hold.
+ */
 import { array, defineApi, int16, int32, int8, string } from '../message.ts'
 
 export const findCoordinator = defineApi({

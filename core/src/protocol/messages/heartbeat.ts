@@ -1,3 +1,4 @@
+/** Keeps a member of a classic group alive. v3 has static members. */
 import { defineApi, int16, int32, string } from '../message.ts'
 
 export const heartbeat = defineApi({

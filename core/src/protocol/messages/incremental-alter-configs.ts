@@ -1,3 +1,4 @@
+/** Changes configs one by one. configOperation: 0 set, 1 delete, 2 append, 3 subtract. */
 import { array, boolean, defineApi, int16, int32, int8, string } from '../message.ts'
 
 export const incrementalAlterConfigs = defineApi({

@@ -1,3 +1,7 @@
+/**
+ * Gives a producer its id and epoch, and fences older ones of its transactional id. v3 names the id and epoch it had
+ * (KIP-360). v6, two-phase commit, is not stable yet.
+ */
 import { defineApi, int16, int32, int64, string } from '../message.ts'
 
 export const initProducerId = defineApi({

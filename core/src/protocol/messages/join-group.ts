@@ -1,3 +1,7 @@
+/**
+ * Joins a classic group. v4 makes new members come back with the id they are given, v5 has static members (KIP-345),
+ * v7 names the protocol type, v8 has a reason, v9 can tell the leader to skip assigning.
+ */
 import { array, boolean, bytes, defineApi, int16, int32, string } from '../message.ts'
 
 export const joinGroup = defineApi({

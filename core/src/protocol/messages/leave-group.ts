@@ -1,3 +1,4 @@
+/** Leaves a classic group. v3 removes several members, by member id or group instance id, v5 has a reason. */
 import { array, defineApi, int16, int32, string } from '../message.ts'
 
 export const leaveGroup = defineApi({

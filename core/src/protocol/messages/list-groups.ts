@@ -1,3 +1,4 @@
+/** Groups by state (v4) and type (v5). */
 import { array, defineApi, int16, int32, string } from '../message.ts'
 
 export const listGroups = defineApi({

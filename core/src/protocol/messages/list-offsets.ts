@@ -1,3 +1,7 @@
+/**
+ * Offsets by time. timestamp: -1 latest, -2 earliest, -3 the record with the greatest timestamp (v7), -4 and -5 local
+ * and tiered (v8, v9), -6 (v11). isolationLevel (v2) as in Fetch.
+ */
 import { array, defineApi, int16, int32, int64, int8, string } from '../message.ts'
 
 export const listOffsets = defineApi({

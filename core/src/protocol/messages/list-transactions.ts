@@ -1,3 +1,4 @@
+/** Transactions by state, producer id, age (v1) and pattern of their ids (v2). */
 import { array, defineApi, int16, int32, int64, string } from '../message.ts'
 
 export const listTransactions = defineApi({

@@ -1,3 +1,7 @@
+/**
+ * Brokers, topics and partitions. topics: null for all, empty for none (v0: empty for all). v4 may make topics, v10
+ * has topic ids, v12 asks by them, v13 has an error of the whole.
+ */
 import { array, boolean, defineApi, int16, int32, string, uuid } from '../message.ts'
 
 export const metadata = defineApi({

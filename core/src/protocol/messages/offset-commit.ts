@@ -1,3 +1,7 @@
+/**
+ * Commits a group's offsets. v5 leaves retention to the broker, v7 has static members, v9 the member epochs of
+ * KIP-848, v10 topic ids for names.
+ */
 import { array, defineApi, int16, int32, int64, string, uuid } from '../message.ts'
 
 export const offsetCommit = defineApi({

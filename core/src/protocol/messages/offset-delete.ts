@@ -1,3 +1,4 @@
+/** Deletes a group's offsets of topics it is not subscribed to. Never flexible. */
 import { array, defineApi, int16, int32, string } from '../message.ts'
 
 export const offsetDelete = defineApi({

@@ -1,3 +1,8 @@
+/**
+ * A group's committed offsets. topics: null for all (v2). v7 may insist on stable offsets (KIP-447), v8 asks for
+ * several groups at once, v9 has member epochs (KIP-848), v10 topic ids for names. Up to v7 the fields outside groups
+ * hold; from v8 on those inside.
+ */
 import { array, boolean, defineApi, int16, int32, int64, string, uuid } from '../message.ts'
 
 export const offsetFetch = defineApi({

@@ -1,3 +1,4 @@
+/** Where a leader epoch ends, for consumers to notice a truncation. v3 has the replica id. */
 import { array, defineApi, int16, int32, int64, string } from '../message.ts'
 
 export const offsetForLeaderEpoch = defineApi({

@@ -1,3 +1,8 @@
+/**
+ * Writes record batches. acks: -1 all, 1 the leader, 0 none, and then no response is sent. v3 takes record batches of
+ * format v2 alone, v7 zstd, v8 tells which records were refused, v10 names a new leader (KIP-951), v13 has topic ids
+ * for names (KIP-516).
+ */
 import { array, defineApi, int16, int32, int64, records, string, struct, uuid } from '../message.ts'
 
 export const produce = defineApi({

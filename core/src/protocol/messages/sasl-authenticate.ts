@@ -1,3 +1,4 @@
+/** One step of the SASL exchange. v1 tells how long the session lasts. */
 import { bytes, defineApi, int16, int64, string } from '../message.ts'
 
 export const saslAuthenticate = defineApi({

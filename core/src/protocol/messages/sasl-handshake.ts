@@ -1,3 +1,4 @@
+/** Chooses a SASL mechanism. v0 goes on with raw tokens on the connection, v1 with SaslAuthenticate. */
 import { array, defineApi, int16, string } from '../message.ts'
 
 export const saslHandshake = defineApi({

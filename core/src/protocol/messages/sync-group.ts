@@ -1,3 +1,6 @@
+/**
+ * Hands out the leader's assignment in a classic group. v3 has static members, v5 names protocol type and protocol.
+ */
 import { array, bytes, defineApi, int16, int32, string } from '../message.ts'
 
 export const syncGroup = defineApi({

@@ -1,3 +1,7 @@
+/**
+ * Commits a group's offsets as part of a transaction. v3 has the member's generation (KIP-447), v5 adds the partition
+ * to the transaction by itself (KIP-890).
+ */
 import { array, defineApi, int16, int32, int64, string } from '../message.ts'
 
 export const txnOffsetCommit = defineApi({
