@@ -6,7 +6,8 @@ import type { RestartRequest } from './config-records.ts'
 import { sameConfig, sameConfigs, type Config, type ConfigStore, type StoredConnector } from './config-store.ts'
 import type { State, StatusStore } from './status-store.ts'
 import { planTasks, taskSpec, type WorkerConverters } from './task-spec.ts'
-import type { TaskRunner, TaskStatus } from './task-runner.ts'
+import type { TaskStatus } from '../worker/task-spec.ts'
+import type { TaskRunner } from './task-runner.ts'
 import { withTimeLimit } from './time-limit.ts'
 
 /** What all connectors of a worker share. */

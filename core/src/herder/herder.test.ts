@@ -114,10 +114,10 @@ describe('connectors', () => {
     const fixture = await start()
     await deployed(fixture, 'a', 2)
     fixture.runner.calls.length = 0
-    await fixture.herder.put('a', { ...source, 'tasks.max': '2' })
+    await fixture.herder.putConfig('a', { ...source, 'tasks.max': '2' })
     await until(() => fixture.runner.calls.includes('plan a'))
     expect(fixture.runner.calls).toEqual(['plan a'])
-    const written = await fixture.herder.put('a', { ...source, 'tasks.max': '1' })
+    const written = await fixture.herder.putConfig('a', { ...source, 'tasks.max': '1' })
     expect(written.created).toBe(false)
     await until(() => fixture.runner.calls.includes('stop a-1') && taskStates(fixture, 'a').join() === 'RUNNING')
     expect(fixture.runner.running.get('a-0')!.config['tasks.max']).toBe('1')
@@ -126,9 +126,9 @@ describe('connectors', () => {
   test('are patched: null removes a setting', async () => {
     const fixture = await start()
     await fixture.herder.create('a', { ...source, 'batch.size': '5', mode: 'fast' })
-    const { info } = await fixture.herder.patch('a', { 'batch.size': null, mode: 'safe' })
+    const { info } = await fixture.herder.patchConfig('a', { 'batch.size': null, mode: 'safe' })
     expect(info.config).toEqual({ ...source, mode: 'safe', name: 'a' })
-    await expect(fixture.herder.patch('b', {})).rejects.toThrow('Connector b not found')
+    await expect(fixture.herder.patchConfig('b', {})).rejects.toThrow('Connector b not found')
   })
 
   test('are deleted with their tasks and states', async () => {
@@ -154,7 +154,7 @@ describe('connectors', () => {
     await until(() => state(fixture, 'b') === 'FAILED')
     expect(fixture.herder.status('b').connector.trace).toBe('ConfigError: no such table')
     fixture.runner.plan = async () => [{}]
-    await fixture.herder.put('b', source)
+    await fixture.herder.putConfig('b', source)
     await until(() => state(fixture, 'b') === 'RUNNING')
   })
 
@@ -337,7 +337,7 @@ describe('validation', () => {
     [{}, 'connector.class'],
     [{ 'connector.class': 'nope' }, 'Failed to find any connector plugin with name nope'],
     [{ 'connector.class': 'test-sink' }, 'Must configure one of topics or topics.regex'],
-    [{ ...source, 'exactly.once.support': 'required' }, 'exactly-once'],
+    [{ ...source, 'exactly.once.support': 'required' }, 'cannot read its records again'],
     [{ ...source, password: secretMask }, 'holds the mask'],
   ])('refuses %j', async (config, reason) => {
     const { herder } = await start()
@@ -381,7 +381,7 @@ describe('secrets', () => {
     await until(() => taskStates(fixture, 'a').join() === 'RUNNING')
     expect(info.config['password']).toBe(secretMask)
     expect(JSON.stringify([fixture.herder.info('a'), fixture.herder.tasks('a')])).not.toContain('S3CRET')
-    await fixture.herder.put('a', { ...fixture.herder.info('a').config, mode: 'fast' })
+    await fixture.herder.putConfig('a', { ...fixture.herder.info('a').config, mode: 'fast' })
     await until(() => fixture.runner.running.get('a-0')?.config['mode'] === 'fast')
     expect(fixture.runner.running.get('a-0')!.config['password']).toBe('S3CRET')
   })

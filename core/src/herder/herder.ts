@@ -2,7 +2,8 @@
  * What REST and the command line ask of a worker: connectors and their states, by Kafka Connect's rules. Everything it
  * knows is in the internal topics; a worker that starts anew goes on from there.
  */
-import { AlreadyExistsError, ConfigError, NotFoundError } from '@tidewire/sdk'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { AlreadyExistsError, ConfigError, isRetriable, NotFoundError } from '@tidewire/sdk'
 import type { LogClient } from '../client/client.ts'
 import { connectorNameProblem, frameworkSettings } from '../config/connector-settings.ts'
 import { kafkaDefinition, type ConfigKeyInfo } from '../config/kafka-definition.ts'
@@ -17,7 +18,8 @@ import { ConnectorActor, type ActorContext } from './connector-actor.ts'
 import { ensureInternalTopics } from './internal-topics.ts'
 import { KeyedQueue } from './keyed-queue.ts'
 import { StatusStore, type State, type Status } from './status-store.ts'
-import type { TaskId, TaskRunner, TaskStatus } from './task-runner.ts'
+import type { TaskId, TaskStatus } from '../worker/task-spec.ts'
+import type { TaskRunner } from './task-runner.ts'
 import { configInfos, ConfigValidator, InvalidConfigError, type ConfigInfos } from './validation.ts'
 
 export type ConnectorType = 'source' | 'sink' | 'unknown'
@@ -93,6 +95,7 @@ export class Herder {
   readonly #actors = new Map<string, ConnectorActor>()
   #runner: TaskRunner | undefined
   #context: ActorContext | undefined
+  readonly #stop = new AbortController()
   #runs = 0
   #clusterId = ''
 
@@ -110,7 +113,10 @@ export class Herder {
       },
     })
     this.#statuses = new StatusStore({ client, topic: config['status.storage.topic'], logger })
-    this.#validator = new ConfigValidator(plugins, (ref, raw) => this.#ready().runner.check(ref, raw))
+    this.#validator = new ConfigValidator(plugins, {
+      check: (ref, raw) => this.#ready().runner.check(ref, raw),
+      exactlyOnce: config['exactly.once.source.support'] === 'enabled',
+    })
   }
 
   /**
@@ -121,9 +127,12 @@ export class Herder {
     const { client, logger, plugins, workerId, config, converterSettings } = this.#options
     // Plugins are read from disk while the topics are read from the log.
     void plugins.list().catch(() => undefined)
-    await ensureInternalTopics(client.admin, internalTopics(config))
-    const [clusterId] = await Promise.all([client.admin.clusterId(), this.#store.start(), this.#statuses.start()])
-    this.#clusterId = clusterId
+    await this.#whileAway(() => ensureInternalTopics(client.admin, internalTopics(config)))
+    await Promise.all([
+      this.#whileAway(async () => (this.#clusterId = await client.admin.clusterId())),
+      this.#whileAway(() => this.#store.start()),
+      this.#whileAway(() => this.#statuses.start()),
+    ])
     this.#runner = this.#options.startRunner((status) => this.#actors.get(status.connector)?.taskTold(status))
     this.#context = {
       store: this.#store,
@@ -148,11 +157,26 @@ export class Herder {
 
   /** Stops all tasks within the graceful time, says so in the status topic, and lets go of the log. */
   async close(): Promise<void> {
+    this.#stop.abort()
     await Promise.all([...this.#actors.values()].map((actor) => actor.close()))
     await this.#runner?.close()
     for (const actor of this.#actors.values()) actor.tellUnassigned()
     await this.#statuses.flush(5000)
     await Promise.all([this.#store.close(), this.#statuses.close()])
+  }
+
+  /** The log may be started after the worker, or be away for a while: that is waited for, anything else is an error. */
+  async #whileAway(work: () => Promise<unknown>): Promise<void> {
+    for (let failures = 0; ; failures++) {
+      try {
+        await work()
+        return
+      } catch (error) {
+        if (!isRetriable(error) || this.#stop.signal.aborted) throw error
+        if (failures === 0) this.#options.logger.warn('waiting for the log', { error: (error as Error).message })
+        await sleep(Math.min(100 * 2 ** failures, 5000), undefined, { signal: this.#stop.signal })
+      }
+    }
   }
 
   get clusterId(): string {
@@ -172,6 +196,11 @@ export class Herder {
       tasks: stored.tasks.map((_, task) => ({ connector: name, task })),
       type: this.#typeOf(stored),
     }
+  }
+
+  /** The config as it is stored, secrets included: for the platform itself, never for an answer. */
+  storedConfig(name: string): Config | undefined {
+    return this.#store.get(name)?.config
   }
 
   /** The states that were told last; UNASSIGNED for a connector so new that nobody told any. @throws NotFoundError */
@@ -208,12 +237,12 @@ export class Herder {
   }
 
   /** Creates or replaces. @throws InvalidConfigError */
-  async put(name: string, config: Config): Promise<Written> {
+  async putConfig(name: string, config: Config): Promise<Written> {
     return this.#write(name, () => this.#put(name, config))
   }
 
   /** Changes the given settings; null removes one. @throws NotFoundError, InvalidConfigError */
-  async patch(name: string, changes: Readonly<Record<string, string | null>>): Promise<Written> {
+  async patchConfig(name: string, changes: Readonly<Record<string, string | null>>): Promise<Written> {
     return this.#write(name, () => {
       const merged: Record<string, string | null> = { ...this.#stored(name).config, ...changes }
       const config = Object.entries(merged).flatMap(([key, value]) => (value === null ? [] : [[key, value]]))

@@ -1,7 +1,8 @@
 import type { Config } from './config-store.ts'
 import { ConfigError } from '@tidewire/sdk'
 import type { ConnectorPlugin, PluginRegistry } from '../plugin/plugin-registry.ts'
-import type { ConverterSpec, TaskRunner, TaskSpec } from './task-runner.ts'
+import type { ConverterSpec, TaskSpec } from '../worker/task-spec.ts'
+import type { TaskRunner } from './task-runner.ts'
 import { withTimeLimit } from './time-limit.ts'
 
 /** The worker's converters, for connectors that name none of their own. */

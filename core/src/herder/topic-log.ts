@@ -42,16 +42,20 @@ export class TopicLog {
     this.#producer = options.client.producer({ acks: 'all', idempotent: true })
   }
 
-  /** Reads the topic from its start to its present end; then goes on following it. */
+  /**
+   * Reads the topic from its start to its present end; then goes on following it. May be called again after an error.
+   */
   async start(): Promise<void> {
     const { client, topic } = this.#options
     const [description] = await client.admin.topics([topic])
     if (description === undefined)
       throw new LogError('UNKNOWN_TOPIC_OR_PARTITION', `no topic '${topic}'`, { retriable: true })
-    for (let partition = 0; partition < description.partitions; partition++) this.#positions.set(partition, 0)
-    this.#reader = client.reader()
-    this.#assign('earliest')
-    this.#following = this.#follow(this.#reader)
+    if (this.#reader === undefined) {
+      for (let partition = 0; partition < description.partitions; partition++) this.#positions.set(partition, 0)
+      this.#reader = client.reader()
+      this.#assign('earliest')
+      this.#following = this.#follow(this.#reader)
+    }
     await this.readToEnd()
   }
 

@@ -66,15 +66,22 @@ interface ConfigValueInfo {
 
 type Parse = (raw: RawConfig) => ParsedSettings<ConfigOf<Settings>>
 
+export interface ValidatorOptions {
+  /** Asks the connector for what is wrong by its own rules; in a host thread, since it is the connector's code. */
+  readonly check: (ref: PluginRef, config: Config) => Promise<ConfigProblems>
+  /** Whether the worker's `exactly.once.source.support` is enabled. */
+  readonly exactlyOnce: boolean
+}
+
 export class ConfigValidator {
   readonly #plugins: PluginRegistry
-  readonly #check: (ref: PluginRef, config: Config) => Promise<ConfigProblems>
+  readonly #worker: ValidatorOptions
   /** By the manifest of the plugin's present version, then by what the settings are used for. */
   readonly #parsers = new WeakMap<object, Map<string, Parse>>()
 
-  constructor(plugins: PluginRegistry, check: (ref: PluginRef, config: Config) => Promise<ConfigProblems>) {
+  constructor(plugins: PluginRegistry, worker: ValidatorOptions) {
     this.#plugins = plugins
-    this.#check = check
+    this.#worker = worker
   }
 
   /**
@@ -95,12 +102,7 @@ export class ConfigValidator {
     if (type === 'sink' && errors['topics'] === undefined) {
       addAll(errors, sinkProblems(parsed as unknown as SinkConnectorConfig))
     }
-    if (parsed['exactly.once.support'] === 'required') {
-      add(
-        'exactly.once.support',
-        'Invalid value required for configuration exactly.once.support: this worker has no exactly-once sources yet',
-      )
-    }
+    if (type === 'source') addAll(errors, this.#exactlyOnceProblems(plugin.manifest, parsed))
     for (const use of converterUses) {
       const converter = await this.#validateConverter(config, use, add, warnings)
       if (converter !== undefined) Object.assign(settings, prefixed(use, converter.manifest.settings))
@@ -116,6 +118,22 @@ export class ConfigValidator {
       addAll(errors, await this.#ownProblems(plugin, config))
     }
     return { plugin, settings, errors, warnings }
+  }
+
+  #exactlyOnceProblems(manifest: ConnectorManifest, config: ConfigOf<Settings>): ConfigProblems {
+    const possible = manifest.exactlyOnce && this.#worker.exactlyOnce
+    if (config['exactly.once.support'] === 'required' && !possible) {
+      const reason = manifest.exactlyOnce
+        ? 'this worker runs with exactly.once.source.support disabled'
+        : `connector ${manifest.name} cannot read its records again with the same result`
+      return { 'exactly.once.support': `Invalid value required for configuration exactly.once.support: ${reason}` }
+    }
+    if (possible && config['transaction.boundary'] !== 'poll') {
+      return {
+        'transaction.boundary': 'Configuration transaction.boundary is not supported: only poll is available so far',
+      }
+    }
+    return {}
   }
 
   async #connectorOf(config: Config): Promise<ConnectorPlugin> {
@@ -186,7 +204,7 @@ export class ConfigValidator {
 
   async #ownProblems(plugin: ConnectorPlugin, config: Config): Promise<ConfigProblems> {
     try {
-      return await this.#check(plugin.ref, config)
+      return await this.#worker.check(plugin.ref, config)
     } catch (error) {
       const { setting, message } = error as { setting?: unknown; message?: unknown }
       const name = typeof setting === 'string' ? setting : 'connector.class'

@@ -32,14 +32,14 @@ export function connectorRoutes(app: FastifyInstance, herder: () => Herder): voi
   app.get<Named>('/connectors/:name/config', ({ params }) => herder().info(params.name).config)
 
   app.put<Named>('/connectors/:name/config', async ({ params, body }, reply) => {
-    const written = await limited(herder().put(params.name, withName(params.name, configOf(body))))
+    const written = await limited(herder().putConfig(params.name, withName(params.name, configOf(body))))
     return answerWritten(reply, params.name, written)
   })
 
   app.patch<Named>('/connectors/:name/config', async ({ params, body }, reply) => {
     const changes = configChangesOf(body)
     if (changes['name'] !== undefined) withName(params.name, { name: changes['name'] ?? '' })
-    return answerWritten(reply, params.name, await limited(herder().patch(params.name, changes)))
+    return answerWritten(reply, params.name, await limited(herder().patchConfig(params.name, changes)))
   })
 
   app.get<Named>('/connectors/:name/status', ({ params }) => herder().status(params.name))

@@ -1,6 +1,7 @@
 /** Task hosts that run nothing: they note what they are asked, and tell the states that a test wants told. */
 import type { ConfigProblems } from '@tidewire/sdk'
-import type { TaskId, TaskRunner, TaskSpec, TaskStatus } from '../task-runner.ts'
+import type { TaskId, TaskSpec, TaskStatus } from '../../worker/task-spec.ts'
+import type { TaskRunner } from '../task-runner.ts'
 
 type Config = Readonly<Record<string, string>>
 
