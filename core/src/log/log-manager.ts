@@ -419,7 +419,7 @@ export class LogManager {
       for (let i = 0; i < topic.partitions; i++) {
         const from = join(dir, `${topic.name}-${i}`)
         if (!this.#fs.existsSync(from) || !this.#belongsTo(from, topic)) continue
-        const to = join(dir, `${topic.id}.${i}-delete`)
+        const to = join(dir, `${topic.id}.${i}.${randomUuid()}-delete`)
         this.#fs.renameSync(from, to)
         this.#removeDirectory(to)
       }

@@ -123,7 +123,7 @@ export class SegmentSet {
     this.#unsynced.clear()
     try {
       for (const directory of directories) await this.#context.syncs.syncDirectory(directory)
-      for (const file of files) await this.#syncFile(file)
+      for (const file of files) await this.#context.syncs.syncFile(file)
     } catch (error) {
       for (const directory of directories) this.#unsyncedDirectories.add(directory)
       throw error
@@ -137,7 +137,7 @@ export class SegmentSet {
       for (const index of [segment.offsetIndex, segment.timeIndex, segment.transactionIndex]) {
         if (!index.dirty) continue
         index.markSynced()
-        await this.#syncFile(index.file)
+        await this.#context.syncs.syncFile(index.file)
       }
     }
   }
@@ -156,15 +156,6 @@ export class SegmentSet {
     writeFileAtomicallyUnsynced(fs, join(this.dir, 'leader-epoch-checkpoint'), `0\n1\n0 ${this.active.baseOffset}\n`)
     this.#unsyncedDirectories.add(dirname(this.dir)).add(this.dir)
     this.#exists = true
-  }
-
-  async #syncFile(file: PooledFile): Promise<void> {
-    const fd = file.pin()
-    try {
-      await this.#context.syncs.syncData(fd)
-    } finally {
-      file.unpin()
-    }
   }
 
   #writev(fd: number, buffers: readonly Buffer[], position: number): Promise<number> {

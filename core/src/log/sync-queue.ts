@@ -1,3 +1,4 @@
+import type { PooledFile } from './file-pool.ts'
 import type { FileSystem } from './file-system.ts'
 
 /**
@@ -16,34 +17,54 @@ export class SyncQueue {
     this.#fs = fs
   }
 
-  /** fdatasync: content, and as much of the file's size as reading it needs. */
-  syncData(fd: number): Promise<void> {
-    return this.#run((done) => this.#fs.fdatasync(fd, done))
+  /** fdatasync: content, and as much of the file's size as reading it needs. Open only while its turn lasts. */
+  async syncFile(file: PooledFile): Promise<void> {
+    await this.#turn()
+    try {
+      const fd = file.pin()
+      try {
+        await called((done) => this.#fs.fdatasync(fd, done))
+      } finally {
+        file.unpin()
+      }
+    } finally {
+      this.#next()
+    }
   }
 
   /** Makes names that were made, changed or removed in a directory durable. */
   async syncDirectory(dir: string): Promise<void> {
-    const fd = this.#fs.openSync(dir, 'r')
+    await this.#turn()
     try {
-      await this.#run((done) => this.#fs.fsync(fd, done))
+      const fd = this.#fs.openSync(dir, 'r')
+      try {
+        await called((done) => this.#fs.fsync(fd, done))
+      } finally {
+        this.#fs.closeSync(fd)
+      }
     } finally {
-      this.#fs.closeSync(fd)
+      this.#next()
     }
   }
 
-  #run(start: (done: (error: Error | null) => void) => void): Promise<void> {
-    return new Promise((resolve, reject) => {
-      const begin = () => {
-        this.#running++
-        start((error) => {
-          this.#running--
-          this.#waiting.shift()?.()
-          if (error) reject(error)
-          else resolve()
-        })
-      }
-      if (this.#running < MAX_CONCURRENT) begin()
-      else this.#waiting.push(begin)
-    })
+  async #turn(): Promise<void> {
+    if (this.#running < MAX_CONCURRENT) this.#running++
+    else await new Promise<void>((resolve) => this.#waiting.push(resolve))
   }
+
+  /** Hands the place on. */
+  #next(): void {
+    const next = this.#waiting.shift()
+    if (next === undefined) this.#running--
+    else next()
+  }
+}
+
+function called(call: (done: (error: Error | null) => void) => void): Promise<void> {
+  return new Promise((resolve, reject) => {
+    call((error) => {
+      if (error) reject(error)
+      else resolve()
+    })
+  })
 }

@@ -1,0 +1,157 @@
+import { expect, test } from 'vitest'
+import { batchOf, openLog, recordsOf, temporaryDirectory } from '../../../test/support/log.ts'
+import { nodeFileSystem } from './file-system.ts'
+import type { FileSystem } from './file-system.ts'
+import type { FlushPolicy } from './log-manager.ts'
+import type { PartitionLog } from './partition-log.ts'
+
+const all = { acks: -1, origin: 'client' } as const
+
+/** A disk that is full, or fails to sync, while it is told to. */
+class FaultyDisk {
+  full = false
+  failingSyncs = false
+  /** Bytes that a write still takes on a full disk, before it fails. */
+  room = 0
+  readonly fs: FileSystem = {
+    ...nodeFileSystem,
+    writeSync: ((fd: number, ...rest: never[]) => {
+      if (this.full) throw diskError('ENOSPC')
+      return (nodeFileSystem.writeSync as (...args: unknown[]) => number)(fd, ...rest)
+    }) as FileSystem['writeSync'],
+    writevSync: (fd, buffers, position) => {
+      if (!this.full) return nodeFileSystem.writevSync(fd, buffers, position)
+      if (this.room === 0) throw diskError('ENOSPC')
+      const part = Buffer.concat(buffers as readonly Buffer[]).subarray(0, this.room)
+      this.room = 0
+      return nodeFileSystem.writevSync(fd, [part], position)
+    },
+    writev: ((
+      fd: number,
+      buffers: readonly Buffer[],
+      position: number,
+      done: (error: Error | null, n: number) => void,
+    ) => {
+      if (this.full) setImmediate(() => done(diskError('ENOSPC'), 0))
+      else nodeFileSystem.writev(fd, buffers, position, done)
+    }) as FileSystem['writev'],
+    fdatasync: ((fd: number, done: (error: Error | null) => void) => {
+      if (this.failingSyncs) setImmediate(() => done(diskError('EIO')))
+      else nodeFileSystem.fdatasync(fd, done)
+    }) as FileSystem['fdatasync'],
+    fdatasyncSync: (fd) => {
+      if (this.failingSyncs) throw diskError('EIO')
+      nodeFileSystem.fdatasyncSync(fd)
+    },
+  }
+}
+
+function diskError(code: string): Error {
+  return Object.assign(new Error(`${code}: the disk says no`), { code })
+}
+
+async function openFaulty(flush: FlushPolicy = 'commit') {
+  const disk = new FaultyDisk()
+  const dir = temporaryDirectory()
+  let now = 0
+  const manager = await openLog(dir, { fs: disk.fs, flush, clock: () => now })
+  await manager.createTopic('t', 1, { 'segment.bytes': '100000' })
+  const log = manager.partition('t', 0)!
+  return { disk, dir, manager, log, later: () => (now += 10_000) }
+}
+
+function send(log: PartitionLog, sequence: number, value = `${sequence}`) {
+  const records = batchOf([value], { producerId: 1, producerEpoch: 0, baseSequence: sequence, timestamp: 0 })
+  return log.append(records, all)
+}
+
+async function values(log: PartitionLog): Promise<(string | null)[]> {
+  const found: (string | null)[] = []
+  for (let offset = log.logStartOffset; offset < log.highWatermark;) {
+    const records = recordsOf((await log.read(offset, 1_000_000, 'read_uncommitted')).records)
+    found.push(...records.map(({ value }) => value))
+    offset = records.at(-1)!.offset + 1
+  }
+  return found
+}
+
+const storageError = { code: 'KAFKA_STORAGE_ERROR' }
+
+test('a full disk refuses appends, keeps what was acknowledged, and is used again when there is space', async () => {
+  const { disk, dir, manager, log } = await openFaulty()
+  await send(log, 0)
+  disk.full = true
+  await expect(send(log, 1)).rejects.toMatchObject(storageError)
+  disk.room = 30
+  await expect(send(log, 1)).rejects.toMatchObject(storageError)
+  expect(await values(log)).toEqual(['0'])
+  disk.full = false
+  // Sequence number 1 is still due: what failed has left no trace in the producer's state.
+  expect(await send(log, 1)).toMatchObject({ baseOffset: 1, duplicate: false })
+  expect(await values(log)).toEqual(['0', '1'])
+  await manager.close()
+  expect(await values((await openLog(dir)).partition('t', 0)!)).toEqual(['0', '1'])
+})
+
+test('large writes fail and come back in the same way', async () => {
+  const { disk, log } = await openFaulty()
+  const large = 'x'.repeat(90_000)
+  await send(log, 0, large)
+  disk.full = true
+  await expect(Promise.all([send(log, 1, large), send(log, 2, large)])).rejects.toMatchObject(storageError)
+  disk.full = false
+  const results = await Promise.all([send(log, 1, large), send(log, 2, large), send(log, 3, large)])
+  expect(results.map(({ baseOffset }) => baseOffset)).toEqual([1, 2, 3])
+  expect(await values(log)).toHaveLength(4)
+})
+
+test('a full disk at the end of a segment does not lose the segment', async () => {
+  const { disk, log } = await openFaulty()
+  await send(log, 0, 'x'.repeat(60_000))
+  disk.full = true
+  await expect(send(log, 1, 'y'.repeat(60_000))).rejects.toMatchObject(storageError)
+  disk.full = false
+  expect(await send(log, 1, 'z'.repeat(60_000))).toMatchObject({ baseOffset: 1 })
+  expect((await values(log)).map((value) => value![0])).toEqual(['x', 'z'])
+})
+
+test('after a failed sync nothing of it is readable, and what was durable before is', async () => {
+  const { disk, dir, manager, log, later } = await openFaulty()
+  await send(log, 0)
+  disk.failingSyncs = true
+  const failed = await Promise.allSettled([send(log, 1), send(log, 2)])
+  expect(failed.map(({ status }) => status)).toEqual(['rejected', 'rejected'])
+  await expect(send(log, 1)).rejects.toMatchObject(storageError)
+  expect([log.highWatermark, await values(log)]).toEqual([1, ['0']])
+  later()
+  await expect(send(log, 1)).rejects.toMatchObject(storageError)
+  disk.failingSyncs = false
+  later()
+  expect(await send(log, 1, 'one')).toMatchObject({ baseOffset: 1, duplicate: false })
+  expect(await values(log)).toEqual(['0', 'one'])
+  await manager.close()
+  expect(await values((await openLog(dir)).partition('t', 0)!)).toEqual(['0', 'one'])
+})
+
+test('a failed sync does not take back what flush=interval has acknowledged', async () => {
+  const { disk, log, later } = await openFaulty('interval')
+  await send(log, 0)
+  await send(log, 1)
+  disk.failingSyncs = true
+  await log.flush()
+  expect(await values(log)).toEqual(['0', '1'])
+  await expect(send(log, 2)).rejects.toMatchObject(storageError)
+  disk.failingSyncs = false
+  later()
+  expect(await send(log, 2)).toMatchObject({ baseOffset: 2 })
+  expect(await values(log)).toEqual(['0', '1', '2'])
+})
+
+test('a topic that cannot be written down is not made', async () => {
+  const { disk, manager } = await openFaulty()
+  disk.full = true
+  await expect(manager.createTopic('u', 1)).rejects.toMatchObject(storageError)
+  expect(manager.topic('u')).toBeUndefined()
+  disk.full = false
+  await manager.createTopic('u', 1)
+})
