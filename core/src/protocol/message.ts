@@ -6,21 +6,8 @@
  * Field names are those of Kafka's protocol guide in camelCase.
  */
 
-export type FieldType =
-  | 'boolean'
-  | 'int8'
-  | 'int16'
-  | 'uint16'
-  | 'int32'
-  | 'uint32'
-  | 'int64'
-  | 'float64'
-  | 'string'
-  | 'uuid'
-  | 'bytes'
-  | 'records'
-  | 'array'
-  | 'struct'
+type FieldType =
+  'boolean' | 'int8' | 'int16' | 'int32' | 'int64' | 'string' | 'uuid' | 'bytes' | 'records' | 'array' | 'struct'
 
 /**
  * One field, and in which versions it is on the wire.
@@ -116,12 +103,9 @@ type Scalar<T, O extends Options> = Field<OrNull<T, O>, OrNull<T, O>, IsOptional
 export const boolean = <const O extends Options>(options?: O): Scalar<boolean, O> => field('boolean', false, options)
 export const int8 = <const O extends Options>(options?: O): Scalar<number, O> => field('int8', 0, options)
 export const int16 = <const O extends Options>(options?: O): Scalar<number, O> => field('int16', 0, options)
-export const uint16 = <const O extends Options>(options?: O): Scalar<number, O> => field('uint16', 0, options)
 export const int32 = <const O extends Options>(options?: O): Scalar<number, O> => field('int32', 0, options)
-export const uint32 = <const O extends Options>(options?: O): Scalar<number, O> => field('uint32', 0, options)
 /** A JavaScript number; what lies beyond the safe integers is clamped to them when read. */
 export const int64 = <const O extends Options>(options?: O): Scalar<number, O> => field('int64', 0, options)
-export const float64 = <const O extends Options>(options?: O): Scalar<number, O> => field('float64', 0, options)
 export const string = <const O extends Options>(options?: O): Scalar<string, O> => field('string', '', options)
 /** In Kafka's notation, 22 characters of base64url: as its tools print topic ids. */
 export const uuid = <const O extends Options>(options?: O): Scalar<string, O> => field('uuid', ZERO_UUID, options)

@@ -46,19 +46,10 @@ export class Reader {
     return (((this.buffer[at]! << 8) | this.buffer[at + 1]!) << 16) >> 16
   }
 
-  uint16(): number {
-    const at = this.take(2)
-    return (this.buffer[at]! << 8) | this.buffer[at + 1]!
-  }
-
   int32(): number {
     const at = this.take(4)
     const b = this.buffer
     return (b[at]! << 24) | (b[at + 1]! << 16) | (b[at + 2]! << 8) | b[at + 3]!
-  }
-
-  uint32(): number {
-    return this.int32() >>> 0
   }
 
   /** Clamped to the safe integers. */
@@ -68,10 +59,6 @@ export class Reader {
     if (high >= 0x200000) return Number.MAX_SAFE_INTEGER
     if (high < -0x200000) return Number.MIN_SAFE_INTEGER
     return value
-  }
-
-  float64(): number {
-    return this.buffer.readDoubleBE(this.take(8))
   }
 
   unsignedVarint(): number {
@@ -252,19 +239,9 @@ export class Writer {
     this.chunk.writeInt16BE(value, at)
   }
 
-  uint16(value: number): void {
-    const at = this.room(2)
-    this.chunk.writeUInt16BE(value, at)
-  }
-
   int32(value: number): void {
     const at = this.room(4)
     this.chunk.writeInt32BE(value, at)
-  }
-
-  uint32(value: number): void {
-    const at = this.room(4)
-    this.chunk.writeUInt32BE(value, at)
   }
 
   /** @throws TypeError beyond the safe integers */
@@ -274,11 +251,6 @@ export class Writer {
     const high = Math.floor(value / TWO_32)
     this.chunk.writeInt32BE(high, at)
     this.chunk.writeUInt32BE(value - high * TWO_32, at + 4)
-  }
-
-  float64(value: number): void {
-    const at = this.room(8)
-    this.chunk.writeDoubleBE(value, at)
   }
 
   unsignedVarint(value: number): void {

@@ -13,7 +13,10 @@ import { decodeVersioned, encodeVersioned } from './codec.ts'
 import { corrupt, ProtocolError } from './errors.ts'
 import { controlRecordKey, endTxnMarker } from './messages/control-record.ts'
 import { RecordReader } from './record-reader.ts'
+import type { DecodedRecord } from './record-reader.ts'
 import { varintBytes, varlongBytes, writeVarint, writeVarlong } from './varint.ts'
+
+export type { DecodedRecord } from './record-reader.ts'
 
 /** Bytes of a batch before its first record. */
 export const BATCH_HEADER_BYTES = 61
@@ -69,21 +72,6 @@ export interface BatchHeader {
   readonly producerEpoch: number
   readonly baseSequence: number
   readonly recordCount: number
-}
-
-/** A record header. The value is a view into the batch. */
-export interface RecordHeader {
-  readonly key: string
-  readonly value: Buffer | null
-}
-
-/** A record out of a batch. Key and value are views into the batch: copy what is kept for long. */
-export interface DecodedRecord {
-  readonly offset: number
-  readonly timestamp: number
-  readonly key: Buffer | null
-  readonly value: Buffer | null
-  readonly headers: readonly RecordHeader[]
 }
 
 /** A record header on its way out. A string stands for its UTF-8 bytes. */
@@ -410,7 +398,8 @@ export function decodeRecords(buffer: Buffer, at = 0, maxBytes = MAX_DECOMPRESSE
   const reader = new RecordReader(recordBytes(buffer, at, header, maxBytes))
   const appendTime = header.timestampType === 'LogAppendTime' ? header.maxTimestamp : undefined
   const records: DecodedRecord[] = []
-  for (let i = 0; i < header.recordCount; i++) records.push(reader.record(header, appendTime))
+  for (let i = 0; i < header.recordCount; i++)
+    records.push(reader.record(header.baseOffset, header.baseTimestamp, appendTime))
   return records
 }
 

@@ -1,6 +1,20 @@
 /** Reads the records of one batch, one after the other, out of its decompressed bytes. */
 import { corrupt } from './errors.ts'
-import type { BatchHeader, DecodedRecord, RecordHeader } from './record-batch.ts'
+
+/** A record header. The value is a view into the batch. */
+interface RecordHeader {
+  readonly key: string
+  readonly value: Buffer | null
+}
+
+/** A record out of a batch. Key and value are views into the batch: copy what is kept for long. */
+export interface DecodedRecord {
+  readonly offset: number
+  readonly timestamp: number
+  readonly key: Buffer | null
+  readonly value: Buffer | null
+  readonly headers: readonly RecordHeader[]
+}
 
 const NO_HEADERS: readonly RecordHeader[] = []
 
@@ -13,7 +27,8 @@ export class RecordReader {
     this.buffer = buffer
   }
 
-  record(header: BatchHeader, appendTime: number | undefined): DecodedRecord {
+  /** @param appendTime where the log gave all records of the batch its own time */
+  record(baseOffset: number, baseTimestamp: number, appendTime: number | undefined): DecodedRecord {
     const end = this.start()
     const timestampDelta = this.varlong()
     const offsetDelta = this.varint()
@@ -22,8 +37,8 @@ export class RecordReader {
     const headers = this.headers()
     if (this.at !== end) throw corrupt(`a record ends at byte ${this.at}, not ${end}`)
     return {
-      offset: header.baseOffset + offsetDelta,
-      timestamp: appendTime ?? header.baseTimestamp + timestampDelta,
+      offset: baseOffset + offsetDelta,
+      timestamp: appendTime ?? baseTimestamp + timestampDelta,
       key,
       value,
       headers,

@@ -25,11 +25,8 @@ const scalars: Readonly<Record<string, fc.Arbitrary<unknown>>> = {
   boolean: fc.boolean(),
   int8: fc.integer({ min: -0x80, max: 0x7f }),
   int16: fc.integer({ min: -0x8000, max: 0x7fff }),
-  uint16: fc.integer({ min: 0, max: 0xffff }),
   int32: fc.integer({ min: -0x80000000, max: 0x7fffffff }),
-  uint32: fc.integer({ min: 0, max: 0xffffffff }),
   int64: fc.maxSafeInteger(),
-  float64: fc.double({ noNaN: true }),
   string: text,
   uuid: fc.uint8Array({ minLength: 16, maxLength: 16 }).map((bytes) => Buffer.from(bytes).toString('base64url')),
   bytes: buffer,
@@ -41,7 +38,7 @@ const recordBuffers: fc.Arbitrary<Sample> = fc.oneof(
 )
 
 /** What a field is decoded to that was not sent. */
-export function defaultOf(field: Field): unknown {
+function defaultOf(field: Field): unknown {
   if (field.default === null) return null
   if (field.type === 'array') return []
   if (field.type !== 'struct') return field.default
