@@ -1,0 +1,59 @@
+/** The server to be measured, in a process of its own: `server.ts own|aedes PORT COMMIT_MS`. Prints a line when ready. */
+import { createServer } from 'node:net'
+import type { Source } from '@tidewire/sdk'
+import { OffsetStore, parseConfig } from '@tidewire/sdk/testing'
+import plugin from '../../connectors/mqtt/index.ts'
+
+const [kind, port, commitMs] = process.argv.slice(2)
+
+/** Stands in for the log: after a pause, all that came meanwhile is durable, as with a group commit. */
+class StandInLog {
+  #waiting: (() => void)[] = []
+
+  add(durable: () => void): void {
+    if (Number(commitMs) === 0) {
+      durable()
+      return
+    }
+    this.#waiting.push(durable)
+    if (this.#waiting.length > 1) return
+    setTimeout(() => {
+      for (const done of this.#waiting.splice(0)) done()
+    }, Number(commitMs))
+  }
+}
+
+async function own(): Promise<void> {
+  const source = plugin.connectors!.find((connector) => connector.name === 'mqtt-gateway') as Source
+  const log = (message: string): void => console.log(message)
+  const offsets = new OffsetStore()
+  const batches = await source.read({
+    config: parseConfig(source, { 'mqtt.port': Number(port) }),
+    connector: 'bench',
+    task: 0,
+    signal: new AbortController().signal,
+    log: { debug: () => undefined, info: log, warn: log, error: log },
+    maxBufferedBytes: 32 * 2 ** 20,
+    offsets: {
+      get: async (partition) => offsets.get(partition),
+      getAll: async (partitions) => partitions.map((partition) => offsets.get(partition)),
+    },
+  })
+  const standIn = new StandInLog()
+  for await (const batch of batches) if ('durable' in batch) standIn.add(() => void batch.durable?.())
+}
+
+/** The same job on aedes: authorizePublish is the one place where its PUBACK can be held back. */
+async function aedes(): Promise<void> {
+  const { Aedes } = await import('aedes')
+  const standIn = new StandInLog()
+  const broker = await Aedes.createBroker({
+    authorizePublish: (_client, _packet, callback) => {
+      standIn.add(() => callback(null))
+    },
+  })
+   
+  createServer({ noDelay: true }, broker.handle).listen(Number(port), '127.0.0.1', () => console.log('listens'))
+}
+
+await (kind === 'aedes' ? aedes() : own())
