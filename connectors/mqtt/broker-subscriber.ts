@@ -181,12 +181,13 @@ export class BrokerSubscriber implements MessageOrigin {
   #connectPacket(): LinkOptions['connect'] {
     const config = this.#config
     const clean = config['mqtt.clean.session.enabled']
+    const password = emptyIsNone(config['mqtt.password'])
     return {
       cleanStart: clean,
       keepAliveSeconds: config['mqtt.keepalive.interval.seconds'],
       clientId: this.#clientId,
       username: emptyIsNone(config['mqtt.username']),
-      password: config['mqtt.password'] === undefined ? undefined : Buffer.from(config['mqtt.password']),
+      password: password === undefined ? undefined : Buffer.from(password),
       properties: {
         sessionExpiry: clean ? 0 : config['mqtt.session.expiry.seconds'],
         receiveMaximum: config['mqtt.receive.maximum'],

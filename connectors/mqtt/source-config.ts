@@ -248,7 +248,8 @@ export function checkSource(config: SourceConfig): ConfigProblems {
     }
   }
   checkMapping(config, report)
-  if (config['mqtt.password'] !== undefined && config['mqtt.username'] === undefined) {
+  // Empty is as good as left out, for configs that come from the connector this one stands in for.
+  if ((config['mqtt.password'] ?? '') !== '' && (config['mqtt.username'] ?? '') === '') {
     report('mqtt.password', 'needs mqtt.username')
   }
   if ((config['mqtt.ssl.certificate.path'] === undefined) !== (config['mqtt.ssl.key.path'] === undefined)) {
