@@ -1,5 +1,5 @@
 import type { TopicPartition, TopicPartitionOffset } from '@tidewire/sdk'
-import type { Api, RequestInput, ResponseOf } from '../protocol/message.ts'
+import { ZERO_UUID, type Api, type RequestInput, type ResponseOf } from '../protocol/message.ts'
 import { createTopics } from '../protocol/messages/create-topics.ts'
 import { deleteGroups } from '../protocol/messages/delete-groups.ts'
 import { deleteTopics } from '../protocol/messages/delete-topics.ts'
@@ -79,7 +79,7 @@ export class LogAdmin implements Admin {
         const timeoutMs = this.#cluster.requestTimeoutMs
         return version <= LAST_DELETE_TOPICS_BY_NAME_LIST
           ? { topicNames: left, timeoutMs }
-          : { topics: left.map((name) => ({ name })), timeoutMs }
+          : { topics: left.map((name) => ({ name, topicId: ZERO_UUID })), timeoutMs }
       })
       const again = new Map<string, LogError>()
       for (const { name, errorCode, errorMessage } of response.responses) {

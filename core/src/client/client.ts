@@ -158,6 +158,10 @@ export interface GroupConsumerOptions extends ReadOptions {
   readonly sessionTimeoutMs?: number
   readonly heartbeatIntervalMs?: number
   readonly rebalanceTimeoutMs?: number
+  /** `max.poll.interval.ms`: a consumer not polled for this long leaves the group. Default 300 000. */
+  readonly maxPollIntervalMs?: number
+  /** `group.instance.id`: a static member, which keeps its partitions through a restart within the session timeout. */
+  readonly groupInstanceId?: string
   /**
    * These partitions are about to be taken away. The consumer waits for it (within the rebalance timeout) before it
    * gives them up, so that offsets can be flushed and committed. Called from within `poll`.

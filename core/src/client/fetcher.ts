@@ -69,6 +69,7 @@ export class Fetcher {
   #error: LogError | undefined
   #wakePoll: (() => void) | undefined
   #polling = false
+  #interrupted = false
   #timer: NodeJS.Timeout | undefined
   #resolving = false
   #refreshing = false
@@ -141,16 +142,18 @@ export class Fetcher {
       this.#polling = records.length === 0
       this.#fetch()
       const waitMs = deadline - monotonicMs()
-      if (records.length > 0 || waitMs <= 0 || signal?.aborted === true || this.#closed) {
+      if (records.length > 0 || waitMs <= 0 || signal?.aborted === true || this.#interrupted || this.#closed) {
         this.#polling = false
+        this.#interrupted = false
         return records
       }
       await this.#wait(waitMs, signal)
     }
   }
 
-  /** Ends a poll's wait; it looks again whether there is something. */
+  /** The poll under way, or the next one, returns with what there is. */
   interrupt(): void {
+    this.#interrupted = true
     this.#wakePoll?.()
   }
 

@@ -78,9 +78,17 @@ export class PartitionQueue {
     if (identity === undefined) return this.inFlight.length === 0 ? head : undefined
     if (this.gap) return this.inFlight.length === 0 ? this.queue.find((batch) => batch.uncertain) : undefined
     if (head.sequence >= 0) return this.inFlight.some((batch) => batch.order < head.order) ? undefined : head
-    if (identity.producerId < 0 || this.inFlight.length >= MAX_IN_FLIGHT) return undefined
+    if (identity.producerId < 0 || this.inFlight.length >= this.#window) return undefined
     if (this.inFlight.length === 0 && !sameIdentity(identity, this.#identity)) this.restart(identity)
     return head
+  }
+
+  /**
+   * A broker that knows nothing of the producer in this partition takes whatever number comes first: were the first
+   * batch refused for a moment (a topic just made), the second would be taken before it. So the first goes alone.
+   */
+  get #window(): number {
+    return this.#lastAcknowledged < 0 ? 1 : MAX_IN_FLIGHT
   }
 
   /** Takes a batch that {@link next} gave out of the queue, numbers it if it has no number yet, and gives its bytes. */
@@ -114,9 +122,10 @@ export class PartitionQueue {
     this.queue.splice(at < 0 ? this.queue.length : at, 0, batch)
   }
 
-  /** All before it are acknowledged, as far as we know. */
-  isNext(batch: ProducerBatch): boolean {
-    return batch.sequence === advanceSequence(this.#lastAcknowledged, 1)
+  /** One before it is not in the log yet. */
+  hasPredecessor(batch: ProducerBatch): boolean {
+    const before = (other: ProducerBatch): boolean => other.order < batch.order
+    return this.inFlight.some(before) || this.queue.some(before)
   }
 
   /** Of every batch once sent it is known whether it is in the log, so that the rest can be numbered anew. */

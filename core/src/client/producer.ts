@@ -60,7 +60,9 @@ export class LogProducer implements Producer {
     if (transactionalId !== undefined) {
       const { transactionTimeoutMs = 60_000 } = options
       const settings = { transactionalId, transactionTimeoutMs, maxBlockMs: this.#maxBlockMs }
-      this.#transactions = new Transactions(cluster, this.#pool, settings, closing, wake)
+      this.#transactions = new Transactions(cluster, this.#pool, settings, closing, wake, (error) =>
+        this.#onBroken(error),
+      )
     }
     const session =
       this.#transactions ??
@@ -282,6 +284,14 @@ export class LogProducer implements Producer {
       this.#waitingRecords -= waiting.length
       for (const { call } of waiting) call.fail(1, reason)
     }
+  }
+
+  /** Nothing more of this transaction is sent; in a moment, since the sender may be at work on it. */
+  #onBroken(error: LogError): void {
+    queueMicrotask(() => {
+      this.#dropWaiting(error)
+      this.#sender.abandon(error)
+    })
   }
 
   #fail(error: LogError): void {

@@ -368,8 +368,8 @@ export class Sender {
   }
 
   /**
-   * The broker misses a batch before this one. Most often it was refused a moment ago and is to be sent again itself;
-   * where all before this one are acknowledged, the broker has lost what it knew of us (KIP-360).
+   * The broker misses a batch before this one. Most often that was refused a moment ago and is to be sent again itself;
+   * where none is left before this one, the broker has lost what it knew of us (KIP-360).
    */
   #outOfSequence(queue: PartitionQueue, batch: ProducerBatch, error: LogError): void {
     const session = this.#session!
@@ -381,7 +381,7 @@ export class Sender {
       // An id that is ours alone, but of no use any more.
       if (session.producerId === queue.identity.producerId) session.replace()
       queue.gap = true
-    } else if (!queue.gap && queue.isNext(batch)) {
+    } else if (!queue.gap && !queue.hasPredecessor(batch)) {
       if (session.transactional) {
         this.#giveUp(queue, batch, error)
         return

@@ -52,6 +52,7 @@ export class Transactions implements ProducerSession {
   readonly #options: TransactionsOptions
   readonly #closing: AbortSignal
   readonly #wake: () => void
+  readonly #onBroken: (error: LogError) => void
   #state: State = 'uninitialized'
   #error: LogError | undefined
   #clusterHasV2 = false
@@ -73,12 +74,14 @@ export class Transactions implements ProducerSession {
     options: TransactionsOptions,
     closing: AbortSignal,
     wake: () => void,
+    onBroken: (error: LogError) => void,
   ) {
     this.#cluster = cluster
     this.#pool = pool
     this.#options = options
     this.#closing = closing
     this.#wake = wake
+    this.#onBroken = onBroken
   }
 
   get isV2(): boolean {
@@ -140,16 +143,13 @@ export class Transactions implements ProducerSession {
   /** Part of the transaction is lost: it can no more be committed. */
   failed(error: LogError): void {
     if (this.#state === 'fatal' || this.#state === 'uninitialized' || this.#state === 'ready') return
-    if (fatal.has(error.code)) {
-      this.#state = 'fatal'
-      this.#error = error
-      return
-    }
     this.#needsBump = true
-    if (this.#state === 'ending' && this.#ending === false) return
-    this.#state = 'broken'
+    const aborting = this.#state === 'ending' && this.#ending === false
+    if (!fatal.has(error.code) && aborting) return
+    this.#state = fatal.has(error.code) ? 'fatal' : 'broken'
     this.#error = error
     this.#ending = undefined
+    this.#onBroken(error)
   }
 
   /** Adds consumed offsets to the transaction. */

@@ -1,0 +1,322 @@
+import { heartbeat } from '../protocol/messages/heartbeat.ts'
+import { joinGroup } from '../protocol/messages/join-group.ts'
+import { leaveGroup } from '../protocol/messages/leave-group.ts'
+import { syncGroup } from '../protocol/messages/sync-group.ts'
+import type { ResponseOf } from '../protocol/message.ts'
+import { backoffMs, closedError, monotonicMs, retryBackoff, sleep } from './backoff.ts'
+import { LogError } from './client.ts'
+import type { Cluster } from './cluster.ts'
+import { throwBrokerError } from './connection.ts'
+import type { ConnectionPool } from './connection-pool.ts'
+import type { CommitterIdentity } from './group-offsets.ts'
+
+/** A member as the group's leader sees it. */
+export interface MemberMetadata {
+  readonly memberId: string
+  readonly groupInstanceId: string | null
+  /** In the format of the protocol chosen. */
+  readonly metadata: Buffer
+}
+
+/** What one round of joining came to. */
+export interface JoinedGeneration {
+  readonly generation: number
+  readonly memberId: string
+  readonly protocol: string
+  readonly isLeader: boolean
+  /** In the format of the protocol chosen; empty where the leader gave this member nothing. */
+  readonly assignment: Buffer
+}
+
+export interface GroupMemberOptions {
+  readonly groupId: string
+  /** `consumer`, `connect`, …: all members of a group have the same. */
+  readonly protocolType: string
+  readonly sessionTimeoutMs: number
+  readonly heartbeatIntervalMs: number
+  /** How long the others wait for this member to join again. */
+  readonly rebalanceTimeoutMs: number
+  /** `group.instance.id`: a static member (KIP-345), which keeps its place through a restart. */
+  readonly groupInstanceId?: string | undefined
+  /** What this member can take part in, most preferred first. Asked anew for each round. */
+  readonly protocols: () => readonly { readonly name: string; readonly metadata: Buffer }[]
+  /** Called on the leader: the assignment of each member, by member id. */
+  readonly assign: (protocol: string, members: readonly MemberMetadata[]) => Promise<ReadonlyMap<string, Buffer>>
+  /** {@link GroupMember.mustRejoin} or {@link GroupMember.lost} has come to be. Called from a timer or an answer. */
+  readonly onChange: () => void
+}
+
+const NO_GENERATION = -1
+
+/**
+ * Membership of a group by the classic group protocol, for any protocol type. It knows nothing of what the group is
+ * for: metadata and assignments are bytes.
+ *
+ * The owner calls {@link join}, holds what it was assigned, and calls it again when {@link mustRejoin} says so, after it
+ * has let go of what it has to. Heartbeats go on by themselves in between, however long the owner takes.
+ */
+export class GroupMember {
+  readonly #cluster: Cluster
+  readonly #options: GroupMemberOptions
+  /** Of its own: the coordinator holds back the answers to joins. */
+  readonly #pool: ConnectionPool
+  readonly #closing = new AbortController()
+  #memberId = ''
+  #generation = NO_GENERATION
+  #mustRejoin = true
+  #lost: LogError | undefined
+  #timer: NodeJS.Timeout | undefined
+  #heartbeatFailures = 0
+
+  constructor(cluster: Cluster, options: GroupMemberOptions) {
+    this.#cluster = cluster
+    this.#options = options
+    this.#pool = cluster.newPool()
+  }
+
+  /** Who commits offsets; undefined while it is no member. */
+  get identity(): CommitterIdentity | undefined {
+    if (this.#generation === NO_GENERATION) return undefined
+    const { groupInstanceId } = this.#options
+    return { memberId: this.#memberId, generation: this.#generation, groupInstanceId }
+  }
+
+  /** A new round has begun, or has to. What the last one assigned is still this member's, unless it is {@link lost}. */
+  get mustRejoin(): boolean {
+    return this.#mustRejoin
+  }
+
+  /**
+   * Why the coordinator no longer counts this member in: what it was assigned may be another's already. Until the next
+   * {@link join}.
+   */
+  get lost(): LogError | undefined {
+    return this.#lost
+  }
+
+  /** Asks for a new round, since what this member would say or assign in it has changed. */
+  requestRejoin(): void {
+    if (this.#mustRejoin) return
+    this.#mustRejoin = true
+    this.#options.onChange()
+  }
+
+  /**
+   * Takes part in rounds until one succeeds, through errors that pass.
+   * @throws LogError FENCED_INSTANCE_ID, INCONSISTENT_GROUP_PROTOCOL, GROUP_AUTHORIZATION_FAILED …; CLOSED
+   */
+  async join(): Promise<JoinedGeneration> {
+    this.#stopHeartbeats()
+    this.#lost = undefined
+    for (let failures = 0; ;) {
+      this.#throwIfClosed()
+      try {
+        return await this.#round()
+      } catch (error) {
+        if (!(error instanceof LogError)) throw error
+        const atOnce = this.#heed(error)
+        if (!atOnce && !error.retriable) throw error
+        failures++
+        this.#cluster.logger.debug('joining the group again', { group: this.#options.groupId, error: error.message })
+        if (!atOnce || failures > 3) await sleep(backoffMs(failures, retryBackoff), this.#closing.signal)
+      }
+    }
+  }
+
+  /** Notes an error that an exchange in this member's name met with, such as a commit. */
+  noteError(error: LogError): void {
+    if (error.code === 'REBALANCE_IN_PROGRESS') this.requestRejoin()
+    else if (endsMembership.has(error.code)) this.#lose(error)
+  }
+
+  /** Leaves, so that the others need not wait for the session to time out; a static member does not. */
+  async leave(): Promise<void> {
+    const wasMember = this.#memberId !== '' && this.#lost === undefined
+    this.#stopHeartbeats()
+    this.#closing.abort()
+    this.#cluster.closePool(this.#pool)
+    const { groupId, groupInstanceId } = this.#options
+    if (!wasMember || groupInstanceId !== undefined) return
+    const memberId = this.#memberId
+    this.#generation = NO_GENERATION
+    try {
+      await this.#cluster.withCoordinator('group', groupId, this.#cluster.pool, async (connection) => {
+        const version = connection.version(leaveGroup)
+        const body = version < 3 ? { groupId, memberId } : { groupId, members: [{ memberId }] }
+        await connection.request(leaveGroup, body, {
+          version,
+          timeoutMs: Math.min(5_000, this.#cluster.requestTimeoutMs),
+        })
+      })
+    } catch (error) {
+      this.#cluster.logger.debug('leaving the group failed; its session will time out', {
+        group: groupId,
+        error: String(error),
+      })
+    }
+  }
+
+  #throwIfClosed(): void {
+    if (this.#closing.signal.aborted) throw closedError(`member of group ${this.#options.groupId}`)
+  }
+
+  /** @returns whether the next round can begin at once */
+  #heed(error: LogError): boolean {
+    switch (error.code) {
+      case 'MEMBER_ID_REQUIRED':
+      case 'REBALANCE_IN_PROGRESS':
+        return true
+      case 'UNKNOWN_MEMBER_ID':
+        this.#memberId = ''
+        this.#generation = NO_GENERATION
+        return true
+      case 'ILLEGAL_GENERATION':
+        this.#generation = NO_GENERATION
+        return true
+      default:
+        return false
+    }
+  }
+
+  async #round(): Promise<JoinedGeneration> {
+    // A change that comes while the round is on has to lead to another.
+    this.#mustRejoin = false
+    try {
+      const joined = await this.#join()
+      const { protocolName, generationId, leader, memberId } = joined
+      this.#generation = generationId
+      const isLeader = leader === memberId
+      this.#startHeartbeats()
+      const assignments = isLeader && !joined.skipAssignment ? await this.#assign(joined) : []
+      const assignment = await this.#sync(protocolName ?? '', assignments)
+      return { generation: generationId, memberId, protocol: protocolName ?? '', isLeader, assignment }
+    } catch (error) {
+      this.#stopHeartbeats()
+      this.#mustRejoin = true
+      throw error
+    }
+  }
+
+  async #join(): Promise<ResponseOf<typeof joinGroup>> {
+    const { groupId, sessionTimeoutMs, rebalanceTimeoutMs, protocolType, groupInstanceId } = this.#options
+    const body = {
+      groupId,
+      sessionTimeoutMs,
+      rebalanceTimeoutMs,
+      memberId: this.#memberId,
+      groupInstanceId: groupInstanceId ?? null,
+      protocolType,
+      protocols: this.#options.protocols(),
+    }
+    // The coordinator answers when all have joined, or the time for it is over.
+    const timeoutMs = Math.max(rebalanceTimeoutMs, this.#cluster.requestTimeoutMs) + 5_000
+    return this.#cluster.withCoordinator('group', groupId, this.#pool, async (connection) => {
+      const response = await connection.request(joinGroup, body, { timeoutMs })
+      if (response.memberId !== '') this.#memberId = response.memberId
+      throwBrokerError(response.errorCode, `joining group ${groupId}`)
+      return response
+    })
+  }
+
+  async #assign(joined: ResponseOf<typeof joinGroup>): Promise<{ memberId: string; assignment: Buffer }[]> {
+    const assignments = await this.#options.assign(joined.protocolName ?? '', joined.members)
+    return [...assignments].map(([memberId, assignment]) => ({ memberId, assignment }))
+  }
+
+  async #sync(protocolName: string, assignments: { memberId: string; assignment: Buffer }[]): Promise<Buffer> {
+    const { groupId, protocolType, groupInstanceId, rebalanceTimeoutMs } = this.#options
+    const body = {
+      groupId,
+      generationId: this.#generation,
+      memberId: this.#memberId,
+      groupInstanceId: groupInstanceId ?? null,
+      protocolType,
+      protocolName,
+      assignments,
+    }
+    const timeoutMs = Math.max(rebalanceTimeoutMs, this.#cluster.requestTimeoutMs) + 5_000
+    return this.#cluster.withCoordinator('group', groupId, this.#pool, async (connection) => {
+      const response = await connection.request(syncGroup, body, { timeoutMs })
+      throwBrokerError(response.errorCode, `syncing group ${groupId}`)
+      return response.assignment
+    })
+  }
+
+  #startHeartbeats(): void {
+    this.#heartbeatFailures = 0
+    this.#scheduleHeartbeat(this.#options.heartbeatIntervalMs)
+  }
+
+  #stopHeartbeats(): void {
+    clearTimeout(this.#timer)
+    this.#timer = undefined
+  }
+
+  #scheduleHeartbeat(ms: number): void {
+    clearTimeout(this.#timer)
+    this.#timer = setTimeout(() => void this.#heartbeat(), ms).unref()
+  }
+
+  async #heartbeat(): Promise<void> {
+    const { groupId, groupInstanceId, heartbeatIntervalMs } = this.#options
+    const generationId = this.#generation
+    const timer = this.#timer
+    const startedAt = monotonicMs()
+    let nextMs = heartbeatIntervalMs
+    try {
+      const body = { groupId, generationId, memberId: this.#memberId, groupInstanceId: groupInstanceId ?? null }
+      await this.#cluster.withCoordinator('group', groupId, this.#pool, async (connection) => {
+        const response = await connection.request(heartbeat, body)
+        throwBrokerError(response.errorCode, `heartbeat to group ${groupId}`)
+      })
+      this.#heartbeatFailures = 0
+      nextMs = Math.max(0, heartbeatIntervalMs - (monotonicMs() - startedAt))
+    } catch (error) {
+      // Of an earlier generation, or of none: the round that is on will tell.
+      if (timer !== this.#timer || !(error instanceof LogError)) return
+      this.noteError(error)
+      if (this.#lost !== undefined) return
+      if (error.retriable) nextMs = Math.min(nextMs, backoffMs(++this.#heartbeatFailures, retryBackoff))
+    }
+    if (timer === this.#timer) this.#scheduleHeartbeat(nextMs)
+  }
+
+  #lose(error: LogError): void {
+    this.#stopHeartbeats()
+    if (this.#lost !== undefined) return
+    this.#lost = error
+    if (error.code !== 'ILLEGAL_GENERATION') this.#memberId = ''
+    this.#generation = NO_GENERATION
+    this.#mustRejoin = true
+    this.#options.onChange()
+  }
+
+  /**
+   * Gives up the membership by itself: the owner has shown no life for longer than the group allows
+   * (`max.poll.interval.ms`).
+   */
+  async abandon(reason: LogError): Promise<void> {
+    const { groupId, groupInstanceId } = this.#options
+    const memberId = this.#memberId
+    if (memberId === '' || this.#lost !== undefined) return
+    this.#lose(reason)
+    if (groupInstanceId !== undefined) return
+    await this.#cluster
+      .withCoordinator('group', groupId, this.#cluster.pool, async (connection) => {
+        const version = connection.version(leaveGroup)
+        await connection.request(
+          leaveGroup,
+          version < 3 ? { groupId, memberId } : { groupId, members: [{ memberId }] },
+          { version },
+        )
+      })
+      .catch((error: unknown) => {
+        this.#cluster.logger.debug('leaving the group failed; its session will time out', {
+          group: groupId,
+          error: String(error),
+        })
+      })
+  }
+}
+
+const endsMembership: ReadonlySet<string> = new Set(['UNKNOWN_MEMBER_ID', 'ILLEGAL_GENERATION', 'FENCED_INSTANCE_ID'])

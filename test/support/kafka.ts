@@ -1,0 +1,160 @@
+/**
+ * A real Apache Kafka for tests and benchmarks: the independent judge of what we speak. From `KAFKA_BOOTSTRAP` where
+ * that is set; else Kafka's own jars from Maven Central, started as a child process (KRaft, one node).
+ */
+import { execFile, spawn, type ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
+import { existsSync } from 'node:fs'
+import { mkdir, mkdtemp, rename, rm, writeFile } from 'node:fs/promises'
+import { createServer, type AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { createClient } from '../../core/src/client/log-client.ts'
+
+const run = promisify(execFile)
+
+const KAFKA_VERSION = '4.3.1'
+const LOG4J_VERSION = '2.25.3'
+const COPY_GOAL = 'org.apache.maven.plugins:maven-dependency-plugin:3.6.1:copy-dependencies'
+
+export interface TestKafka {
+  readonly address: string
+  /** SIGKILL; undefined for a Kafka that is not ours to kill. */
+  readonly kill: (() => Promise<void>) | undefined
+  /** Starts it again on its data and its port. */
+  readonly restart: () => Promise<void>
+  close(): Promise<void>
+}
+
+/** Why there is no Kafka to test with on this machine; undefined where there is one. */
+export async function kafkaMissing(): Promise<string | undefined> {
+  if (process.env['KAFKA_BOOTSTRAP'] !== undefined) return undefined
+  for (const tool of ['java', 'mvn']) {
+    try {
+      await run(tool, ['-version'])
+    } catch {
+      const reason = `no KAFKA_BOOTSTRAP, and no ${tool} to run Kafka with`
+      if (process.env['TIDEWIRE_REQUIRE_KAFKA'] === '1') throw new Error(reason)
+      return reason
+    }
+  }
+  return undefined
+}
+
+export async function testKafka(): Promise<TestKafka> {
+  const given = process.env['KAFKA_BOOTSTRAP']
+  if (given !== undefined) {
+    return { address: given, kill: undefined, restart: () => Promise.resolve(), close: () => Promise.resolve() }
+  }
+  const libs = await kafkaLibs()
+  const folder = await mkdtemp(join(tmpdir(), 'tidewire-kafka-'))
+  const port = await freePort()
+  const properties = join(folder, 'server.properties')
+  await writeFile(properties, serverProperties(folder, port, await freePort()))
+  const java = (...args: string[]): string[] => ['-Xmx512M', '-XX:TieredStopAtLevel=1', '-cp', join(libs, '*'), ...args]
+  await run('java', java('kafka.tools.StorageTool', 'format', '--standalone', '-t', uuid(), '-c', properties))
+  let child: ChildProcess | undefined
+  const start = async (): Promise<void> => {
+    child = spawn('java', java('kafka.Kafka', properties), { stdio: 'ignore' })
+    await ready(`127.0.0.1:${port}`, child)
+  }
+  const stop = async (signal: NodeJS.Signals): Promise<void> => {
+    if (child?.exitCode !== null || child.signalCode !== null) return
+    child.kill(signal)
+    await once(child, 'exit')
+  }
+  const orphan = (): void => void child?.kill('SIGKILL')
+  process.once('exit', orphan)
+  await start()
+  return {
+    address: `127.0.0.1:${port}`,
+    kill: () => stop('SIGKILL'),
+    restart: start,
+    close: async () => {
+      process.off('exit', orphan)
+      await stop('SIGKILL')
+      await rm(folder, { recursive: true, force: true })
+    },
+  }
+}
+
+async function ready(address: string, child: ChildProcess): Promise<void> {
+  const client = createClient({ bootstrapServers: [address], clientId: 'test-kafka' })
+  try {
+    await Promise.race([
+      client.admin.clusterId(),
+      once(child, 'exit').then(() => Promise.reject(new Error(`Kafka ended with code ${String(child.exitCode)}`))),
+    ])
+  } finally {
+    await client.close()
+  }
+}
+
+/** The folder of Kafka's jars, fetched once and kept. */
+async function kafkaLibs(): Promise<string> {
+  const cache = process.env['TIDEWIRE_CACHE'] ?? join(tmpdir(), 'tidewire-cache')
+  const libs = join(cache, `kafka-${KAFKA_VERSION}`)
+  if (existsSync(libs)) return libs
+  await mkdir(cache, { recursive: true })
+  const work = await mkdtemp(join(cache, 'fetching-'))
+  await writeFile(join(work, 'pom.xml'), pom())
+  const output = join(work, 'libs')
+  await run('mvn', [
+    '-B',
+    '-q',
+    '-f',
+    join(work, 'pom.xml'),
+    COPY_GOAL,
+    '-DincludeScope=runtime',
+    `-DoutputDirectory=${output}`,
+  ])
+  // Whoever else fetched it meanwhile was as good.
+  await rename(output, libs).catch(() => undefined)
+  await rm(work, { recursive: true, force: true })
+  return libs
+}
+
+function pom(): string {
+  const dependency = (group: string, artifact: string, version: string): string =>
+    `<dependency><groupId>${group}</groupId><artifactId>${artifact}</artifactId><version>${version}</version></dependency>`
+  const log4j = ['log4j-api', 'log4j-core', 'log4j-slf4j-impl'].map((each) =>
+    dependency('org.apache.logging.log4j', each, LOG4J_VERSION),
+  )
+  return `<project xmlns="http://maven.apache.org/POM/4.0.0"><modelVersion>4.0.0</modelVersion>
+<groupId>tidewire</groupId><artifactId>test-kafka</artifactId><version>1</version><packaging>pom</packaging>
+<dependencies>${dependency('org.apache.kafka', 'kafka_2.13', KAFKA_VERSION)}${log4j.join('')}</dependencies></project>`
+}
+
+function serverProperties(folder: string, port: number, controllerPort: number): string {
+  return Object.entries({
+    'process.roles': 'broker,controller',
+    'node.id': 1,
+    'controller.quorum.bootstrap.servers': `127.0.0.1:${controllerPort}`,
+    listeners: `PLAINTEXT://127.0.0.1:${port},CONTROLLER://127.0.0.1:${controllerPort}`,
+    'advertised.listeners': `PLAINTEXT://127.0.0.1:${port},CONTROLLER://127.0.0.1:${controllerPort}`,
+    'inter.broker.listener.name': 'PLAINTEXT',
+    'controller.listener.names': 'CONTROLLER',
+    'log.dirs': join(folder, 'data'),
+    'auto.create.topics.enable': false,
+    'offsets.topic.replication.factor': 1,
+    'offsets.topic.num.partitions': 4,
+    'transaction.state.log.replication.factor': 1,
+    'transaction.state.log.min.isr': 1,
+    'transaction.state.log.num.partitions': 4,
+    'group.initial.rebalance.delay.ms': 0,
+  })
+    .map(([name, value]) => `${name}=${value}\n`)
+    .join('')
+}
+
+const uuid = (): string => Buffer.from(crypto.getRandomValues(new Uint8Array(16))).toString('base64url')
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+  server.close()
+  await once(server, 'close')
+  return port
+}
