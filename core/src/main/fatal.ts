@@ -1,0 +1,17 @@
+/** An error the user can mend: shown as one line, exit code 1. */
+export class UserError extends Error {
+  override readonly name = 'UserError'
+}
+
+/** One line for standard error; the stack follows only where the error is none that anyone foresaw. */
+export function describeError(error: unknown): string {
+  if (!(error instanceof Error)) return String(error)
+  const foreseen = error.name === 'UserError' || 'code' in error
+  return foreseen || error.stack === undefined ? error.message.replaceAll('\n', ' ') : error.stack
+}
+
+/** Ends the process after a failure to start or to go on. */
+export function exitWith(error: unknown): never {
+  process.stderr.write(`tidewire: ${describeError(error)}\n`)
+  process.exit(1)
+}

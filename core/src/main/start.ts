@@ -1,0 +1,184 @@
+import { createServer } from 'node:net'
+import { resolve } from 'node:path'
+import type { ConfigOf, Settings } from '@tidewire/sdk'
+import { brokerSettings } from '../broker/config.ts'
+import { startBrokerThread } from '../broker/broker-thread.ts'
+import { isConverterSetting } from '../config/connector-settings.ts'
+import { parseWorkerConfig, workerSettings } from '../config/worker-settings.ts'
+import { createProcessLogger } from '../logging/logger.ts'
+import { exitWith, UserError } from './fatal.ts'
+import { gatewayName, quickstartConnectors, type ConnectorFile } from './quickstart.ts'
+import { gatherSettings, parsePart, type SettingsSources } from './settings-sources.ts'
+import { stopOnSignals } from './shutdown.ts'
+import { startSettings } from './start-settings.ts'
+import { version } from './version.ts'
+import { startWorker, type RunningWorker } from './worker.ts'
+
+type StartConfig = ConfigOf<typeof startSettings>
+
+/** What the embedded worker has where the user says nothing: one machine, plain JSON, quick commits. */
+const embeddedWorker: Readonly<Record<string, string>> = {
+  'group.id': 'tidewire',
+  'key.converter': 'json',
+  'key.converter.schemas.enable': 'false',
+  'value.converter': 'json',
+  'value.converter.schemas.enable': 'false',
+  'offset.flush.interval.ms': '5000',
+  'config.storage.replication.factor': '1',
+  'offset.storage.replication.factor': '1',
+  'status.storage.replication.factor': '1',
+  'offset.storage.partitions': '1',
+  'status.storage.partitions': '1',
+}
+
+/** Settings that `start` decides itself: the parts of one process always find each other. */
+const decidedHere = ['bootstrap.servers', 'listeners']
+
+/**
+ * `tidewire start`: the log in a thread of its own, the worker with REST in this one, tasks in theirs; then the
+ * gateway and the quickstart's connectors. Returns when all is up; the process lives on until a signal.
+ */
+export async function start(sources: SettingsSources): Promise<void> {
+  const begun = performance.now()
+  const known: Settings = { ...workerSettings, ...brokerSettings, ...startSettings }
+  const gathered = await gatherSettings(sources, known, isConverterSetting)
+  for (const name of decidedHere) {
+    if (name in gathered) throw new UserError(`${name} is decided by start; use tidewire log and tidewire worker apart`)
+  }
+  const config = parsePart(startSettings, gathered)
+  const dataDir = resolve(config['data.dir'])
+  const host = config['bind.address']
+  const logger = createProcessLogger(config['log.level'])
+  await expectFree(host, config['mqtt.port'], 'mqtt.port', 'the MQTT gateway')
+  await expectFree(host, config['rest.port'], 'rest.port', 'REST')
+
+  const log = await startBrokerThread({
+    host,
+    port: config['log.port'],
+    dataDir: resolve(dataDir, 'log'),
+    config: parsePart(brokerSettings, gathered),
+    logger: logger.child({ part: 'log' }),
+  })
+  // Without its log the platform is nothing; what was acknowledged is on disk, and the next start goes on from there.
+  log.ended.catch(exitWith)
+  let worker: RunningWorker
+  try {
+    worker = await startWorker(
+      workerConfig(gathered, config, `${loopbackOf(host)}:${log.port}`),
+      logger.child({ part: 'worker' }),
+    )
+  } catch (error) {
+    await log.close()
+    throw error
+  }
+  stopOnSignals(async () => {
+    await worker.close()
+    await log.close()
+  }, console.log)
+
+  const connectors = await quickstartConnectors({ host, mqttPort: config['mqtt.port'], dataDir })
+  for (const connector of connectors) {
+    if (config.quickstart || connector.name === gatewayName) await deploy(worker, connector)
+  }
+  console.log(banner({ config, dataDir, logPort: log.port, restUrl: worker.url, tookMs: performance.now() - begun }))
+}
+
+function workerConfig(gathered: Readonly<Record<string, string>>, config: StartConfig, log: string) {
+  const raw = {
+    ...embeddedWorker,
+    ...Object.fromEntries(
+      Object.entries(gathered).filter(([name]) => Object.hasOwn(workerSettings, name) || isConverterSetting(name)),
+    ),
+    'bootstrap.servers': log,
+    listeners: `http://${bracketed(config['bind.address'])}:${config['rest.port']}`,
+  }
+  const parsed = parseWorkerConfig(raw)
+  const faults = Object.values(parsed.errors).flat()
+  if (faults.length > 0) throw new UserError(faults.join('; '))
+  return parsed
+}
+
+/**
+ * Creates what is not there. What is there stays as its user left it, save for the gateway's address, which belongs
+ * to the platform.
+ */
+async function deploy(worker: RunningWorker, connector: ConnectorFile): Promise<void> {
+  const stored = worker.herder.storedConfig(connector.name)
+  if (stored === undefined) {
+    await worker.herder.putConfig(connector.name, connector.config)
+    return
+  }
+  const placed = ['mqtt.host', 'mqtt.port', 'mqtt.server.uri'].filter((name) => name in connector.config)
+  if (placed.every((name) => stored[name] === connector.config[name])) return
+  const changed = Object.fromEntries(placed.map((name) => [name, connector.config[name]!]))
+  await worker.herder.putConfig(connector.name, { ...stored, ...changed })
+}
+
+/**
+ * Fails early, before anything is written, where a port is taken.
+ * @throws UserError that names the port, who it is for and the flag to change it
+ */
+async function expectFree(host: string, port: number, setting: string, user: string): Promise<void> {
+  const server = createServer()
+  await new Promise<void>((resolveListening, reject) => {
+    server.once('error', (error: NodeJS.ErrnoException) => {
+      const reason =
+        error.code === 'EADDRINUSE' ? 'is already in use' : `cannot be used (${error.code ?? error.message})`
+      reject(
+        new UserError(
+          `port ${port} on ${host}, for ${user}, ${reason}; choose another with --${setting.replace('.', '-')}`,
+        ),
+      )
+    })
+    server.listen(port, host, resolveListening)
+  })
+  await new Promise((resolveClosed) => server.close(resolveClosed))
+}
+
+function bracketed(host: string): string {
+  return host.includes(':') ? `[${host}]` : host
+}
+
+/** Where a process on this machine reaches a listener bound to `host`. */
+function loopbackOf(host: string): string {
+  if (host === '0.0.0.0') return '127.0.0.1'
+  return host === '::' ? '[::1]' : bracketed(host)
+}
+
+function banner(up: {
+  config: StartConfig
+  dataDir: string
+  logPort: number
+  restUrl: string
+  tookMs: number
+}): string {
+  const host = loopbackOf(up.config['bind.address'])
+  const mqtt = up.config['mqtt.port']
+  const rest = up.restUrl
+  const lines = [
+    `Tidewire ${version} is up, in ${(up.tookMs / 1000).toFixed(2)} s. Ctrl-C stops it.`,
+    '',
+    `  log      ${host}:${up.logPort}   for any Kafka client`,
+    `  REST     ${rest}   Kafka Connect's API; in a browser, the console`,
+    `  MQTT     mqtt://${host}:${mqtt}   sensors/<device>/… goes to topic sensors, all else to topic mqtt`,
+    `  data     ${up.dataDir}`,
+    '',
+  ]
+  if (up.config.quickstart) {
+    lines.push(
+      `Quickstart: simulated sensors → MQTT → topic sensors → ${up.dataDir}/sensors.jsonl`,
+      '',
+      'Try next:',
+      `  tail -f ${up.dataDir}/sensors.jsonl`,
+    )
+  } else {
+    lines.push('Try next:')
+  }
+  lines.push(
+    `  mosquitto_pub -p ${mqtt} -q 1 -t sensors/my-device/temperature -m '{"celsius": 21.5}'`,
+    `  kcat -b ${host}:${up.logPort} -t sensors -C -o beginning -f '%k  %s\\n'`,
+    `  curl '${rest}/connectors?expand=status'`,
+    `  curl ${rest}/connector-plugins`,
+  )
+  return lines.join('\n')
+}

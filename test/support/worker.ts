@@ -1,0 +1,80 @@
+/** A worker in this process, and its REST API as a client sees it. */
+import { parseWorkerConfig } from '../../core/src/config/worker-settings.ts'
+import { silentLogger } from '../../core/src/logging/logger.ts'
+import { startWorker, type RunningWorker } from '../../core/src/main/worker.ts'
+import { until } from './until.ts'
+
+export interface Answer {
+  readonly status: number
+  readonly body: unknown
+}
+
+interface Status {
+  readonly connector: { readonly state: string; readonly worker_id: string; readonly trace?: string }
+  readonly tasks: readonly { readonly id: number; readonly state: string; readonly trace?: string }[]
+  readonly type: string
+}
+
+export interface TestWorker extends RunningWorker {
+  ask(method: string, path: string, body?: unknown): Promise<Answer>
+  /** Creates or changes a connector, and expects that to be accepted. */
+  deploy(name: string, config: Readonly<Record<string, string>>): Promise<void>
+  status(name: string): Promise<Status>
+  /** Waits until the connector has this state, and as many tasks as given have it too. */
+  reaches(name: string, state: string, tasks?: number): Promise<Status>
+}
+
+/** A worker on a free port, on the log at `address`. */
+export async function testWorker(
+  address: string,
+  settings: Readonly<Record<string, string>> = {},
+): Promise<TestWorker> {
+  const parsed = parseWorkerConfig({
+    'bootstrap.servers': address,
+    listeners: 'http://127.0.0.1:0',
+    'value.converter.schemas.enable': 'false',
+    'key.converter.schemas.enable': 'false',
+    'offset.flush.interval.ms': '200',
+    ...settings,
+  })
+  const worker = await startWorker(parsed, silentLogger)
+  const client = restClient(worker.url)
+  return { ...worker, ...client }
+}
+
+/** Asks a worker's REST API. */
+export function restClient(url: string): Omit<TestWorker, keyof RunningWorker> {
+  const ask = async (method: string, path: string, body?: unknown): Promise<Answer> => {
+    const response = await fetch(url + path, {
+      method,
+      ...(body === undefined ? {} : { headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) }),
+    })
+    const text = await response.text()
+    return { status: response.status, body: text === '' ? undefined : (JSON.parse(text) as unknown) }
+  }
+  const status = async (name: string): Promise<Status> => {
+    const answer = await ask('GET', `/connectors/${encodeURIComponent(name)}/status`)
+    if (answer.status !== 200) throw new Error(`status of ${name}: ${JSON.stringify(answer)}`)
+    return answer.body as Status
+  }
+  return {
+    ask,
+    status,
+    deploy: async (name, config) => {
+      const answer = await ask('PUT', `/connectors/${encodeURIComponent(name)}/config`, config)
+      if (answer.status > 201) throw new Error(`deploying ${name}: ${JSON.stringify(answer)}`)
+    },
+    reaches: async (name, state, tasks = 0) => {
+      let seen: Status | undefined
+      try {
+        return await until(`${name} ${state}`, async () => {
+          seen = await status(name)
+          const settled = seen.tasks.filter((task) => task.state === state).length >= tasks
+          return seen.connector.state === state && settled ? seen : undefined
+        })
+      } catch (error) {
+        throw new Error(`${(error as Error).message}; last seen ${JSON.stringify(seen)}`, { cause: error })
+      }
+    },
+  }
+}
