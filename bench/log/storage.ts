@@ -1,0 +1,140 @@
+/**
+ * The storage alone, without sockets: appends per second, latency of acks=all under group commit, and reads.
+ *
+ *     node bench/log/storage.ts [--dir DIR] [--mib 512]
+ */
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { parseArgs } from 'node:util'
+import { LogManager } from '../../core/src/log/log-manager.ts'
+import type { FlushPolicy } from '../../core/src/log/log-manager.ts'
+import type { PartitionLog } from '../../core/src/log/partition-log.ts'
+import { silentLogger } from '../../core/src/logging/logger.ts'
+import { RecordBatchBuilder } from '../../core/src/protocol/record-batch.ts'
+
+const MIB = 1024 * 1024
+const { values: args } = parseArgs({
+  options: { dir: { type: 'string', default: tmpdir() }, mib: { type: 'string', default: '512' } },
+})
+const totalBytes = Number(args.mib) * MIB
+
+interface AppendRun {
+  readonly name: string
+  readonly flush: FlushPolicy
+  readonly acks: -1 | 1
+  readonly batchBytes: number
+  readonly partitions: number
+  /** Appends under way at one time, all partitions together. */
+  readonly inFlight: number
+}
+
+const runs: AppendRun[] = [
+  { name: '16 KiB, 1 in flight', flush: 'commit', acks: -1, batchBytes: 16_384, partitions: 1, inFlight: 1 },
+  { name: '16 KiB, 5 in flight', flush: 'commit', acks: -1, batchBytes: 16_384, partitions: 1, inFlight: 5 },
+  { name: '16 KiB, 64 in flight', flush: 'commit', acks: -1, batchBytes: 16_384, partitions: 1, inFlight: 64 },
+  { name: '16 KiB, 64 in flight', flush: 'commit', acks: -1, batchBytes: 16_384, partitions: 12, inFlight: 64 },
+  { name: '16 KiB, 64 in flight', flush: 'commit', acks: 1, batchBytes: 16_384, partitions: 1, inFlight: 64 },
+  { name: '16 KiB, 64 in flight', flush: 'os', acks: -1, batchBytes: 16_384, partitions: 1, inFlight: 64 },
+  { name: '1 MiB, 1 in flight', flush: 'commit', acks: -1, batchBytes: MIB, partitions: 1, inFlight: 1 },
+  { name: '1 MiB, 5 in flight', flush: 'commit', acks: -1, batchBytes: MIB, partitions: 1, inFlight: 5 },
+  { name: '1 MiB, 5 in flight', flush: 'os', acks: -1, batchBytes: MIB, partitions: 1, inFlight: 5 },
+]
+
+/** 100-byte records, as large as fit; not compressible beyond the point, not compressed. */
+function makeBatch(bytes: number): Buffer {
+  const builder = new RecordBatchBuilder({ maxBytes: bytes })
+  while (builder.tryAppend(null, Buffer.alloc(100, builder.count % 251), undefined, Date.now()));
+  return builder.build()
+}
+
+function percentile(sorted: Float64Array, share: number): string {
+  const value = sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))]!
+  return value >= 10 ? value.toFixed(0) : value.toFixed(2)
+}
+
+async function withLog<T>(
+  flush: FlushPolicy,
+  partitions: number,
+  use: (logs: PartitionLog[]) => Promise<T>,
+): Promise<T> {
+  const dir = mkdtempSync(join(args.dir, 'tidewire-bench-'))
+  const manager = await LogManager.open({ dir, logger: silentLogger, flush })
+  try {
+    await manager.createTopic('bench', partitions, { 'max.message.bytes': `${4 * MIB}` })
+    return await use(Array.from({ length: partitions }, (_, i) => manager.partition('bench', i)!))
+  } finally {
+    await manager.close()
+    rmSync(dir, { recursive: true })
+  }
+}
+
+async function appendRun(run: AppendRun): Promise<void> {
+  await withLog(run.flush, run.partitions, async (logs) => {
+    const template = makeBatch(run.batchBytes)
+    const count = Math.max(
+      100,
+      Math.min(Math.floor(totalBytes / template.length), run.inFlight === 1 ? 2000 : Infinity),
+    )
+    const latencies = new Float64Array(count)
+    let next = 0
+    const sender = async () => {
+      // One buffer a sender, as a connection has its own; the log writes the offset into it.
+      const batch = Buffer.from(template)
+      for (let i = next++; i < count; i = next++) {
+        const started = performance.now()
+        await logs[i % logs.length]!.append(batch, { acks: run.acks, origin: 'client' })
+        latencies[i] = performance.now() - started
+      }
+    }
+    const cpu = process.cpuUsage()
+    const started = performance.now()
+    await Promise.all(Array.from({ length: run.inFlight }, sender))
+    const ms = performance.now() - started
+    const used = process.cpuUsage(cpu)
+    latencies.sort()
+    const columns = [
+      `${run.name}, ${run.partitions} partition(s), flush=${run.flush}, acks=${run.acks === -1 ? 'all' : '1'}`.padEnd(
+        66,
+      ),
+      `${((count * template.length) / MIB / (ms / 1000)).toFixed(0)} MiB/s`.padStart(11),
+      `${((ms * 1000) / count).toFixed(1)} µs/append`.padStart(18),
+      `${((used.user + used.system) / count).toFixed(1)} µs CPU`.padStart(15),
+      `p50 ${percentile(latencies, 0.5)} p99 ${percentile(latencies, 0.99)} ms`.padStart(22),
+    ]
+    console.log(columns.join(''))
+  })
+}
+
+async function readRun(maxBytes: number): Promise<void> {
+  await withLog('os', 1, async ([log]) => {
+    const template = makeBatch(16_384)
+    const count = Math.floor(totalBytes / template.length)
+    for (let i = 0; i < count; i++) await log!.append(Buffer.from(template), { acks: 1, origin: 'client' })
+    let bytes = 0
+    let reads = 0
+    const cpu = process.cpuUsage()
+    const started = performance.now()
+    for (let offset = 0; offset < log!.highWatermark;) {
+      const read = await log!.read(offset, maxBytes, 'read_uncommitted')
+      bytes += read.bytes
+      reads++
+      const last = read.records.at(-1)!
+      offset += Math.round((read.bytes / template.length) * template.readInt32BE(57))
+      if (last.length === 0) throw new Error('nothing read')
+    }
+    const ms = performance.now() - started
+    const used = process.cpuUsage(cpu)
+    console.log(
+      [
+        `read, ${maxBytes / 1024} KiB at a time, from the page cache`.padEnd(66),
+        `${(bytes / MIB / (ms / 1000)).toFixed(0)} MiB/s`.padStart(11),
+        `${((ms * 1000) / reads).toFixed(1)} µs/read`.padStart(18),
+        `${((used.user + used.system) / reads).toFixed(1)} µs CPU`.padStart(15),
+      ].join(''),
+    )
+  })
+}
+
+for (const run of runs) await appendRun(run)
+for (const kib of [16, 64, 1024]) await readRun(kib * 1024)
