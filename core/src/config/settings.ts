@@ -45,23 +45,8 @@ export function compileSettings<const S extends Settings>(
   settings: S,
   options: CompileOptions = {},
 ): (raw: RawConfig) => ParsedSettings<ConfigOf<S>> {
-  const schema = settingsSchema(settings)
-  const validate = compileSchema(schema)
+  const { check, defaults } = checkerOf(settings)
   const unsupported = Object.entries(options.unsupported ?? {})
-
-  const check = (config: Record<string, unknown>): Set<string> => {
-    if (validate(config)) return new Set()
-    return new Set(validate.errors!.map((error) => settingOf(error.instancePath, error.params)))
-  }
-  const defaults = Object.fromEntries(
-    Object.entries(settings).flatMap(([name, setting]) =>
-      setting.default === undefined ? [] : [[name, setting.default]],
-    ),
-  )
-  for (const name of check(defaults)) {
-    const setting = settings[name]!
-    if (setting.required !== true) throw new TypeError(`setting ${name}: its default is not ${expected(setting)}`)
-  }
 
   return (raw) => {
     const config: Record<string, unknown> = { ...defaults }
@@ -90,6 +75,37 @@ export function compileSettings<const S extends Settings>(
     }
     return { config: config as ConfigOf<S>, errors, warnings }
   }
+}
+
+interface Checker {
+  /** The settings at fault. */
+  readonly check: (config: Record<string, unknown>) => Set<string>
+  readonly defaults: Readonly<Record<string, unknown>>
+}
+
+// Making a validator takes milliseconds, and a host thread needs the same few for each of its tasks.
+const checkers = new WeakMap<Settings, Checker>()
+
+function checkerOf(settings: Settings): Checker {
+  const known = checkers.get(settings)
+  if (known !== undefined) return known
+  const validate = compileSchema(settingsSchema(settings))
+  const check = (config: Record<string, unknown>): Set<string> => {
+    if (validate(config)) return new Set()
+    return new Set(validate.errors!.map((error) => settingOf(error.instancePath, error.params)))
+  }
+  const defaults = Object.fromEntries(
+    Object.entries(settings).flatMap(([name, setting]) =>
+      setting.default === undefined ? [] : [[name, setting.default]],
+    ),
+  )
+  for (const name of check(defaults)) {
+    const setting = settings[name]!
+    if (setting.required !== true) throw new TypeError(`setting ${name}: its default is not ${expected(setting)}`)
+  }
+  const checker = { check, defaults }
+  checkers.set(settings, checker)
+  return checker
 }
 
 /** The JSON Schema of a declaration, for values already of their type. */

@@ -12,7 +12,7 @@ import { scanModules, type ScanResult } from './scan.ts'
 interface Part<M extends ConnectorManifest | ConverterManifest> {
   readonly manifest: M
   readonly ref: PluginRef
-  /** The name that Kafka Connect's tools see: the class it stands in for, or else its short name. */
+  /** The name that Kafka Connect's tools see: the full class that it stands in for, or else its short name. */
   readonly className: string
 }
 
@@ -247,7 +247,7 @@ function buildIndex(scanned: readonly Scanned[]): PluginIndex {
         return
       }
       const ref = { module: location.module!, name: part.name, version: part.version }
-      parts.push({ manifest: part, ref, className: part.aliases[0] ?? part.name })
+      parts.push({ manifest: part, ref, className: part.aliases.find((alias) => alias.includes('.')) ?? part.name })
     }
     for (const part of manifest.connectors) add(connectors, part)
     for (const part of manifest.converters) add(converters, part)
