@@ -13,7 +13,9 @@ export class AtLeastOnceCommit implements CommitStep {
   readonly #durable = new DurableCalls()
   #timer: NodeJS.Timeout | undefined
   #storing: Promise<void> | undefined
-  #allAcknowledged: (() => void)[] = []
+  /** Batches sent and not acknowledged. */
+  #underWay = 0
+  readonly #allAcknowledged: (() => void)[] = []
   #failed = false
   #failure: unknown
 
@@ -28,6 +30,7 @@ export class AtLeastOnceCommit implements CommitStep {
   }
 
   send(batch: TrackedBatch, converted: ConvertedBatch): void {
+    this.#underWay++
     if (converted.out.length === 0 && converted.deadLetters.length === 0) this.#acknowledge(batch)
     else this.#inBackground(this.#produce(batch, converted))
   }
@@ -45,10 +48,11 @@ export class AtLeastOnceCommit implements CommitStep {
 
   #acknowledge(batch: TrackedBatch): void {
     const { tracker, onProgress } = this.#context
+    this.#underWay--
     tracker.acknowledge(batch)
     this.#callDurable()
     if (tracker.storeIsAwaited) this.#inBackground(this.#store())
-    if (tracker.unacknowledged === 0) for (const resolve of this.#allAcknowledged.splice(0)) resolve()
+    if (this.#underWay === 0) for (const resolve of this.#allAcknowledged.splice(0)) resolve()
     onProgress()
   }
 
@@ -83,7 +87,7 @@ export class AtLeastOnceCommit implements CommitStep {
   async flush(): Promise<void> {
     // First what is acknowledged already: it must not wait for what may never be.
     await this.#store()
-    while (this.#context.tracker.unacknowledged > 0) {
+    while (this.#underWay > 0) {
       this.#throwIfFailed()
       await new Promise<void>((resolve) => this.#allAcknowledged.push(resolve))
     }

@@ -61,16 +61,10 @@ export class DeliveryTracker {
   readonly #order: Batch[] = []
   readonly #ready = new Set<PartitionState>()
   #bytes = 0
-  #unacknowledged = 0
 
   /** Bytes of batches that are not acknowledged. */
   get bytes(): number {
     return this.#bytes
-  }
-
-  /** Batches that are not acknowledged. */
-  get unacknowledged(): number {
-    return this.#unacknowledged
   }
 
   /** Whether there are offsets to store. */
@@ -98,7 +92,6 @@ export class DeliveryTracker {
     this.#trackPositions(tracked, batch)
     tracked.unstored = tracked.positions.length
     this.#order.push(tracked)
-    this.#unacknowledged++
     return tracked
   }
 
@@ -113,7 +106,6 @@ export class DeliveryTracker {
     if (batch.acknowledged) return
     batch.acknowledged = true
     this.#bytes -= batch.bytes
-    this.#unacknowledged--
     for (const { partition } of batch.positions) this.#advance(partition)
   }
 

@@ -46,6 +46,9 @@ type Polled = readonly SourceRecord[] | SourceBatch
 /** Pauses before a source that failed in passing is opened again. */
 const firstReopenMs = 300
 const maxReopenMs = 60_000
+const closeWaitMs = 1000
+/** Work without waiting, after which the other tasks of the thread get their turn. */
+const maxTurnMs = 10
 /** A task that failed gets so long to give back what it holds. */
 const failureGraceMs = 5000
 
@@ -98,14 +101,22 @@ export class SourceTaskRunner implements TaskRunner {
     try {
       await this.#uninterrupted(this.#commit.open())
       await this.#readAll(onRunning)
-      await this.#commit.flush()
-      await this.#batches?.return?.()
+      await this.#uninterrupted(this.#commit.flush())
+      await this.#uninterrupted(Promise.resolve(this.#batches?.return?.()))
     } catch (error) {
       await this.#giveBack()
       throw error
     } finally {
-      await this.#commit.close()
+      await this.#close()
     }
+  }
+
+  /** While the log is away, its end is not waited for: whoever comes next has connections of its own. */
+  async #close(): Promise<void> {
+    const closing = this.#commit.close().catch((error: unknown) => {
+      this.#options.logger.warn('the task’s connection to the log did not close in order', { error: messageOf(error) })
+    })
+    await within(closeWaitMs, closing)
   }
 
   /** Reads until the task is stopped, opening the source again whenever it failed in passing. */
@@ -116,7 +127,7 @@ export class SourceTaskRunner implements TaskRunner {
       try {
         await this.#read(onRunning, () => (failures = 0))
         // The source has no more to give: the task stays, with nothing to do.
-        await this.#commit.flush()
+        await this.#uninterrupted(this.#commit.flush())
         await this.#waitUntil(() => this.#isStopping())
       } catch (error) {
         if (this.#failed || !isRetriable(error) || this.#isStopping()) throw error
@@ -135,6 +146,7 @@ export class SourceTaskRunner implements TaskRunner {
     const batches = source[Symbol.asyncIterator]() as AsyncIterator<Polled>
     this.#batches = batches
     onRunning()
+    let turnBegan = performance.now()
     while (!this.#isStopping()) {
       if (this.#paused && !(await this.#resumed())) return
       const polled = await this.#uninterrupted(batches.next())
@@ -148,6 +160,10 @@ export class SourceTaskRunner implements TaskRunner {
       if (topics.hasNew) await this.#uninterrupted(topics.create())
       tracker.addBytes(tracked, converted.bytes)
       this.#commit.send(tracked, converted)
+      if (performance.now() - turnBegan > maxTurnMs) {
+        await new Promise((resolve) => setImmediate(resolve))
+        turnBegan = performance.now()
+      }
       if (tracker.bytes >= maxBufferedBytes) {
         await this.#waitUntil(() => tracker.bytes < maxBufferedBytes || this.#isStopping())
       }
@@ -177,7 +193,7 @@ export class SourceTaskRunner implements TaskRunner {
     if (await within(graceMs, ended)) return 'ended'
     // Whatever its code does from now on, nothing of it reaches the log.
     this.fail(new Error(`the task did not end within ${graceMs} ms`))
-    await this.#commit.close()
+    await this.#close()
     return 'cut off'
   }
 
