@@ -74,7 +74,7 @@ function readPayload(record: SourceRecord, payload: Buffer, format: 'string' | '
       record.value = text
       record.valueSchema = stringSchema
     } else {
-      record.value = JSON.parse(text) as unknown
+      record.value = parseJson(text)
       record.valueSchema = undefined
     }
   } catch (error) {
@@ -84,6 +84,17 @@ function readPayload(record: SourceRecord, payload: Buffer, format: 'string' | '
       schema: stringSchema,
     })
   }
+}
+
+/** JSON with every digit of its integers: one outside the safe range becomes a bigint. */
+function parseJson(text: string): unknown {
+  return /\d{16}/.test(text) ? (JSON.parse(text, exactInteger) as unknown) : (JSON.parse(text) as unknown)
+}
+
+function exactInteger(_key: string, value: unknown, { source }: { source?: string } = {}): unknown {
+  if (typeof value !== 'number' || Number.isSafeInteger(value) || source === undefined) return value
+  // What is longer is no int64, and a bigint of a million digits would be costly to make.
+  return /^-?\d{1,19}$/.test(source) ? BigInt(source) : value
 }
 
 function addPropertyHeaders(properties: NonNullable<PublishPacket['properties']>, headers: Header[]): void {
