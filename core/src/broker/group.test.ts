@@ -452,8 +452,7 @@ describe('restoring', () => {
 })
 
 /** One thing that may happen to a group in any state. */
-const events = ['join new', 'join again', 'sync', 'heartbeat', 'commit', 'leave', 'session ends'] as const
-type Event = (typeof events)[number]
+type Event = 'join new' | 'join again' | 'sync' | 'heartbeat' | 'commit' | 'leave' | 'session ends'
 
 /** What each event comes to in each state: the error answered (WAITS: no answer yet) and the state after it. */
 const table: Record<GroupState, Record<Event, [KafkaError | 'WAITS' | '-', GroupState]>> = {
