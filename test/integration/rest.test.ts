@@ -245,6 +245,26 @@ describe('a worker', () => {
     await started.close()
   })
 
+  test('lives through a restart of its log', async () => {
+    const input = await write('in.txt', 'a\n')
+    const { port } = broker
+    const dataDir = join(folder, 'log')
+    await broker.close()
+    broker = await testBroker({ dataDir, port })
+    const running = await worker()
+    const config = { 'connector.class': 'file-source', file: input, topic: 'lines', 'value.converter': 'string' }
+    await running.deploy('one', config)
+    await running.reaches('one', 'RUNNING', 1)
+    await broker.close()
+    await appendFile(input, 'b\n')
+    const waiting = running.deploy('two', { ...config, topic: 'others' })
+    broker = await testBroker({ dataDir, port })
+    await waiting
+    await running.reaches('two', 'RUNNING', 1)
+    const values = await readTopic(port, 'lines', (records) => records.length >= 2)
+    expect(values.map(({ value }) => value)).toEqual(['a', 'b'])
+  })
+
   test('refuses to start on internal topics that would lose its state', async () => {
     const admin = kafkajs(broker.port).admin()
     await admin.connect()

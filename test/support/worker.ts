@@ -4,7 +4,7 @@ import { silentLogger } from '../../core/src/logging/logger.ts'
 import { startWorker, type RunningWorker } from '../../core/src/main/worker.ts'
 import { until } from './until.ts'
 
-export interface Answer {
+interface Answer {
   readonly status: number
   readonly body: unknown
 }

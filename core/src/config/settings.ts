@@ -29,7 +29,7 @@ export interface CompileOptions {
   readonly foreign?: (name: string) => boolean
 }
 
-export type JsonSchema = Readonly<Record<string, unknown>>
+type JsonSchema = Readonly<Record<string, unknown>>
 
 const int32 = { minimum: -(2 ** 31), maximum: 2 ** 31 - 1 }
 const safeInteger = { minimum: Number.MIN_SAFE_INTEGER, maximum: Number.MAX_SAFE_INTEGER }
@@ -109,14 +109,14 @@ function checkerOf(settings: Settings): Checker {
 }
 
 /** The JSON Schema of a declaration, for values already of their type. */
-export function settingsSchema(settings: Settings): JsonSchema {
+function settingsSchema(settings: Settings): JsonSchema {
   const properties = Object.fromEntries(Object.entries(settings).map(([name, setting]) => [name, schemaOf(setting)]))
   const required = Object.entries(settings).flatMap(([name, setting]) => (setting.required === true ? [name] : []))
   return { type: 'object', properties, required }
 }
 
 /** What a setting accepts, in words that end the sentence "expected …". */
-export function expected(setting: Setting): string {
+function expected(setting: Setting): string {
   const range = rangeText(setting)
   const choice = setting.enum === undefined ? '' : setting.enum.join(', ')
   switch (setting.type) {

@@ -81,7 +81,7 @@ export interface HerderOptions {
   readonly workerId: string
   readonly logger: Logger
   readonly assignment?: Assignment
-  /** Longest time for a connector to say how its work splits. Default 60 000. */
+  /** Longest time for a connector to say how its work splits, beyond the runner's own limit. Default 65 000. */
   readonly planTimeoutMs?: number
 }
 
@@ -109,7 +109,9 @@ export class Herder {
       logger,
       listener: {
         changed: (connector) => this.#wake(connector),
-        restartRequested: (connector, request) => this.#actor(connector).restart(request),
+        restartRequested: (connector, request) => {
+          if (this.#context !== undefined) this.#actor(connector).restart(request)
+        },
       },
     })
     this.#statuses = new StatusStore({ client, topic: config['status.storage.topic'], logger })
@@ -144,7 +146,7 @@ export class Herder {
       worker: { config, converterSettings },
       logger,
       commitTasks: (connector, stored, tasks) => this.#commitTasks(connector, stored, tasks),
-      planTimeoutMs: this.#options.planTimeoutMs ?? 60_000,
+      planTimeoutMs: this.#options.planTimeoutMs ?? 65_000,
       taskTimeoutMs: config['task.shutdown.graceful.timeout.ms'] + 30_000,
       nextRun: () => ++this.#runs,
     }
@@ -381,6 +383,8 @@ export class Herder {
   }
 
   #wake(name: string): void {
+    // While the topics are still being read; all are woken when that is done.
+    if (this.#context === undefined) return
     const actor = this.#actor(name)
     actor.wake()
     if (this.#store.get(name) !== undefined) return

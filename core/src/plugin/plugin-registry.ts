@@ -20,7 +20,7 @@ export type ConnectorPlugin = Part<ConnectorManifest>
 export type ConverterPlugin = Part<ConverterManifest>
 
 /** A place where a plugin should be and is not, or one that must not be used. */
-export interface BrokenPlugin {
+interface BrokenPlugin {
   readonly path: string
   readonly name: string
   readonly reason: string

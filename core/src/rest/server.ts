@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { isIP, type AddressInfo } from 'node:net'
+import { networkInterfaces } from 'node:os'
 import { fastify, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
 import type { Herder } from '../herder/herder.ts'
 import type { Logger } from '../logging/logger.ts'
@@ -63,7 +64,7 @@ export async function startRest(options: RestOptions): Promise<RestServer> {
   pluginRoutes(app, ready)
   answerOtherMethods()
 
-  await app.listen({ host: options.host === '' ? '::' : options.host, port: options.port })
+  await app.listen({ host: options.host === '' ? anyAddress() : options.host, port: options.port })
   const { port } = app.server.address() as AddressInfo
   const host = options.host === '' ? 'localhost' : options.host
   return {
@@ -73,6 +74,12 @@ export async function startRest(options: RestOptions): Promise<RestServer> {
     serve: (ready) => void (herder = ready),
     close: () => app.close(),
   }
+}
+
+/** All addresses: of both families, where the machine has both. */
+function anyAddress(): string {
+  const addresses = Object.values(networkInterfaces()).flat()
+  return addresses.some((address) => address?.family === 'IPv6') ? '::' : '0.0.0.0'
 }
 
 async function rootRoutes(app: FastifyInstance, { version }: RestOptions, ready: () => Herder): Promise<void> {

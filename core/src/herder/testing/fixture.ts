@@ -13,7 +13,7 @@ export interface Fixture {
 }
 
 /** The plugins of ./plugin.ts, read once for all tests of a file. */
-export const testPlugins = new PluginRegistry({
+const testPlugins = new PluginRegistry({
   paths: [],
   builtIns: [new URL('./plugin.ts', import.meta.url).href, new URL('../../convert/plugin.ts', import.meta.url).href],
   logger: silentLogger,
