@@ -36,3 +36,10 @@ export class LogStorageError extends Error {
 export class DataDirectoryError extends Error {
   override readonly name = 'DataDirectoryError'
 }
+
+/** What failed in the file system, or an error of ours as it is. */
+export function storageError(what: string, cause: unknown): LogStorageError {
+  if (cause instanceof LogStorageError) return cause
+  const why = cause instanceof Error ? cause.message : String(cause)
+  return new LogStorageError('KAFKA_STORAGE_ERROR', `${what}: ${why}`, { cause })
+}

@@ -36,6 +36,8 @@ export interface LogManagerOptions {
   readonly flushIntervalMs?: number
   /** How often recovery points are written, which bounds how much is checked after a crash. Default 30 000. */
   readonly checkpointIntervalMs?: number
+  /** `log.retention.check.interval.ms`. Default 300 000. */
+  readonly retentionIntervalMs?: number
   /** `producer.id.expiration.ms`. Default one day. */
   readonly producerExpirationMs?: number
   /** For tests that let it fail. */
@@ -79,6 +81,7 @@ export class LogManager {
   readonly #clean: boolean
   readonly #timers: NodeJS.Timeout[] = []
   #checkpointing: Promise<void> | undefined
+  #retaining: Promise<void> | undefined
   #closed = false
 
   private constructor(options: LogManagerOptions, lock: DirectoryLock) {
@@ -246,13 +249,16 @@ export class LogManager {
     this.#closed = true
     for (const timer of this.#timers) clearInterval(timer)
     try {
-      await this.#checkpointing
+      await Promise.all([this.#checkpointing, this.#retaining])
       const closed = await Promise.allSettled([...this.#logs.values()].map((log) => log.close()))
-      const failed = closed.find((result) => result.status === 'rejected')
-      if (failed !== undefined) throw failed.reason
       this.#saveRecoveryPoints()
       this.#saveStartOffsets()
-      writeFileAtomically(this.#fs, this.#options.dir, CLEAN_FILE, '')
+      const dirty = closed.find((result) => result.status === 'rejected' || !result.value)
+      if (dirty === undefined) writeFileAtomically(this.#fs, this.#options.dir, CLEAN_FILE, '')
+      else
+        this.#options.logger.error('The shutdown is not clean: the next start checks the tails', {
+          cause: reasonOf(dirty),
+        })
     } finally {
       this.#logs.clear()
       this.#lock.release()
@@ -358,6 +364,7 @@ export class LogManager {
   #startTimers(): void {
     const every = (ms: number, run: () => void) => this.#timers.push(setInterval(run, ms).unref())
     every(this.#options.checkpointIntervalMs ?? 30_000, () => void this.checkpoint())
+    every(this.#options.retentionIntervalMs ?? 300_000, () => void this.applyRetention())
     every(60_000, () => this.#expireProducers())
     if (this.#context.flush === 'interval') {
       every(this.#options.flushIntervalMs ?? 1000, () => {
@@ -369,6 +376,32 @@ export class LogManager {
   #expireProducers(): void {
     const olderThan = this.#context.clock() - (this.#options.producerExpirationMs ?? 86_400_000)
     for (const log of this.#logs.values()) log.expireProducers(olderThan)
+  }
+
+  /** Deletes what retention no longer keeps, in all partitions. Runs by itself from time to time. */
+  applyRetention(): Promise<void> {
+    this.#retaining ??= this.#applyRetention().finally(() => (this.#retaining = undefined))
+    return this.#retaining
+  }
+
+  async #applyRetention(): Promise<void> {
+    for (const { name, partitions, effective } of this.topics()) {
+      if (!effective.cleanupPolicy.delete) continue
+      for (let i = 0; i < partitions && !this.#closed; i++) {
+        try {
+          if (this.#hasFiles(name, i)) await this.partition(name, i)?.applyRetention()
+        } catch (error) {
+          const details = { topic: name, partition: i, error: String(error) }
+          this.#options.logger.warn('Old segments of a partition could not be deleted', details)
+        }
+        if (i % 64 === 0) await new Promise((resolve) => setImmediate(resolve))
+      }
+    }
+  }
+
+  #hasFiles(topic: string, partition: number): boolean {
+    const key = `${topic}-${partition}`
+    return this.#logs.has(key) || this.#fs.existsSync(join(this.#options.dir, key))
   }
 
   /** Makes what was written until now durable, indexes included, and notes that recovery need not look at it. */
@@ -442,6 +475,10 @@ export class LogManager {
       if (error) this.#options.logger.warn('A deleted partition could not be removed', { path, error: error.message })
     })
   }
+}
+
+function reasonOf(result: PromiseSettledResult<unknown>): string {
+  return result.status === 'rejected' ? String(result.reason) : 'a partition could not be written'
 }
 
 function checkPartitions(partitions: number): void {

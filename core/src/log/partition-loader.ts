@@ -4,6 +4,7 @@ import { scanBatches } from './batch-scan.ts'
 import type { ScannedBatch, ScanResult } from './batch-scan.ts'
 import { isNotFound } from './file-system.ts'
 import { decodeProducerSnapshot } from './producer-snapshot.ts'
+import { snapshotName } from './producer-snapshots.ts'
 import { ProducerStates } from './producer-state.ts'
 import type { CompletedTransaction } from './producer-state.ts'
 import { Segment, segmentName, summaryOf } from './segment.ts'
@@ -62,11 +63,6 @@ export function loadPartition(options: LoadOptions): LoadedPartition {
   return { segments: found, states, logStartOffset, nextOffset, snapshots, exists: true }
 }
 
-/** Name of the producer snapshot at an offset. */
-export function snapshotName(offset: number): string {
-  return `${segmentName(offset)}.snapshot`
-}
-
 function listDirectory({ context, dir }: LoadOptions): string[] | undefined {
   try {
     return context.fs.readdirSync(dir)
@@ -93,8 +89,10 @@ const LEFTOVER = /\.(deleted|cleaned|tmp)$/
 function findSegments({ context, dir }: LoadOptions, names: readonly string[]): Segment[] {
   const { fs, pool } = context
   const segments: Segment[] = []
+  const present = new Set(names)
   for (const name of names) {
-    if (LEFTOVER.test(name)) fs.unlinkSync(join(dir, name))
+    const index = /^(\d{20})\.(index|timeindex|txnindex)$/.exec(name)
+    if (LEFTOVER.test(name) || (index !== null && !present.has(`${index[1]!}.log`))) fs.unlinkSync(join(dir, name))
     const match = /^(\d{20})\.log$/.exec(name)
     if (match === null) continue
     segments.push(new Segment(fs, pool, dir, Number(match[1]), fs.statSync(join(dir, name)).size))

@@ -115,6 +115,56 @@ export class SegmentSet {
     this.#list = [...kept, ...added].sort((a, b) => a.baseOffset - b.baseOffset)
   }
 
+  /** After the directory was loaded again. */
+  reset(segments: readonly Segment[], exists: boolean): void {
+    this.#list = segments
+    this.#exists = exists
+    this.#unsynced.clear()
+  }
+
+  /** Segments of which nothing is left at or above an offset; never the active one. */
+  endingBelow(offset: number): Segment[] {
+    return this.#list.filter((_, i) => i + 1 < this.#list.length && this.#list[i + 1]!.baseOffset <= offset)
+  }
+
+  /** Removes the files of segments that are not in the list any more, oldest first, so that a crash leaves no gap. */
+  async removeFiles(segments: readonly Segment[]): Promise<void> {
+    for (const segment of segments) {
+      segment.close()
+      for (const file of segment.files()) {
+        await new Promise<void>((resolve, reject) => {
+          this.#context.fs.unlink(file.path, (error) => {
+            if (error === null || error.code === 'ENOENT') resolve()
+            else reject(error)
+          })
+        })
+      }
+    }
+  }
+
+  /** Forces to disk what lies at or above an offset, before anything else goes on: for opening. */
+  syncNow(offset: number): void {
+    for (const segment of this.#list.slice(this.indexOf(offset))) {
+      if (segment.size > 0) segment.log.use((fd) => this.#context.fs.fdatasyncSync(fd))
+    }
+  }
+
+  /** Writes the pages that the system still holds once more, so that the next sync has to deal with them. */
+  rewrite(offset: number): void {
+    const { fs } = this.#context
+    const chunk = Buffer.allocUnsafe(1024 * 1024)
+    for (const segment of this.#list.slice(this.indexOf(offset))) {
+      const from = segment.baseOffset >= offset ? 0 : segment.offsetIndex.lookup(offset).position
+      segment.log.use((fd) => {
+        for (let at = from; at < segment.size;) {
+          const bytes = fs.readSync(fd, chunk, 0, Math.min(chunk.length, segment.size - at), at)
+          for (let done = 0; done < bytes;) done += fs.writeSync(fd, chunk, done, bytes - done, at + done)
+          at += bytes
+        }
+      })
+    }
+  }
+
   /** Forces to disk all that was written before the call. */
   async sync(): Promise<void> {
     const directories = [...this.#unsyncedDirectories]

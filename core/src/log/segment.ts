@@ -4,6 +4,7 @@ import type { FilePool, PooledFile } from './file-pool.ts'
 import type { FileSystem } from './file-system.ts'
 import { OffsetIndex } from './offset-index.ts'
 import { TimeIndex } from './time-index.ts'
+import type { TopicConfig } from './topic-config.ts'
 import { TransactionIndex } from './transaction-index.ts'
 
 /** Name of a segment's file without its suffix: the base offset in 20 digits. */
@@ -41,6 +42,7 @@ export class Segment {
   size: number
   /** Largest timestamp of the first batch, from which segment.ms counts; undefined: not read yet. */
   firstTimestamp: number | undefined
+  readonly #jitter = Math.random()
   /** undefined: what the time index says last. */
   #maxTimestamp: TimestampOffset | undefined
   #bytesSinceIndexEntry = 0
@@ -92,6 +94,11 @@ export class Segment {
       this.offsetIndex.sizeBytes + 8 > maxIndexBytes ||
       this.timeIndex.sizeBytes + 24 > maxIndexBytes
     )
+  }
+
+  /** How much earlier than segment.ms this one is closed, so that many do not close together. */
+  rollJitterMs(config: TopicConfig): number {
+    return this.#jitter * Math.min(config.segmentJitterMs, config.segmentMs)
   }
 
   /**

@@ -1,0 +1,58 @@
+import { readdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import { batchOf, openLog, temporaryDirectory } from '../../../test/support/log.ts'
+
+const all = { acks: -1, origin: 'client' } as const
+
+async function filled(config: Record<string, string>, options: { now: number }) {
+  const dir = temporaryDirectory()
+  const manager = await openLog(dir, { clock: () => options.now })
+  await manager.createTopic('t', 1, { 'segment.bytes': '1024', ...config })
+  const log = manager.partition('t', 0)!
+  for (let i = 0; i < 50; i++) await log.append(batchOf(['x'.repeat(100)], { timestamp: 1000 + i * 100 }), all)
+  const logFiles = () => readdirSync(join(dir, 't-0')).filter((name) => name.endsWith('.log')).length
+  return { dir, manager, log, logFiles }
+}
+
+test('retention.ms deletes segments whose latest record is too old', async () => {
+  const time = { now: 6000 }
+  const { manager, log, logFiles } = await filled({ 'retention.ms': '3000' }, time)
+  const before = logFiles()
+  await manager.applyRetention()
+  // Records until 2999 are too old; a segment that has one of 3000 stays whole.
+  expect(log.logStartOffset).toBeGreaterThan(10)
+  expect(log.logStartOffset).toBeLessThanOrEqual(20)
+  expect(logFiles()).toBeLessThan(before)
+  expect((await log.read(log.logStartOffset, 10_000, 'read_uncommitted')).bytes).toBeGreaterThan(0)
+  await expect(log.read(0, 1000, 'read_uncommitted')).rejects.toMatchObject({ code: 'OFFSET_OUT_OF_RANGE' })
+})
+
+test('when all is too old, the active segment goes too, and offsets go on', async () => {
+  const time = { now: 1_000_000 }
+  const { dir, manager, log, logFiles } = await filled({ 'retention.ms': '3000' }, time)
+  await manager.applyRetention()
+  expect([log.logStartOffset, log.logEndOffset, log.sizeBytes, logFiles()]).toEqual([50, 50, 0, 1])
+  expect(await log.append(batchOf(['y'], { timestamp: 1_000_000 }), all)).toMatchObject({ baseOffset: 50 })
+  await manager.close()
+  const again = (await openLog(dir)).partition('t', 0)!
+  expect([again.logStartOffset, again.logEndOffset]).toEqual([50, 51])
+})
+
+test('retention.bytes keeps at least that much', async () => {
+  const { manager, log } = await filled({ 'retention.bytes': '3000' }, { now: 6000 })
+  await manager.applyRetention()
+  expect(log.sizeBytes).toBeGreaterThanOrEqual(3000)
+  expect(log.sizeBytes).toBeLessThan(3000 + 1024)
+})
+
+test('a topic that is only compacted keeps what is old', async () => {
+  const dir = temporaryDirectory()
+  const manager = await openLog(dir, { clock: () => 1_000_000 })
+  await manager.createTopic('t', 1, { 'cleanup.policy': 'compact', 'retention.ms': '1', 'retention.bytes': '1' })
+  const log = manager.partition('t', 0)!
+  await log.append(batchOf(['x'], { key: 'k', timestamp: 1 }), all)
+  await manager.applyRetention()
+  expect([log.logStartOffset, log.logEndOffset]).toEqual([0, 1])
+  await expect(log.deleteRecordsBefore(1)).rejects.toMatchObject({ code: 'POLICY_VIOLATION' })
+})
