@@ -31,7 +31,7 @@ async function run(options: { npm: boolean; cold: boolean; empty?: boolean; idle
   const begun = performance.now()
   const child = options.npm
     ? spawn('npm', ['start', '--silent', '--', ...flags], spawnOptions(cache))
-    : spawn(process.execPath, [join(root, 'core/src/main/tidewire.ts'), 'start', ...flags], spawnOptions(cache))
+    : spawn(process.execPath, [join(root, 'core/src/main/tidewire.mjs'), 'start', ...flags], spawnOptions(cache))
   try {
     const restUp = portOpen(Number(rest)).then(() => performance.now() - begun)
     if (options.empty !== true) await firstRecord(Number(log))

@@ -87,7 +87,7 @@ function spawnTidewire(
   const [command, before]: [string, string[]] =
     options.npm === true
       ? ['npm', ['start', '--silent', '--']]
-      : [process.execPath, [join(root, 'core/src/main/tidewire.ts')]]
+      : [process.execPath, [join(root, 'core/src/main/tidewire.mjs')]]
   const rest = options.npm === true ? args.slice(1) : args
   return spawn(command, [...before, ...rest], {
     cwd: options.cwd ?? root,

@@ -1,6 +1,7 @@
 import { createServer, type Server, type Socket } from 'node:net'
 import { LogManager } from '../log/log-manager.ts'
 import type { Logger } from '../logging/logger.ts'
+import { BrokerStartError } from './broker-start-error.ts'
 import { systemClock } from './clock.ts'
 import { brokerConfig, topicDefaults, type BrokerConfig } from './config.ts'
 import { Connection, plainAddress } from './connection.ts'
@@ -30,20 +31,8 @@ export interface BrokerOptions {
 export interface Broker {
   readonly host: string
   readonly port: number
-  /** Stops listening, lets requests in work end for a moment, and closes the log cleanly. */
+  /** Stops listening, ends all connections and closes the log cleanly. What was acknowledged is on disk. */
   close(): Promise<void>
-}
-
-/** The broker could not start; the message is one line for the user. */
-export class BrokerStartError extends Error {
-  override readonly name = 'BrokerStartError'
-  /** `EADDRINUSE`, `EACCES`, `DATA_DIRECTORY`, … */
-  readonly code: string
-
-  constructor(code: string, message: string, options?: { cause?: unknown }) {
-    super(message, options)
-    this.code = code
-  }
 }
 
 /**

@@ -4,11 +4,15 @@
  *
  * All synchronous: a batch takes less time than a hop to another thread and back costs.
  */
+import { createRequire } from 'node:module'
 import { gunzipSync, gzipSync, zstdCompressSync, zstdDecompressSync } from 'node:zlib'
-import { compressFrameSync, decompressFrameSync } from 'lz4-napi'
 import { ProtocolError } from './errors.ts'
 import { checkLz4Size } from './lz4-frame.ts'
 import { compressSnappy, decompressSnappy } from './snappy-framing.ts'
+
+/** The native codecs are loaded when a batch first asks for one: most processes never do. */
+const require = createRequire(import.meta.url)
+const lz4 = () => require('lz4-napi') as typeof import('lz4-napi')
 
 /** By the number in the lowest three bits of a batch's attributes. */
 export const compressionTypes = ['none', 'gzip', 'snappy', 'lz4', 'zstd'] as const
@@ -24,7 +28,7 @@ export function compress(type: CompressionType, data: Buffer): Buffer {
     case 'snappy':
       return compressSnappy(data)
     case 'lz4':
-      return compressFrameSync(data)
+      return lz4().compressFrameSync(data)
     case 'zstd':
       return zstdCompressSync(data)
   }
@@ -45,7 +49,7 @@ export function decompress(type: CompressionType, data: Buffer, maxBytes: number
         return decompressSnappy(data, maxBytes)
       case 'lz4':
         checkLz4Size(data, maxBytes)
-        return decompressFrameSync(data)
+        return lz4().decompressFrameSync(data)
       case 'zstd':
         return zstdDecompressSync(data, { maxOutputLength: maxBytes })
     }

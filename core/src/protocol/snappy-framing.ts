@@ -2,8 +2,12 @@
  * Snappy as Kafka's clients use it. The Java client frames it (the format of the xerial library: a header, then blocks
  * with their lengths), librdkafka writes one raw block; readers have to take both.
  */
-import { compressSync, uncompressSync } from 'snappy'
+import { createRequire } from 'node:module'
 import { corrupt, ProtocolError } from './errors.ts'
+
+/** Native, and loaded only when a batch asks for it. */
+const require = createRequire(import.meta.url)
+const snappy = () => require('snappy') as typeof import('snappy')
 
 const XERIAL_HEADER = Buffer.from([0x82, 0x53, 0x4e, 0x41, 0x50, 0x50, 0x59, 0, 0, 0, 0, 1, 0, 0, 0, 1])
 const XERIAL_MAGIC_BYTES = 8
@@ -15,7 +19,7 @@ const MOST_EXPANSION = 32
 export function compressSnappy(data: Buffer): Buffer {
   const chunks: Buffer[] = [XERIAL_HEADER]
   for (let at = 0; at < data.length; at += BLOCK_BYTES) {
-    const block = compressSync(data.subarray(at, at + BLOCK_BYTES))
+    const block = snappy().compressSync(data.subarray(at, at + BLOCK_BYTES))
     const length = Buffer.allocUnsafe(4)
     length.writeInt32BE(block.length)
     chunks.push(length, block)
@@ -55,5 +59,5 @@ function rawBlock(data: Buffer, maxBytes: number): Buffer {
     throw new ProtocolError('MESSAGE_TOO_LARGE', `snappy: ${length} bytes decompressed, ${maxBytes} are allowed`)
   }
   if (length > data.length * MOST_EXPANSION) throw corrupt(`snappy: length ${length}`)
-  return uncompressSync(data, { asBuffer: true }) as Buffer
+  return snappy().uncompressSync(data, { asBuffer: true }) as Buffer
 }

@@ -1,0 +1,18 @@
+#!/usr/bin/env node
+// The entry of the command line. Plain JavaScript, so that an old Node can say what is wrong, and so that nothing is
+// compiled before the compile cache is on: with it, a second start compiles nothing and strips no types.
+// The environment variable carries the cache to worker threads.
+import * as nodeModule from 'node:module'
+import { join } from 'node:path'
+
+const [major = 0] = process.versions.node.split('.').map(Number)
+if (major < 24) {
+  process.stderr.write(
+    `tidewire: needs Node 24 or newer, and this is ${process.versions.node}; run it through npm (npm start, npm run tidewire), which uses the Node that npm ci installed\n`,
+  )
+  process.exit(1)
+}
+process.env['NODE_COMPILE_CACHE'] ??= join(import.meta.dirname, '../../../node_modules/.cache/tidewire')
+nodeModule.enableCompileCache(process.env['NODE_COMPILE_CACHE'])
+const { main } = await import('./cli.ts')
+await main(process.argv)
