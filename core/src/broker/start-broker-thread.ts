@@ -68,4 +68,3 @@ export async function startBrokerThread(options: BrokerOptions): Promise<BrokerT
 function writeLine(logger: Logger, [level, message, details]: LogLine): void {
   logger[level](message, details)
 }
-

@@ -1,0 +1,46 @@
+import fc from 'fast-check'
+import { expect, test } from 'vitest'
+import { FrameError, FrameParser } from './frame-parser.ts'
+
+function framed(body: Buffer): Buffer {
+  const size = Buffer.alloc(4)
+  size.writeInt32BE(body.length)
+  return Buffer.concat([size, body])
+}
+
+test('gives the frames back however the bytes are cut', () => {
+  fc.assert(
+    fc.property(
+      fc.array(fc.uint8Array({ minLength: 8, maxLength: 200 }), { maxLength: 20 }),
+      fc.array(fc.integer({ min: 1, max: 150 }), { minLength: 1, maxLength: 50 }),
+      (bodies, cuts) => {
+        const parser = new FrameParser(1000)
+        const stream = Buffer.concat(bodies.map((body) => framed(Buffer.from(body))))
+        const got: Buffer[] = []
+        for (let at = 0, i = 0; at < stream.length; i++) {
+          const end = at + cuts[i % cuts.length]!
+          parser.push(stream.subarray(at, end))
+          at = end
+          for (let frame = parser.take(); frame !== undefined; frame = parser.take()) got.push(frame)
+        }
+        expect(got.map((frame) => [...frame])).toEqual(bodies.map((body) => [...body]))
+        expect(parser.bufferedBytes).toBe(0)
+      },
+    ),
+  )
+})
+
+test('a frame in one piece is not copied', () => {
+  const parser = new FrameParser(1000)
+  const chunk = framed(Buffer.from('a whole frame'))
+  parser.push(chunk)
+  expect(parser.take()?.buffer).toBe(chunk.buffer)
+})
+
+test.for([-1, 0, 7, 1001, 0x47455420])('refuses a size of %i before anything more is read', (size) => {
+  const parser = new FrameParser(1000)
+  const bytes = Buffer.alloc(4)
+  bytes.writeInt32BE(size)
+  parser.push(bytes)
+  expect(() => parser.frameSize()).toThrow(FrameError)
+})
