@@ -41,8 +41,15 @@ function environment(): NodeJS.ProcessEnv {
   return { ...process.env, PATH: `${process.env['PATH'] ?? ''}:/usr/sbin:/usr/local/sbin` }
 }
 
-/** Starts a broker that stores each change at once, so that sessions survive {@link Mosquitto.kill}. */
-export async function startMosquitto(): Promise<Mosquitto> {
+export interface MosquittoOptions {
+  /** Stores each change at once, so that sessions survive {@link Mosquitto.kill}; slow with many messages. */
+  readonly survivesKill?: boolean
+  /** Most unacknowledged messages that a client gets; 0 is no limit. Default 20, its own default. */
+  readonly maxInflight?: number
+}
+
+/** Starts a broker. */
+export async function startMosquitto(options: MosquittoOptions = {}): Promise<Mosquitto> {
   const dir = mkdtempSync(join(tmpdir(), 'mosquitto-'))
   const [port, tlsPort, mutualPort, passwordPort] = await freePorts(4)
   makeCertificates(dir)
@@ -51,10 +58,10 @@ export async function startMosquitto(): Promise<Mosquitto> {
   const tls = `cafile ${dir}/ca.crt\ncertfile ${dir}/server.crt\nkeyfile ${dir}/server.key`
   const config = [
     'per_listener_settings true',
-    'persistence true',
-    `persistence_location ${dir}/`,
-    'autosave_interval 1',
-    'autosave_on_changes true',
+    ...(options.survivesKill === true
+      ? ['persistence true', `persistence_location ${dir}/`, 'autosave_interval 1', 'autosave_on_changes true']
+      : ['persistence false']),
+    `max_inflight_messages ${options.maxInflight ?? 20}`,
     'max_queued_messages 0',
     `listener ${port} 127.0.0.1\nallow_anonymous true`,
     `listener ${tlsPort} 127.0.0.1\n${tls}\npassword_file ${dir}/passwd\nallow_anonymous false`,

@@ -13,7 +13,7 @@ describe.skipIf(!hasMosquitto())('mqtt-source with mosquitto', () => {
   let names = 0
 
   beforeAll(async () => {
-    broker = await startMosquitto()
+    broker = await startMosquitto({ survivesKill: true })
     publisher = await mqtt.connectAsync(`mqtt://127.0.0.1:${broker.port}`, { reconnectPeriod: 50 })
     publisher.on('error', () => undefined)
   })
