@@ -75,7 +75,7 @@ export interface HerderOptions {
   /** The worker's settings for its converters, by full name. */
   readonly converterSettings: Config
   readonly plugins: PluginRegistry
-  /** Made once the topics are there; tells states by the function given. */
+  /** Called when the herder starts; the runner tells states by the function given. */
   readonly startRunner: (onStatus: (status: TaskStatus) => void) => TaskRunner
   /** How others reach this worker, host:port. */
   readonly workerId: string
@@ -127,20 +127,19 @@ export class Herder {
    */
   async start(): Promise<void> {
     const { client, logger, plugins, workerId, config, converterSettings } = this.#options
-    // Plugins are read from disk while the topics are read from the log.
-    void plugins.list().catch(() => undefined)
+    const runner = this.#options.startRunner((status) => this.#actors.get(status.connector)?.taskTold(status))
+    this.#runner = runner
     await this.#whileAway(() => ensureInternalTopics(client.admin, internalTopics(config)))
     await Promise.all([
       this.#whileAway(async () => (this.#clusterId = await client.admin.clusterId())),
       this.#whileAway(() => this.#store.start()),
       this.#whileAway(() => this.#statuses.start()),
     ])
-    this.#runner = this.#options.startRunner((status) => this.#actors.get(status.connector)?.taskTold(status))
     this.#context = {
       store: this.#store,
       statuses: this.#statuses,
       plugins,
-      runner: this.#runner,
+      runner,
       assignment: this.#assignment,
       workerId,
       worker: { config, converterSettings },

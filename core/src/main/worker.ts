@@ -44,7 +44,11 @@ export async function startWorker(
     config,
     converterSettings,
     plugins,
-    startRunner: (onStatus) => new TaskHosts({ config, workerId, logger, onStatus }),
+    startRunner: (onStatus) => {
+      const hosts = new TaskHosts({ config, workerId, logger, onStatus })
+      hosts.warmUp()
+      return hosts
+    },
     workerId,
     logger,
   })

@@ -69,6 +69,14 @@ export class TaskHosts {
     this.#watch.unref()
   }
 
+  /** Starts the threads before they are needed: they take a while to load, and a worker that starts waits for its log. */
+  warmUp(): void {
+    this.#sharedHost()
+    if (this.#planner !== undefined) return
+    this.#planner = this.#newHost('planner')
+    this.#closePlannerLater(this.#planner)
+  }
+
   /** Resolves when a thread has taken the task; how it fares comes as status. */
   async startTask(spec: TaskSpec): Promise<void> {
     const key = taskKey(spec)
