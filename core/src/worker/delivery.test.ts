@@ -9,10 +9,11 @@ const record = (partition: string | undefined, n: number): SourceRecord => ({
   ...(partition === undefined ? {} : { sourcePartition: { partition }, sourceOffset: { n } }),
 })
 
-const offsetsIn = (snapshot: OffsetSnapshot | undefined): Record<string, unknown> =>
-  Object.fromEntries<unknown>(
-    (snapshot?.offsets ?? []).map(({ partition, offset }) => [partition['partition'], offset['n']]),
-  )
+const offsetsIn = (snapshot: OffsetSnapshot | undefined): Record<string, unknown> => {
+  const offsets: Record<string, unknown> = {}
+  for (const { partition, offset } of snapshot?.offsets ?? []) offsets[String(partition['partition'])] = offset['n']
+  return offsets
+}
 
 describe('DeliveryTracker', () => {
   test('one late acknowledgement holds back its own partitions only', () => {

@@ -187,18 +187,21 @@ export class SinkTaskRunner implements TaskRunner {
     const refusing = this.#positions.unaccepted.length > 0
     const holding = this.#paused || refusing
     this.#fetch(!holding)
-    if (holding || this.#backlog.length === 0) {
-      const until = Math.min(refusing ? this.#retryAt : this.#lastPut + idlePutMs, this.#nextCommit)
-      const waitMs = this.#commitRequested ? 0 : Math.max(0, until - performance.now())
-      // A pause ends a wait no later than an empty put would.
-      await this.#poll(Math.min(waitMs, idlePutMs))
-    } else {
-      // Other tasks of this thread get their turn.
-      await new Promise((resolve) => setImmediate(resolve))
-    }
+    const waitMs = holding || this.#backlog.length === 0 ? this.#waitMs(refusing) : 0
+    if (holding || this.#backlog.length === 0) await this.#poll(waitMs)
+    // Other tasks of this thread get their turn.
+    if (waitMs === 0) await new Promise((resolve) => setImmediate(resolve))
     if (refusing) return undefined
     if (!this.#paused && this.#backlog.length > 0) return this.#takeSlices()
     return performance.now() - this.#lastPut >= idlePutMs ? [] : undefined
+  }
+
+  /** How long to wait for records: until anything else is due. */
+  #waitMs(refusing: boolean): number {
+    if (this.#commitRequested) return 0
+    const now = performance.now()
+    const idle = !refusing ? this.#lastPut + idlePutMs : this.#paused ? now + idlePutMs : this.#retryAt
+    return Math.max(0, Math.min(idle, this.#nextCommit) - now)
   }
 
   async #poll(maxWaitMs: number): Promise<void> {
