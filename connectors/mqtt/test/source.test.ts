@@ -131,6 +131,7 @@ describe.skipIf(!hasMosquitto())('mqtt-source with mosquitto', () => {
       for (const topic of ['old', 'kept', 'new']) await publish(`${name}/${topic}`, [topic])
       await second.untilRecords(2)
       expect(second.values).toEqual(['kept', 'new'])
+      expect(second.logs.join()).not.toContain('dropped')
     })
   })
 
