@@ -143,6 +143,9 @@ function serverProperties(folder: string, port: number, controllerPort: number):
     'transaction.state.log.min.isr': 1,
     'transaction.state.log.num.partitions': 4,
     'group.initial.rebalance.delay.ms': 0,
+    // So that one that was killed may register again soon.
+    'broker.session.timeout.ms': 1_000,
+    'broker.heartbeat.interval.ms': 200,
   })
     .map(([name, value]) => `${name}=${value}\n`)
     .join('')

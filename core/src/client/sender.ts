@@ -1,7 +1,7 @@
 import { errorCodes } from '../protocol/errors.ts'
 import type { ResponseOf } from '../protocol/message.ts'
 import type { produce } from '../protocol/messages/produce.ts'
-import { backoffMs, closedError, monotonicMs, retryBackoff } from './backoff.ts'
+import { backoffMs, closedError, monotonicMs, retryBackoff, type BackoffRange } from './backoff.ts'
 import { LogError, type OutRecord } from './client.ts'
 import { staleMetadata } from './cluster.ts'
 import { brokerError } from './connection.ts'
@@ -55,6 +55,7 @@ export interface SenderOptions extends Pick<BatchOptions, 'compression' | 'isTra
   readonly maxBatchBytes: number
   /** Infinity for no limit. */
   readonly deliveryTimeoutMs: number
+  readonly backoff?: BackoffRange
 }
 
 /** Room for the header of a request and of a batch. */
@@ -321,7 +322,7 @@ export class Sender {
   #again(queue: PartitionQueue, batch: ProducerBatch, error: LogError): void {
     batch.lastError = error
     queue.failures++
-    queue.notBefore = monotonicMs() + backoffMs(queue.failures, retryBackoff)
+    queue.notBefore = monotonicMs() + backoffMs(queue.failures, this.#options.backoff ?? retryBackoff)
     if (staleMetadata.has(error.code)) this.#staleTopics.add(queue.topic)
     this.#requeue(queue, batch)
   }
