@@ -12,6 +12,15 @@ if (major < 24) {
   )
   process.exit(1)
 }
+
+// Two things can only be set before a process begins, so it begins once more in its own place (same process id):
+// glibc gives every thread an arena of its own, which costs 35 MiB of idle memory here; and V8 lets each thread's young
+// generation grow to 32 MiB, which only the task hosts have a use for (they set their own).
+if (process.platform === 'linux' && process.env['MALLOC_ARENA_MAX'] === undefined) {
+  const flags = ['--max-semi-space-size=2', ...process.execArgv, ...process.argv.slice(1)]
+  process.execve?.(process.execPath, [process.execPath, ...flags], { ...process.env, MALLOC_ARENA_MAX: '2' })
+}
+
 process.env['NODE_COMPILE_CACHE'] ??= join(import.meta.dirname, '../../../node_modules/.cache/tidewire')
 nodeModule.enableCompileCache(process.env['NODE_COMPILE_CACHE'])
 const { main } = await import('./cli.ts')
