@@ -50,6 +50,9 @@ async function stop(): Promise<void> {
   await log.close()
 }
 
+const end = async (producer: ProducerIdentity, committed: boolean) =>
+  (await transactions.end('tx', producer, committed, false)).error
+
 const init = async (id = 'tx', claim: ProducerIdentity = nobody) => transactions.init(id, timeoutMs, claim)
 
 /** A producer with an open transaction in t-0. */
@@ -77,7 +80,7 @@ test('a commit marks every partition and lets readers on', async () => {
   await transactions.addPartitions('tx', producer, [{ topic: 't', partition: 1 }])
   await write(producer)
   expect(stableEnd()).toBe(0)
-  expect(await transactions.end('tx', producer, true)).toBe('NONE')
+  expect(await end(producer, true)).toBe('NONE')
   await transactions.close()
   expect(stableEnd()).toBe(2)
   expect(log.partition('t', 1)!.logEndOffset).toBe(1)
@@ -87,7 +90,7 @@ test('a commit marks every partition and lets readers on', async () => {
 test('an abort is told to readers', async () => {
   const producer = await opened()
   await write(producer)
-  expect(await transactions.end('tx', producer, false)).toBe('NONE')
+  expect(await end(producer, false)).toBe('NONE')
   await transactions.close()
   const { abortedTransactions } = await log.partition('t', 0)!.read(0, 10_000, 'read_committed')
   expect(abortedTransactions).toMatchObject([{ producerId: producer.producerId, firstOffset: 0 }])
@@ -95,9 +98,9 @@ test('an abort is told to readers', async () => {
 
 test('a repeated end is answered as the first one, a contradicting one refused', async () => {
   const producer = await opened()
-  expect(await transactions.end('tx', producer, true)).toBe('NONE')
-  expect(await transactions.end('tx', producer, true)).toBe('NONE')
-  expect(await transactions.end('tx', producer, false)).toBe('INVALID_TXN_STATE')
+  expect(await end(producer, true)).toBe('NONE')
+  expect(await end(producer, true)).toBe('NONE')
+  expect(await end(producer, false)).toBe('INVALID_TXN_STATE')
 })
 
 test('one producer after the other: each start gives a new epoch and aborts what was left open', async () => {
@@ -108,7 +111,7 @@ test('one producer after the other: each start gives a new epoch and aborts what
   expect(newer.producerEpoch).toBeGreaterThan(older.producerEpoch)
   expect(stableEnd()).toBe(2)
   expect(await transactions.addPartitions('tx', older, [{ topic: 't', partition: 0 }])).toBe('PRODUCER_FENCED')
-  expect(await transactions.end('tx', older, true)).toBe('PRODUCER_FENCED')
+  expect(await end(older, true)).toBe('PRODUCER_FENCED')
   expect(transactions.verify('tx', older, { topic: 't', partition: 0 })).toBe('INVALID_PRODUCER_EPOCH')
   await expect(write(older, 1)).rejects.toMatchObject({ code: 'INVALID_PRODUCER_EPOCH' })
 })
@@ -117,7 +120,7 @@ test('only what was added may be written', async () => {
   const producer = await opened()
   expect(transactions.verify('tx', producer, { topic: 't', partition: 0 })).toBe('NONE')
   expect(transactions.verify('tx', producer, { topic: 't', partition: 1 })).toBe('INVALID_TXN_STATE')
-  await transactions.end('tx', producer, true)
+  await end(producer, true)
   expect(transactions.verify('tx', producer, { topic: 't', partition: 0 })).toBe('INVALID_TXN_STATE')
   expect(transactions.verify('other', producer, { topic: 't', partition: 0 })).toBe('INVALID_PRODUCER_ID_MAPPING')
 })
@@ -140,7 +143,7 @@ test('a transaction past its timeout is aborted, its producer fenced, and may co
   await transactions.close()
   expect(stableEnd()).toBe(2)
   expect(transactions.get('tx')?.status).toBe('CompleteAbort')
-  expect(await transactions.end('tx', producer, true)).toBe('PRODUCER_FENCED')
+  expect(await end(producer, true)).toBe('PRODUCER_FENCED')
   expect((await init('tx', producer)).error).toBe('NONE')
 })
 
@@ -175,6 +178,66 @@ test('a transactional id that nobody uses is forgotten', async () => {
   expect(transactions.get('tx')).toBeUndefined()
 })
 
+describe('with an epoch for each transaction (KIP-890)', () => {
+  const endAndBump = (producer: ProducerIdentity, committed: boolean) =>
+    transactions.end('tx', producer, committed, true)
+
+  test('the next transaction has the next epoch; late batches of the last one are refused', async () => {
+    const first = await opened()
+    await write(first)
+    const { error, ...second } = await endAndBump(first, true)
+    expect(error).toBe('NONE')
+    expect(second).toEqual({ ...first, producerEpoch: first.producerEpoch + 1 })
+    expect(await transactions.addPartitions('tx', second, [{ topic: 't', partition: 0 }])).toBe('NONE')
+    expect(transactions.verify('tx', first, { topic: 't', partition: 0 })).toBe('INVALID_PRODUCER_EPOCH')
+    await expect(write(first, 1)).rejects.toMatchObject({ code: 'INVALID_PRODUCER_EPOCH' })
+    await write(second)
+    expect((await endAndBump(second, false)).error).toBe('NONE')
+    await transactions.close()
+    expect(stableEnd()).toBe(4)
+  })
+
+  test('a repeated end is answered as the first one, after a restart too', async () => {
+    const first = await opened()
+    const answer = await endAndBump(first, true)
+    expect(await endAndBump(first, true)).toEqual(answer)
+    await stop()
+    await start()
+    expect(await endAndBump(first, true)).toEqual(answer)
+    expect((await endAndBump(first, false)).error).toBe('INVALID_TXN_STATE')
+    // With the new epoch it would be another transaction, and there is none to commit.
+    expect((await endAndBump(answer, true)).error).toBe('INVALID_TXN_STATE')
+  })
+
+  test('an abort of nothing gives a new epoch', async () => {
+    const { producerId, producerEpoch } = await init()
+    const first = { producerId, producerEpoch }
+    const second = await endAndBump(first, false)
+    expect(second).toEqual({ error: 'NONE', ...first, producerEpoch: first.producerEpoch + 1 })
+    expect((await endAndBump(second, false)).producerEpoch).toBe(first.producerEpoch + 2)
+  })
+
+  test('the last epoch leads to a new producer id', async () => {
+    const { producerId } = await init()
+    await stop()
+    await overwrite({
+      ...state('Ongoing'),
+      producerId,
+      producerEpoch: 32_766,
+      partitions: new Map([['t', new Set([0])]]),
+    })
+    const last = { producerId, producerEpoch: 32_766 }
+    await write(last)
+    const answer = await endAndBump(last, true)
+    expect(answer).toMatchObject({ error: 'NONE', producerEpoch: 0 })
+    expect(answer.producerId).not.toBe(producerId)
+    expect(await endAndBump(last, true)).toEqual(answer)
+    await transactions.close()
+    expect(stableEnd()).toBe(2)
+    expect(await transactions.addPartitions('tx', answer, [{ topic: 't', partition: 0 }])).toBe('NONE')
+  })
+})
+
 describe('offsets in a transaction', () => {
   const key = { group: 'g', topic: 't', partition: 0 }
   const claim = { memberId: '', groupInstanceId: null, generationId: -1 }
@@ -191,7 +254,7 @@ describe('offsets in a transaction', () => {
     expect(await groups.commit('g', claim, [offset], producer)).toEqual(['NONE'])
     expect(groups.isUndecided(key)).toBe(true)
     expect(groups.committed(key)).toBeUndefined()
-    await transactions.end('tx', producer, committed)
+    await end(producer, committed)
     await transactions.close()
     expect(groups.isUndecided(key)).toBe(false)
     expect(groups.committed(key)?.offset).toBe(expected)
@@ -209,7 +272,7 @@ describe('offsets in a transaction', () => {
     await stop()
     await start()
     expect(groups.isUndecided(key)).toBe(true)
-    await transactions.end('tx', producer, true)
+    await end(producer, true)
     await transactions.close()
     expect(groups.committed(key)?.offset).toBe(5)
   })
@@ -223,7 +286,7 @@ describe('after a crash', () => {
     await start()
     expect(transactions.get('tx')).toMatchObject({ status: 'Ongoing', ...producer })
     await write(producer, 1)
-    expect(await transactions.end('tx', producer, true)).toBe('NONE')
+    expect(await end(producer, true)).toBe('NONE')
     await transactions.close()
     expect(stableEnd()).toBe(3)
   })
@@ -246,7 +309,7 @@ describe('after a crash', () => {
     const producer = await opened()
     await write(producer)
     await log.deleteTopic('t')
-    expect(await transactions.end('tx', producer, true)).toBe('NONE')
+    expect(await end(producer, true)).toBe('NONE')
     await transactions.close()
     expect(transactions.get('tx')?.status).toBe('CompleteCommit')
   })
@@ -256,6 +319,8 @@ const state = (status: TransactionState['status']): TransactionState => ({
   transactionalId: 'tx',
   ...nobody,
   lastProducerId: -1,
+  nextProducerId: -1,
+  bumpsEpoch: false,
   timeoutMs,
   status,
   partitions: new Map(),

@@ -174,6 +174,8 @@ export class TransactionCoordinator {
       transactionalId,
       ...identity,
       lastProducerId,
+      nextProducerId: -1,
+      bumpsEpoch: false,
       timeoutMs,
       status: 'Empty',
       partitions: new Map(),
@@ -242,38 +244,68 @@ export class TransactionCoordinator {
     }
   }
 
-  /** Commits or aborts. Resolves as soon as the outcome is durable; the markers follow, and the next transaction waits for them. */
-  end(transactionalId: string, producer: ProducerIdentity, committed: boolean): Promise<KafkaError> {
+  /**
+   * Commits or aborts. Resolves as soon as the outcome is durable; the markers follow, and the next transaction waits
+   * for them.
+   * @param bumpsEpoch the producer goes on with the id and epoch of the answer, which no late batch of this transaction
+   * can have (KIP-890)
+   */
+  end(
+    transactionalId: string,
+    producer: ProducerIdentity,
+    committed: boolean,
+    bumpsEpoch: boolean,
+  ): Promise<InitResult> {
     return new Promise((resolve) => {
       void this.#inOrder(transactionalId, async () => {
         try {
           const state = this.#states.get(transactionalId)
-          const answer = checkEnd(state, producer, committed)
+          const answer = checkEnd(state, producer, committed, bumpsEpoch)
           if (answer !== 'DECIDE') {
-            resolve(answer)
+            resolve({ error: answer, ...(answer === 'NONE' ? identityOf(state!) : nobody) })
             return
           }
-          const decided = this.#decided(state!, committed ? 'PrepareCommit' : 'PrepareAbort')
-          await this.#store(decided)
-          resolve('NONE')
+          const decided = await this.#decide(
+            state!,
+            committed ? 'PrepareCommit' : 'PrepareAbort',
+            bumpsEpoch ? 'bumped' : 'kept',
+          )
+          // A producer that goes on with a new id is known by it only when this transaction is complete.
+          if (decided.nextProducerId < 0) resolve({ error: 'NONE', ...identityAfter(decided) })
           await this.#complete(decided)
+          resolve({ error: 'NONE', ...identityAfter(decided) })
         } catch (error) {
-          resolve(coordinatorErrorOf(error, this.#options.logger))
+          resolve({ error: coordinatorErrorOf(error, this.#options.logger), ...nobody })
         }
       })
     })
   }
 
-  #decided(state: TransactionState, status: 'PrepareCommit' | 'PrepareAbort'): TransactionState {
-    return { ...state, status, updatedAt: this.#options.clock.now() }
+  async #decide(
+    state: TransactionState,
+    status: 'PrepareCommit' | 'PrepareAbort',
+    epoch: 'kept' | 'bumped' | 'fenced',
+  ): Promise<TransactionState> {
+    const isExhausted = epoch === 'bumped' && state.producerEpoch > lastUsableEpoch
+    const decided: TransactionState = {
+      ...state,
+      status,
+      bumpsEpoch: epoch === 'bumped',
+      // The markers have the new epoch, so that from them on each partition refuses the old one.
+      producerEpoch: state.producerEpoch + (epoch === 'kept' ? 0 : 1),
+      nextProducerId: isExhausted ? await this.#options.producerIds.next() : -1,
+      // An abort of nothing: there are no partitions to mark.
+      partitions: state.status === 'Ongoing' ? state.partitions : new Map<string, ReadonlySet<number>>(),
+      updatedAt: this.#options.clock.now(),
+    }
+    await this.#store(decided)
+    return decided
   }
 
   /** Aborts in place of the producer, under an epoch that shuts it out. */
   async #fence(state: TransactionState): Promise<void> {
     this.#formerEpochs.set(state.transactionalId, state.producerEpoch)
-    const decided = this.#decided({ ...state, producerEpoch: state.producerEpoch + 1 }, 'PrepareAbort')
-    await this.#store(decided)
-    await this.#complete(decided)
+    await this.#complete(await this.#decide(state, 'PrepareAbort', 'fenced'))
   }
 
   /** Writes the markers of a decided transaction, as often as it takes. */
@@ -295,7 +327,15 @@ export class TransactionCoordinator {
     }
     if (state.partitions.has(offsetsTopic)) this.#options.groups.completeTransaction(producerId, committed)
     const status = committed ? 'CompleteCommit' : 'CompleteAbort'
-    const completed: TransactionState = { ...state, status, partitions: new Map(), updatedAt: timestamp }
+    const completed: TransactionState = {
+      ...state,
+      ...identityAfter(state),
+      lastProducerId: state.nextProducerId >= 0 ? producerId : state.lastProducerId,
+      nextProducerId: -1,
+      status,
+      partitions: new Map(),
+      updatedAt: timestamp,
+    }
     this.#states.set(transactionalId, completed)
     // Nobody waits for it: after a crash the markers are written once more, which changes nothing.
     this.#topic.append(transactionalId, [transactionRecord(completed)]).catch((error: unknown) => {
@@ -398,6 +438,18 @@ function identityOf({ producerId, producerEpoch }: TransactionState): ProducerId
   return { producerId, producerEpoch }
 }
 
+/** Whether the state is what this producer's own end of its transaction has led to. */
+function hasBumped(state: TransactionState, { producerId, producerEpoch }: ProducerIdentity): boolean {
+  if (producerId === state.producerId) return producerEpoch === state.producerEpoch - 1
+  return producerId === state.lastProducerId && state.producerEpoch === 0 && producerEpoch > lastUsableEpoch
+}
+
+/** Who the producer is when the decided transaction is complete. */
+function identityAfter(decided: TransactionState): ProducerIdentity {
+  if (decided.nextProducerId < 0) return identityOf(decided)
+  return { producerId: decided.nextProducerId, producerEpoch: 0 }
+}
+
 function checkProducer(state: TransactionState | undefined, producer: ProducerIdentity): KafkaError {
   if (state === undefined || state.producerId !== producer.producerId) return 'INVALID_PRODUCER_ID_MAPPING'
   return state.producerEpoch === producer.producerEpoch ? 'NONE' : 'PRODUCER_FENCED'
@@ -408,9 +460,15 @@ function checkEnd(
   state: TransactionState | undefined,
   producer: ProducerIdentity,
   committed: boolean,
+  bumpsEpoch: boolean,
 ): KafkaError | 'DECIDE' {
-  const problem = checkProducer(state, producer)
+  const isRepeated = state?.bumpsEpoch === true && hasBumped(state, producer)
+  const problem = isRepeated ? 'NONE' : checkProducer(state, producer)
   if (problem !== 'NONE') return problem
+  // A producer of this kind may abort before the log has heard of its transaction, and starts over with a new epoch.
+  if (bumpsEpoch && !isRepeated && !committed && !isDecided(state!.status)) return 'DECIDE'
+  // With the epoch of the next transaction already, it cannot be a repetition.
+  if (state!.bumpsEpoch && !isRepeated && state!.status !== 'Ongoing') return 'INVALID_TXN_STATE'
   switch (state!.status) {
     case 'Ongoing':
       return 'DECIDE'

@@ -48,8 +48,12 @@ export interface TransactionState {
   readonly transactionalId: string
   readonly producerId: number
   readonly producerEpoch: number
-  /** The epoch before the last change of producer; -1 where there is none. Lets a repeated InitProducerId be answered again. */
+  /** The producer id before the last change of it; -1 where there is none. Lets a repeated request be answered again. */
   readonly lastProducerId: number
+  /** From the decision on: the id that the producer goes on with, where its epochs are used up; -1 otherwise. */
+  readonly nextProducerId: number
+  /** Whether each transaction gets an epoch of its own (KIP-890, what Kafka calls transaction version 2). */
+  readonly bumpsEpoch: boolean
   readonly timeoutMs: number
   readonly status: TransactionStatus
   /** Topic → partitions that the open transaction has written to. */
@@ -62,6 +66,8 @@ export function transactionRecord(state: TransactionState): StateRecord {
   const value = encodeVersioned(transactionLogValue, 1, {
     producerId: state.producerId,
     previousProducerId: state.lastProducerId,
+    nextProducerId: state.nextProducerId,
+    clientTransactionVersion: state.bumpsEpoch ? 2 : 0,
     producerEpoch: state.producerEpoch,
     transactionTimeoutMs: state.timeoutMs,
     transactionStatus: statuses.indexOf(state.status),
@@ -100,6 +106,8 @@ export function decodeTransactionRecord(
     producerId: decoded.producerId,
     producerEpoch: decoded.producerEpoch,
     lastProducerId: decoded.previousProducerId,
+    nextProducerId: decoded.nextProducerId,
+    bumpsEpoch: decoded.clientTransactionVersion >= 2,
     timeoutMs: decoded.transactionTimeoutMs,
     status: statuses[decoded.transactionStatus] ?? 'Dead',
     partitions: new Map(partitions),

@@ -7,12 +7,23 @@ import { encodeResponse } from '../../protocol/codec.ts'
 import { apiVersions } from '../../protocol/messages/api-versions.ts'
 import { defineHandler, type Handler } from '../handler.ts'
 
+/** Version 2: an epoch for each transaction, and partitions that join it by being written to (KIP-890). */
+const transactionVersion = 'transaction.version'
+
 /** @param served all handlers, this one included; read when it is first asked */
 export function apiVersionsHandler(served: () => readonly Handler[]): Handler {
   return defineHandler({
     api: apiVersions,
     versions: [0, 4],
-    handle: () => ({ errorCode: errorCodes.NONE, apiKeys: announced(served()), throttleTimeMs: 0 }),
+    handle: (_services, _request, { version }) => ({
+      errorCode: errorCodes.NONE,
+      apiKeys: announced(served()),
+      throttleTimeMs: 0,
+      // Clients before v4 cannot read a lowest version of 0 (KIP-1022); what is in force is in the finalized ones.
+      supportedFeatures: version < 4 ? [] : [{ name: transactionVersion, minVersion: 0, maxVersion: 2 }],
+      finalizedFeaturesEpoch: 0,
+      finalizedFeatures: [{ name: transactionVersion, minVersionLevel: 2, maxVersionLevel: 2 }],
+    }),
   })
 }
 

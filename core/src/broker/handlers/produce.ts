@@ -7,11 +7,12 @@ import type { Acks } from '../../log/partition-log.ts'
 import { errorCodes } from '../../protocol/errors.ts'
 import type { RequestOf, ResponseInput } from '../../protocol/message.ts'
 import { produce } from '../../protocol/messages/produce.ts'
-import { parseBatchHeader } from '../../protocol/record-batch.ts'
-import { defineHandler, type RequestContext } from '../handler.ts'
+import { BATCH_PREFIX_BYTES, parseBatchHeader, type BatchHeader } from '../../protocol/record-batch.ts'
+import { defineHandler } from '../handler.ts'
 import { errorMessageOf, kafkaErrorOf, RequestError, type KafkaError } from '../kafka-error.ts'
 import type { BrokerServices } from '../services.ts'
 import { isInternalTopic } from '../topic-catalog.ts'
+import type { ProducerIdentity, TopicPartitionName } from '../transaction-coordinator.ts'
 
 type Request = RequestOf<typeof produce>
 type TopicAnswer = ResponseInput<typeof produce>['responses'][number]
@@ -26,22 +27,23 @@ export const produceHandler = defineHandler({
   // librdkafka before 2.8 takes a broker without v0 for one that cannot compress (KAFKA-18659). v0–2 are refused all the same.
   announcedFrom: 0,
   handle(services, request, context) {
-    const answer = request.acks === 0 ? null : undefined
-    const invalidAcks = request.acks < -1 || request.acks > 1
+    const joining = joinTransaction(services, request, context.version)
     const responses = request.topicData.map(async (topic): Promise<TopicAnswer> => {
       const name = topicNameOf(services, topic, context.version)
       const answers = topic.partitionData.map(({ index, records }) =>
         answerFor(services, index, async () => {
-          if (invalidAcks) throw new RequestError('INVALID_REQUIRED_ACKS', 'acks has to be -1, 0 or 1')
+          if (request.acks < -1 || request.acks > 1) {
+            throw new RequestError('INVALID_REQUIRED_ACKS', 'acks has to be -1, 0 or 1')
+          }
           if (name === undefined) throw new RequestError('UNKNOWN_TOPIC_ID', 'There is no topic of this id')
-          return append(services, request, context, name, index, records)
+          return append(services, request, context.version, joining, { topic: name, partition: index }, records)
         }),
       )
       return { name: topic.name, topicId: topic.topicId, partitionResponses: await Promise.all(answers) }
     })
     // The appends are queued, in order: what the client sent behind this request may follow.
-    if (request.transactionalId === null || context.version < joinsTransaction) context.allowNext()
-    return Promise.all(responses).then((all) => (answer === null ? null : { responses: all }))
+    if (joining === null) context.allowNext()
+    return Promise.all(responses).then((all) => (request.acks === 0 ? null : { responses: all }))
   },
 })
 
@@ -53,28 +55,63 @@ function topicNameOf(
   return version < 13 ? topic.name : services.topics.byId(topic.topicId)?.name
 }
 
+/** Takes the partitions that are not in the transaction yet into it, all at once; null where there are none. */
+function joinTransaction(services: BrokerServices, request: Request, version: number): Promise<KafkaError> | null {
+  const { transactionalId } = request
+  if (transactionalId === null || version < joinsTransaction) return null
+  const missing: TopicPartitionName[] = []
+  let producer: ProducerIdentity | undefined
+  for (const topic of request.topicData) {
+    const name = topicNameOf(services, topic, version)
+    for (const { index, records } of topic.partitionData) {
+      if (name === undefined || records === null || !services.topics.hasPartition(name, index)) continue
+      const header = transactionalHeader(records)
+      const place = { topic: name, partition: index }
+      if (header === null || services.transactions.verify(transactionalId, header, place) !== 'INVALID_TXN_STATE')
+        continue
+      missing.push(place)
+      producer = header
+    }
+  }
+  return producer === undefined ? null : services.transactions.addPartitions(transactionalId, producer, missing)
+}
+
+/** Null for what is not transactional, or damaged: that is answered when it is its turn. */
+function transactionalHeader(records: Buffer): BatchHeader | null {
+  try {
+    const header = parseBatchHeader(records)
+    return header.isTransactional ? header : null
+  } catch {
+    return null
+  }
+}
+
 async function append(
   services: BrokerServices,
   request: Request,
-  context: RequestContext,
-  topic: string,
-  index: number,
+  version: number,
+  joining: Promise<KafkaError> | null,
+  place: TopicPartitionName,
   records: Buffer | null,
 ): Promise<PartitionAnswer> {
-  const partition = services.topics.partition(topic, index)
-  if (isInternalTopic(topic))
-    throw new RequestError('INVALID_TOPIC_EXCEPTION', `${topic} is written by the broker only`)
+  const partition = services.topics.partition(place.topic, place.partition)
+  if (isInternalTopic(place.topic)) {
+    throw new RequestError('INVALID_TOPIC_EXCEPTION', `${place.topic} is written by the broker only`)
+  }
   if (records === null || records.length === 0) throw new RequestError('INVALID_RECORD', 'There are no records')
   const header = parseBatchHeader(records)
-  if (header.isTransactional) {
-    const problem = checkTransaction(services, request.transactionalId, header, context.version, topic, index)
-    const error = problem instanceof Promise ? await problem : problem
-    if (error !== 'NONE') throw new RequestError(error, `The transaction does not allow writing to ${topic}-${index}`)
+  if (header.batchLength + BATCH_PREFIX_BYTES < records.length) {
+    throw new RequestError('INVALID_RECORD', 'A produce request has one batch for each partition')
   }
-  const acks = request.acks as Acks
-  const result = await partition.append(records, { acks, origin: 'client' })
+  if (header.isTransactional) {
+    const checked = checkTransaction(services, request.transactionalId, header, version, joining, place)
+    // Waits only where it must, so that nothing behind it overtakes this batch.
+    const error = checked instanceof Promise ? await checked : checked
+    if (error !== 'NONE') throw new RequestError(error, 'The transaction does not allow writing to this partition')
+  }
+  const result = await partition.append(records, { acks: request.acks as Acks, origin: 'client' })
   return {
-    index,
+    index: place.partition,
     errorCode: errorCodes.NONE,
     baseOffset: result.baseOffset,
     logAppendTimeMs: result.logAppendTime,
@@ -82,20 +119,18 @@ async function append(
   }
 }
 
-/** At once where the answer is in memory, so that nothing behind it overtakes this batch. */
 function checkTransaction(
   { transactions }: BrokerServices,
   transactionalId: string | null,
-  producer: { producerId: number; producerEpoch: number },
+  producer: ProducerIdentity,
   version: number,
-  topic: string,
-  partition: number,
+  joining: Promise<KafkaError> | null,
+  place: TopicPartitionName,
 ): KafkaError | Promise<KafkaError> {
   if (transactionalId === null) return 'INVALID_TXN_STATE'
-  const error = transactions.verify(transactionalId, producer, { topic, partition })
+  const error = transactions.verify(transactionalId, producer, place)
   if (error !== 'INVALID_TXN_STATE') return error
-  if (version < joinsTransaction) return version < 11 ? 'INVALID_TXN_STATE' : 'TRANSACTION_ABORTABLE'
-  return transactions.addPartitions(transactionalId, producer, [{ topic, partition }])
+  return joining ?? (version < 11 ? 'INVALID_TXN_STATE' : 'TRANSACTION_ABORTABLE')
 }
 
 async function answerFor(
