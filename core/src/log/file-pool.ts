@@ -54,6 +54,7 @@ export class PooledFile {
   #fd = -1
   #pins = 0
   #discarded = false
+  #retired = false
 
   constructor(pool: FilePool, path: string) {
     this.#pool = pool
@@ -67,6 +68,7 @@ export class PooledFile {
   /** Keeps the file open until the matching {@link unpin}, and returns its descriptor. Missing files are made if `create` is set. */
   pin(create = false): number {
     if (this.#fd === -1) {
+      if (this.#retired) throw new Error(`${this.#path} is no longer part of the log`)
       this.#pool.opening()
       try {
         this.#fd = this.#open(create)
@@ -103,6 +105,12 @@ export class PooledFile {
     if (this.#fd === -1) return
     if (this.#pins === 0) this.closeIdle()
     else this.#discarded = true
+  }
+
+  /** Its name may belong to another file from now on: it is not opened again. What is open stays so while it is used. */
+  retire(): void {
+    this.#retired = true
+    this.close()
   }
 
   /** The file was moved. What is open stays open. */

@@ -9,7 +9,8 @@ import { FilePool } from './file-pool.ts'
 import { nodeFileSystem, syncDirectory, writeFileAtomically } from './file-system.ts'
 import type { FileSystem } from './file-system.ts'
 import { formatOffsetCheckpoint, readOffsetCheckpoint } from './offset-checkpoint.ts'
-import type { PartitionOffset, PartitionOffsets } from './offset-checkpoint.ts'
+import type { PartitionOffsets } from './offset-checkpoint.ts'
+import { LogCleaner } from './log-cleaner.ts'
 import { PartitionLog } from './partition-log.ts'
 import type { FlushPolicy, StorageContext } from './storage-context.ts'
 import { SyncQueue } from './sync-queue.ts'
@@ -38,6 +39,10 @@ export interface LogManagerOptions {
   readonly checkpointIntervalMs?: number
   /** `log.retention.check.interval.ms`. Default 300 000. */
   readonly retentionIntervalMs?: number
+  /** `log.cleaner.backoff.ms`: how often is looked for what to compact. Default 15 000. */
+  readonly compactionIntervalMs?: number
+  /** `log.cleaner.dedupe.buffer.size`: most memory for the keys of a partition that is compacted. Default 32 MiB. */
+  readonly compactionMapBytes?: number
   /** `producer.id.expiration.ms`. Default one day. */
   readonly producerExpirationMs?: number
   /** For tests that let it fail. */
@@ -81,7 +86,7 @@ export class LogManager {
   readonly #clean: boolean
   readonly #timers: NodeJS.Timeout[] = []
   #checkpointing: Promise<void> | undefined
-  #retaining: Promise<void> | undefined
+  readonly #cleaner: LogCleaner
   #closed = false
 
   private constructor(options: LogManagerOptions, lock: DirectoryLock) {
@@ -103,6 +108,13 @@ export class LogManager {
     this.#startOffsets = readOffsetCheckpoint(fs, join(dir, START_FILE)) ?? emptyOffsets()
     this.#recoveryPoints = readOffsetCheckpoint(fs, join(dir, RECOVERY_FILE)) ?? emptyOffsets()
     this.#clean = this.#takeCleanMark()
+    const host = {
+      context: this.#context,
+      dir,
+      partitions: () => this.#partitionsWithFiles(),
+      config: (topic: string) => this.#topics.get(topic)?.effective,
+    }
+    this.#cleaner = new LogCleaner(host, options.compactionMapBytes ?? 32 * 1024 * 1024)
   }
 
   /**
@@ -192,6 +204,7 @@ export class LogManager {
     }
     this.#startOffsets.delete(name)
     this.#recoveryPoints.delete(name)
+    this.#cleaner.forget(name)
     this.#removeFiles(stored)
   }
 
@@ -249,7 +262,7 @@ export class LogManager {
     this.#closed = true
     for (const timer of this.#timers) clearInterval(timer)
     try {
-      await Promise.all([this.#checkpointing, this.#retaining])
+      await Promise.all([this.#checkpointing, this.#cleaner.idle()])
       const closed = await Promise.allSettled([...this.#logs.values()].map((log) => log.close()))
       this.#saveRecoveryPoints()
       this.#saveStartOffsets()
@@ -365,6 +378,7 @@ export class LogManager {
     const every = (ms: number, run: () => void) => this.#timers.push(setInterval(run, ms).unref())
     every(this.#options.checkpointIntervalMs ?? 30_000, () => void this.checkpoint())
     every(this.#options.retentionIntervalMs ?? 300_000, () => void this.applyRetention())
+    every(this.#options.compactionIntervalMs ?? 15_000, () => void this.compact())
     every(60_000, () => this.#expireProducers())
     if (this.#context.flush === 'interval') {
       every(this.#options.flushIntervalMs ?? 1000, () => {
@@ -380,22 +394,32 @@ export class LogManager {
 
   /** Deletes what retention no longer keeps, in all partitions. Runs by itself from time to time. */
   applyRetention(): Promise<void> {
-    this.#retaining ??= this.#applyRetention().finally(() => (this.#retaining = undefined))
-    return this.#retaining
+    return this.#cleaner.applyRetention()
   }
 
-  async #applyRetention(): Promise<void> {
-    for (const { name, partitions, effective } of this.topics()) {
-      if (!effective.cleanupPolicy.delete) continue
+  /** Compacts the partitions that are dirty enough. Runs by itself from time to time. */
+  compact(): Promise<void> {
+    return this.#cleaner.compact()
+  }
+
+  async *#partitionsWithFiles(): AsyncGenerator<PartitionLog> {
+    let seen = 0
+    for (const { name, partitions } of this.topics()) {
       for (let i = 0; i < partitions && !this.#closed; i++) {
-        try {
-          if (this.#hasFiles(name, i)) await this.partition(name, i)?.applyRetention()
-        } catch (error) {
-          const details = { topic: name, partition: i, error: String(error) }
-          this.#options.logger.warn('Old segments of a partition could not be deleted', details)
-        }
-        if (i % 64 === 0) await new Promise((resolve) => setImmediate(resolve))
+        if (++seen % 64 === 0) await new Promise((resolve) => setImmediate(resolve))
+        const log = this.#hasFiles(name, i) ? this.#partitionOrUndefined(name, i) : undefined
+        if (log !== undefined) yield log
       }
+    }
+  }
+
+  /** Also undefined where it cannot be opened, which is told. */
+  #partitionOrUndefined(topic: string, index: number): PartitionLog | undefined {
+    try {
+      return this.partition(topic, index)
+    } catch (error) {
+      this.#options.logger.error('A partition is offline', { topic, partition: index, error: String(error) })
+      return undefined
     }
   }
 
@@ -425,7 +449,7 @@ export class LogManager {
 
   #saveRecoveryPoints(): void {
     for (const log of this.#logs.values()) setOffset(this.#recoveryPoints, log, log.recoveryPoint)
-    const content = formatOffsetCheckpoint(entriesOf(this.#recoveryPoints))
+    const content = formatOffsetCheckpoint(this.#recoveryPoints)
     writeFileAtomically(this.#fs, this.#options.dir, RECOVERY_FILE, content)
   }
 
@@ -433,7 +457,7 @@ export class LogManager {
     for (const log of this.#logs.values()) {
       if (log.logStartOffset > 0) setOffset(this.#startOffsets, log, log.logStartOffset)
     }
-    const content = formatOffsetCheckpoint(entriesOf(this.#startOffsets))
+    const content = formatOffsetCheckpoint(this.#startOffsets)
     writeFileAtomically(this.#fs, this.#options.dir, START_FILE, content)
   }
 
@@ -496,10 +520,4 @@ function emptyOffsets(): PartitionOffsets {
 function setOffset(offsets: PartitionOffsets, log: PartitionLog, offset: number): void {
   const byPartition = offsets.get(log.topic) ?? new Map<number, number>()
   offsets.set(log.topic, byPartition.set(log.partition, offset))
-}
-
-function entriesOf(offsets: PartitionOffsets): PartitionOffset[] {
-  return [...offsets].flatMap(([topic, byPartition]) =>
-    [...byPartition].map(([partition, offset]) => ({ topic, partition, offset })),
-  )
 }

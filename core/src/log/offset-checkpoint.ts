@@ -3,15 +3,11 @@ import { isNotFound, type FileSystem } from './file-system.ts'
 /** Offsets by topic and partition. */
 export type PartitionOffsets = Map<string, Map<number, number>>
 
-export interface PartitionOffset {
-  readonly topic: string
-  readonly partition: number
-  readonly offset: number
-}
-
 /** Kafka's checkpoint format: version, number of lines, then topic, partition and offset a line. */
-export function formatOffsetCheckpoint(entries: readonly PartitionOffset[]): string {
-  const lines = entries.map(({ topic, partition, offset }) => `${topic} ${partition} ${offset}\n`)
+export function formatOffsetCheckpoint(offsets: PartitionOffsets): string {
+  const lines = [...offsets].flatMap(([topic, byPartition]) =>
+    [...byPartition].map(([partition, offset]) => `${topic} ${partition} ${offset}\n`),
+  )
   return `0\n${lines.length}\n${lines.join('')}`
 }
 

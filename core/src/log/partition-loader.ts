@@ -2,7 +2,7 @@ import { join } from 'node:path'
 import { decodeControl, decodeRecords } from '../protocol/record-batch.ts'
 import { scanBatches } from './batch-scan.ts'
 import type { ScannedBatch, ScanResult } from './batch-scan.ts'
-import { isNotFound } from './file-system.ts'
+import { isNotFound, syncDirectory } from './file-system.ts'
 import { decodeProducerSnapshot } from './producer-snapshot.ts'
 import { snapshotName } from './producer-snapshots.ts'
 import { ProducerStates } from './producer-state.ts'
@@ -43,8 +43,9 @@ export interface LoadedPartition {
  * indexes, and restores what is known of producers. Synchronous.
  */
 export function loadPartition(options: LoadOptions): LoadedPartition {
-  const names = listDirectory(options)
-  if (names === undefined) return emptyPartition(options, false)
+  const listed = listDirectory(options)
+  if (listed === undefined) return emptyPartition(options, false)
+  const names = finishSwaps(options, listed)
   const found = findSegments(options, names)
   if (found.length === 0) return emptyPartition(options, true)
 
@@ -84,7 +85,36 @@ function emptyPartition(options: LoadOptions, exists: boolean): LoadedPartition 
   }
 }
 
-const LEFTOVER = /\.(deleted|cleaned|tmp)$/
+/**
+ * Finishes what a crash left of putting a compacted segment in the place of others; see {@link SegmentSet.swap}. Its indexes, if they
+ * had their names already, are taken for old ones and made anew.
+ */
+function finishSwaps({ context, dir }: LoadOptions, names: readonly string[]): string[] {
+  const { fs } = context
+  const swaps = names.filter((name) => name.endsWith('.log.swap'))
+  if (swaps.length === 0) return [...names]
+  for (const swap of swaps) {
+    const baseOffset = Number(swap.slice(0, 20))
+    const path = join(dir, swap)
+    const fd = fs.openSync(path, 'r')
+    const scan = { from: 0, to: fs.fstatSync(fd).size, minOffset: baseOffset, checkCrc: false }
+    const { nextOffset } = scanBatches(fs, fd, scan, () => undefined)
+    fs.closeSync(fd)
+    for (const name of fs.readdirSync(dir)) {
+      const match = /^(\d{20})\.(log|index|timeindex|txnindex)$/.exec(name)
+      if (match === null || Number(match[1]) < baseOffset || Number(match[1]) >= nextOffset) continue
+      fs.unlinkSync(join(dir, name))
+    }
+    for (const suffix of ['index', 'timeindex', 'txnindex', 'log']) {
+      const part = join(dir, `${segmentName(baseOffset)}.${suffix}`)
+      if (fs.existsSync(`${part}.swap`)) fs.renameSync(`${part}.swap`, part)
+    }
+  }
+  syncDirectory(fs, dir)
+  return fs.readdirSync(dir)
+}
+
+const LEFTOVER = /\.(deleted|cleaned|swap|tmp)$/
 
 function findSegments({ context, dir }: LoadOptions, names: readonly string[]): Segment[] {
   const { fs, pool } = context

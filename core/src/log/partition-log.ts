@@ -4,6 +4,10 @@ import type { AppendOptions, AppendResult } from './append-group.ts'
 import { LogStorageError, storageError } from './errors.ts'
 import { loadPartition } from './partition-loader.ts'
 import type { LoadOptions } from './partition-loader.ts'
+import { compactionState } from './compaction-state.ts'
+import type { CompactionState } from './compaction-state.ts'
+import { GroupCopy, groupSegments, mapDirtyKeys, removeCleaned } from './compactor.ts'
+import type { CompactionPlan } from './compactor.ts'
 import { PartitionReader } from './partition-reader.ts'
 import { PartitionWriter } from './partition-writer.ts'
 import { ProducerSnapshots } from './producer-snapshots.ts'
@@ -135,6 +139,11 @@ export class PartitionLog {
   /** Bytes of all segments. */
   get sizeBytes(): number {
     return this.#segments.sizeBytes
+  }
+
+  /** Whether the log is shutting down, or the topic deleted. */
+  get closed(): boolean {
+    return this.#writer.closed !== undefined
   }
 
   /** What lies below this is on disk, indexes included. */
@@ -270,6 +279,51 @@ export class PartitionLog {
     await this.#removeSegments(expired)
   }
 
+  /** How much there is to compact, given the offset up to which that was done before. */
+  compactionState(compactedTo: number): CompactionState {
+    return compactionState(this.#segments, this.#config, {
+      compactedTo: compactedTo > this.logEndOffset ? 0 : Math.max(compactedTo, this.#logStartOffset),
+      lastStableOffset: this.lastStableOffset,
+      now: this.#context.clock(),
+    })
+  }
+
+  /**
+   * Compacts the closed segments while appends and reads go on. Returns the offset up to which it is done. Not at the same time as
+   * {@link applyRetention}.
+   */
+  async compact(compactedTo: number, maxMapBytes: number): Promise<number> {
+    const state = this.compactionState(compactedTo)
+    if (state.dirtyBytes === 0 || !this.#writer.usable()) return compactedTo
+    const plan: CompactionPlan = {
+      context: this.#context,
+      dir: this.#dir,
+      config: this.#config,
+      segments: state.segments,
+      firstDirtyOffset: state.firstDirtyOffset,
+      endOffset: state.endOffset,
+      aborted: this.#reader.abortedTransactions(this.#segments.list[0]!.baseOffset, state.endOffset),
+      states: this.#writer.states,
+      maxMapBytes,
+      checkGoOn: () => {
+        if (this.#writer.closed !== undefined) throw this.#writer.closed
+      },
+    }
+    const map = await mapDirtyKeys(plan)
+    if (map.latestOffset < state.firstDirtyOffset) return compactedTo
+    const copy = new GroupCopy(plan, map)
+    const below = state.segments.filter((segment) => segment.baseOffset <= map.latestOffset)
+    for (const group of groupSegments(below, this.#config)) {
+      const cleaned = await copy.copy(group)
+      if (!this.#writer.usable()) {
+        removeCleaned(this.#context, cleaned)
+        return compactedTo
+      }
+      if (!(await this.#segments.swap(group, cleaned))) return compactedTo
+    }
+    return map.latestOffset + 1
+  }
+
   /**
    * Makes all that was written until now durable, indexes included, so that recovery need not look at it again.
    * Returns the new recovery point.
@@ -294,7 +348,7 @@ export class PartitionLog {
     await this.#writer.close(new LogStorageError('KAFKA_STORAGE_ERROR', 'The log is shutting down.'))
     const { sound } = this.#writer
     if (sound) {
-      this.#segments.active.sealTimeIndex()
+      if (this.#segments.active.size > 0) this.#segments.active.seal()
       if (this.#snapshots.bytesBehind > 0) this.#snapshots.take(this.logEndOffset, this.#writer.states)
       await this.#segments.sync()
       await this.#segments.syncIndexes()
@@ -307,7 +361,7 @@ export class PartitionLog {
   /** The topic is deleted; its files may go away under what is under way. */
   abandon(): void {
     this.#writer.abandon(new LogStorageError('UNKNOWN_TOPIC_OR_PARTITION', `The topic ${this.topic} was deleted.`))
-    this.#segments.close()
+    this.#segments.retire()
   }
 
   #limit(isolation: IsolationLevel): number {

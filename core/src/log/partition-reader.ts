@@ -3,6 +3,7 @@ import type { BatchHeader } from '../protocol/record-batch.ts'
 import type { AbortedTransactionEntry } from './transaction-index.ts'
 import { readInt64 } from './int64.ts'
 import type { Segment, TimestampOffset } from './segment.ts'
+import { readSegment } from './segment-read.ts'
 import type { SegmentSet } from './segment-set.ts'
 import type { StorageContext } from './storage-context.ts'
 
@@ -156,23 +157,7 @@ export class PartitionReader {
   }
 
   #readAt(segment: Segment, position: number, length: number): Promise<Buffer> {
-    return new Promise((resolve, reject) => {
-      const buffer = Buffer.allocUnsafe(length)
-      const fd = segment.log.pin()
-      const next = (done: number) => {
-        this.#context.fs.read(fd, buffer, done, length - done, position + done, (error, bytes) => {
-          if (error === null && bytes > 0 && done + bytes < length) {
-            next(done + bytes)
-            return
-          }
-          segment.log.unpin()
-          if (error !== null) reject(error)
-          else if (bytes === 0) reject(new Error(`${segment.log.path} is shorter than it was`))
-          else resolve(buffer)
-        })
-      }
-      next(0)
-    })
+    return readSegment(this.#context.fs, segment, position, length)
   }
 
   #remembered(segment: Segment, offset: number): number | undefined {

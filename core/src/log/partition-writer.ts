@@ -196,7 +196,9 @@ export class PartitionWriter {
     active.firstTimestamp ??= this.#readFirstTimestamp(active)
     if (active.firstTimestamp < 0) return false
     const latest = config.messageTimestampType === 'LogAppendTime' ? now : maxTimestamp
-    return latest - active.firstTimestamp > config.segmentMs - active.rollJitterMs(config)
+    const { compact } = config.cleanupPolicy
+    const segmentMs = compact ? Math.min(config.segmentMs, config.maxCompactionLagMs) : config.segmentMs
+    return latest - active.firstTimestamp > segmentMs - active.rollJitterMs(config)
   }
 
   #readFirstTimestamp(segment: Segment): number {

@@ -17,6 +17,7 @@ export class SegmentSet {
    * the failure.
    */
   readonly #unsynced = new Set<PooledFile>()
+  #retired = false
   readonly #unsyncedDirectories = new Set<string>()
 
   constructor(context: StorageContext, dir: string, topicId: string, segments: readonly Segment[], exists: boolean) {
@@ -100,8 +101,7 @@ export class SegmentSet {
   /** Starts a new segment. Nothing has changed when it throws. */
   roll(baseOffset: number): void {
     const { active } = this
-    active.sealTimeIndex()
-    active.flushIndexes()
+    active.seal()
     const { fs, pool } = this.#context
     const segment = new Segment(fs, pool, this.dir, baseOffset, 0)
     segment.log.use(() => undefined, true)
@@ -130,8 +130,9 @@ export class SegmentSet {
   /** Removes the files of segments that are not in the list any more, oldest first, so that a crash leaves no gap. */
   async removeFiles(segments: readonly Segment[]): Promise<void> {
     for (const segment of segments) {
-      segment.close()
+      segment.retire()
       for (const file of segment.files()) {
+        if (this.#retired) return
         await new Promise<void>((resolve, reject) => {
           this.#context.fs.unlink(file.path, (error) => {
             if (error === null || error.code === 'ENOENT') resolve()
@@ -140,6 +141,40 @@ export class SegmentSet {
         })
       }
     }
+  }
+
+  /**
+   * Puts a compacted segment, whose files are on disk with the suffix `.cleaned`, in the place of others, so that a crash at any point
+   * leaves either it or them. False, with nothing changed, where they are no longer all part of the log.
+   */
+  async swap(old: readonly Segment[], cleaned: Segment): Promise<boolean> {
+    const { fs, syncs } = this.#context
+    const [log, ...indexes] = cleaned.files()
+    for (const file of [...indexes, log!]) this.#rename(file, '.cleaned', '.swap')
+    // From here on the next start finishes what is begun.
+    await syncs.syncDirectory(this.dir)
+    // The directory may be another topic's already.
+    if (this.#retired) return false
+    if (!old.every((segment) => this.#list.includes(segment))) {
+      for (const file of cleaned.files()) if (fs.existsSync(file.path)) fs.unlinkSync(file.path)
+      return false
+    }
+    for (const segment of old) {
+      segment.retire()
+      // Renamed rather than removed, which takes long for a large file.
+      for (const file of segment.files()) this.#rename(file, '', '.deleted')
+    }
+    for (const file of [...indexes, log!]) this.#rename(file, '.swap', '')
+    this.replace(old, [cleaned])
+    await syncs.syncDirectory(this.dir)
+    for (const segment of old) for (const file of segment.files()) fs.unlink(file.path, () => undefined)
+    return true
+  }
+
+  #rename(file: PooledFile, from: string, to: string): void {
+    const path = `${file.path.slice(0, file.path.length - from.length)}${to}`
+    if (this.#context.fs.existsSync(file.path)) this.#context.fs.renameSync(file.path, path)
+    file.moved(path)
   }
 
   /** Forces to disk what lies at or above an offset, before anything else goes on: for opening. */
@@ -190,6 +225,12 @@ export class SegmentSet {
         await this.#context.syncs.syncFile(index.file)
       }
     }
+  }
+
+  /** The directory is about to go away. */
+  retire(): void {
+    this.#retired = true
+    for (const segment of this.#list) segment.retire()
   }
 
   /** Gives all descriptors back. */

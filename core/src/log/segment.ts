@@ -47,16 +47,18 @@ export class Segment {
   #maxTimestamp: TimestampOffset | undefined
   #bytesSinceIndexEntry = 0
 
-  constructor(fs: FileSystem, pool: FilePool, dir: string, baseOffset: number, size: number) {
+  /** @param suffix of its files while it is made by compaction */
+  constructor(fs: FileSystem, pool: FilePool, dir: string, baseOffset: number, size: number, suffix = '') {
     const path = join(dir, segmentName(baseOffset))
     this.baseOffset = baseOffset
     this.size = size
-    this.log = pool.file(`${path}.log`)
-    this.offsetIndex = new OffsetIndex(fs, pool.file(`${path}.index`), baseOffset)
-    this.timeIndex = new TimeIndex(fs, pool.file(`${path}.timeindex`), baseOffset)
-    this.transactionIndex = new TransactionIndex(fs, pool.file(`${path}.txnindex`))
+    this.log = pool.file(`${path}.log${suffix}`)
+    this.offsetIndex = new OffsetIndex(fs, pool.file(`${path}.index${suffix}`), baseOffset)
+    this.timeIndex = new TimeIndex(fs, pool.file(`${path}.timeindex${suffix}`), baseOffset)
+    this.transactionIndex = new TransactionIndex(fs, pool.file(`${path}.txnindex${suffix}`))
   }
 
+  /** The log first. */
   files(): PooledFile[] {
     return [this.log, this.offsetIndex.file, this.timeIndex.file, this.transactionIndex.file]
   }
@@ -113,15 +115,32 @@ export class Segment {
     this.#bytesSinceIndexEntry = 0
   }
 
-  /** Puts the largest timestamp at the end of the time index, as Kafka does when a segment is closed. */
-  sealTimeIndex(): void {
+  /**
+   * Leaves the files as Kafka leaves those of a closed segment: the largest timestamp last in the time index, and both indexes there
+   * even where they are empty, since a missing one is made anew at the next start.
+   */
+  seal(): void {
     this.timeIndex.maybeAppend(this.maxTimestamp.timestamp, this.maxTimestamp.offset)
+    this.flushIndexes()
+    this.offsetIndex.file.use(() => undefined, true)
+    this.timeIndex.file.use(() => undefined, true)
+  }
+
+  markIndexesSynced(): void {
+    this.offsetIndex.markSynced()
+    this.timeIndex.markSynced()
+    this.transactionIndex.markSynced()
   }
 
   flushIndexes(): void {
     this.offsetIndex.flush()
     this.timeIndex.flush()
     this.transactionIndex.flush()
+  }
+
+  /** Its names may belong to other files from now on: who still reads it may use what is open, and opens nothing. */
+  retire(): void {
+    for (const file of this.files()) file.retire()
   }
 
   /** Gives the descriptors back. */

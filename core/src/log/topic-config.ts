@@ -161,7 +161,7 @@ export const topicSettings: Readonly<Record<string, TopicSetting>> = {
   'segment.bytes': {
     type: 'int',
     default: '1073741824',
-    minimum: 1024,
+    minimum: 14,
     doc: 'Size of a segment file.',
     effective: true,
   },
