@@ -2,6 +2,7 @@ import type { Logger } from '../logging/logger.ts'
 import { findCoordinator } from '../protocol/messages/find-coordinator.ts'
 import { metadata } from '../protocol/messages/metadata.ts'
 import type { ResponseOf } from '../protocol/message.ts'
+import { closedError } from './backoff.ts'
 import { LogError } from './client.ts'
 import {
   addressText,
@@ -56,6 +57,7 @@ export class Cluster {
   /** Why a topic asked for is not among the known: authorization, an impossible name. */
   readonly #topicErrors = new Map<string, LogError>()
   readonly #coordinators = new Map<string, Address>()
+  #closed = false
   #controllerId = -1
   #clusterId: string | null = null
   #refreshing: Promise<void> | undefined
@@ -92,6 +94,7 @@ export class Cluster {
 
   /** To be closed with the client. */
   register(member: { close(): Promise<void> }): void {
+    if (this.#closed) throw closedError('client')
     this.#members.add(member)
   }
 
@@ -101,6 +104,7 @@ export class Cluster {
 
   /** Closes what was made of it, and every connection. */
   async close(): Promise<void> {
+    this.#closed = true
     await Promise.allSettled([...this.#members].map((member) => member.close()))
     clearInterval(this.#ageing)
     for (const pool of this.#pools) pool.close()

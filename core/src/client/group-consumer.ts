@@ -45,6 +45,7 @@ export class LogGroupConsumer implements GroupConsumer {
   #joining: Promise<void> | undefined
   #joined: { readonly assignment?: NewAssignment; readonly error?: unknown } | undefined
   #polling = false
+  #fatal: LogError | undefined
   #idleTimer: NodeJS.Timeout | undefined
 
   constructor(cluster: Cluster, options: GroupConsumerOptions) {
@@ -167,19 +168,26 @@ export class LogGroupConsumer implements GroupConsumer {
       this.#joined = undefined
       this.#cluster.logger.warn('lost membership of the group', { group: this.#options.groupId, error: lost.message })
       await this.#giveUp(this.#options.onLost)
-      if (lost.code === 'FENCED_INSTANCE_ID') throw lost
+      if (lost.code === 'FENCED_INSTANCE_ID') this.#fatal = lost
     }
     const joined = this.#joined
     if (joined !== undefined) {
       this.#joined = undefined
-      if (joined.assignment === undefined) throw joined.error
+      if (joined.assignment === undefined) throw this.#joinFailed(joined.error)
       // Where the next round is due already, what this one gave is not worth taking.
       if (!this.#member.mustRejoin) await this.#take(joined.assignment)
     }
+    if (this.#fatal !== undefined) throw this.#fatal
     if (this.#member.mustRejoin && this.#joining === undefined) {
       await this.#giveUp(this.#options.onRevoke)
       this.#joining = this.#join()
     }
+  }
+
+  #joinFailed(error: unknown): unknown {
+    // Another has taken our place; coming back would only throw it out in turn.
+    if (error instanceof LogError && error.code === 'FENCED_INSTANCE_ID') this.#fatal = error
+    return error
   }
 
   /** The range assignor is eager: everything is given up before a round, and taken anew after it. */
@@ -222,11 +230,17 @@ export class LogGroupConsumer implements GroupConsumer {
     const offsets = new Map(committed.map((each) => [partitionKey(each.topic, each.partition), each.offset]))
     for (const each of partitions) this.#held.set(partitionKey(each.topic, each.partition), each)
     this.#sought.clear()
-    if (partitions.length > 0) await this.#options.onAssign(partitions)
-    for (const each of partitions) {
-      const key = partitionKey(each.topic, each.partition)
-      if (!this.#sought.has(key)) this.#fetcher.seek(each, this.#startOf(each, offsets.get(key) ?? -1))
-      if (this.#paused.has(key)) this.#fetcher.setPaused(each, true)
+    try {
+      if (partitions.length > 0) await this.#options.onAssign(partitions)
+      for (const each of partitions) {
+        const key = partitionKey(each.topic, each.partition)
+        if (!this.#sought.has(key)) this.#fetcher.seek(each, this.#startOf(each, offsets.get(key) ?? -1))
+        if (this.#paused.has(key)) this.#fetcher.setPaused(each, true)
+      }
+    } catch (error) {
+      // Not all of it is being read. Another round gives it another try, or fails as this one did.
+      this.#member.requestRejoin()
+      throw error
     }
   }
 

@@ -258,7 +258,7 @@ export class GroupMember {
   }
 
   async #heartbeat(): Promise<void> {
-    const { groupId, groupInstanceId, heartbeatIntervalMs } = this.#options
+    const { groupId, groupInstanceId, heartbeatIntervalMs, sessionTimeoutMs } = this.#options
     const generationId = this.#generation
     const timer = this.#timer
     const startedAt = monotonicMs()
@@ -266,7 +266,7 @@ export class GroupMember {
     try {
       const body = { groupId, generationId, memberId: this.#memberId, groupInstanceId: groupInstanceId ?? null }
       await this.#cluster.withCoordinator('group', groupId, this.#pool, async (connection) => {
-        const response = await connection.request(heartbeat, body)
+        const response = await connection.request(heartbeat, body, { timeoutMs: sessionTimeoutMs })
         throwBrokerError(response.errorCode, `heartbeat to group ${groupId}`)
       })
       this.#heartbeatFailures = 0

@@ -137,7 +137,7 @@ export class LogProducer implements Producer {
     const timeout = new AbortController()
     await Promise.race([this.#idle(), sleep(this.#cluster.requestTimeoutMs, timeout.signal)])
     timeout.abort()
-    if (transactions?.isOpen === true) await this.#abortOpen(transactions)
+    if (transactions?.isUnfinished === true) await this.#abortOpen(transactions)
     this.#closing.abort()
     this.#dropWaiting(closedError('producer'))
     this.#sender.close()

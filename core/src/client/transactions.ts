@@ -93,6 +93,11 @@ export class Transactions implements ProducerSession {
     return this.#state === 'open' && this.#ending === undefined
   }
 
+  /** Begun, and neither committed nor aborted, nor about to be. */
+  get isUnfinished(): boolean {
+    return this.#state === 'open' || this.#state === 'broken'
+  }
+
   /** What keeps records from being sent. */
   get error(): LogError | undefined {
     return this.#state === 'broken' || this.#state === 'fatal' ? this.#error : undefined
