@@ -168,9 +168,10 @@ export class Sender {
 
   /** All partitions begin anew, under the identity of the session. Only while idle. */
   restartSequences(): void {
-    for (const queues of this.#partitions.values()) {
-      for (const queue of queues) if (this.#session !== undefined) queue.restart(this.#session)
-    }
+    const session = this.#session
+    if (session === undefined) return
+    // forEach leaves out the partitions that nothing was sent to, for which there is no queue.
+    for (const queues of this.#partitions.values()) queues.forEach((queue) => queue.restart(session))
   }
 
   /** What is left fails with `CLOSED`. */
