@@ -2,7 +2,8 @@ import { BATCH_HEADER_BYTES, BATCH_PREFIX_BYTES, parseBatchHeader, verifyCrc } f
 import type { BatchHeader } from '../protocol/record-batch.ts'
 import type { FileSystem } from './file-system.ts'
 
-const CHUNK_BYTES = 1024 * 1024
+const WHOLE_CHUNK_BYTES = 1024 * 1024
+const HEADER_CHUNK_BYTES = 64 * 1024
 
 export interface ScannedBatch {
   readonly header: BatchHeader
@@ -46,7 +47,7 @@ export function scanBatches(
 ): ScanResult {
   const { from, to, checkCrc, endOffset = Infinity } = options
   const whole = checkCrc || options.whole === true
-  let chunk = Buffer.allocUnsafeSlow(Math.min(CHUNK_BYTES, Math.max(to - from, 1)))
+  let chunk = Buffer.allocUnsafe(Math.min(whole ? WHOLE_CHUNK_BYTES : HEADER_CHUNK_BYTES, Math.max(to - from, 1)))
   let chunkAt = from
   let chunkBytes = 0
   let position = from
@@ -55,7 +56,7 @@ export function scanBatches(
   /** Makes [position, position + bytes) available in the chunk; undefined past the end of the file. */
   const load = (bytes: number): number | undefined => {
     if (position + bytes > chunkAt + chunkBytes) {
-      if (bytes > chunk.length) chunk = Buffer.allocUnsafeSlow(bytes)
+      if (bytes > chunk.length) chunk = Buffer.allocUnsafe(bytes)
       chunkAt = position
       chunkBytes = readFully(fs, fd, chunk, position, Math.min(chunk.length, to - position))
     }

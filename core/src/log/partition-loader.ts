@@ -1,12 +1,9 @@
 import { join } from 'node:path'
-import { decodeControl, decodeRecords } from '../protocol/record-batch.ts'
 import { scanBatches } from './batch-scan.ts'
-import type { ScannedBatch, ScanResult } from './batch-scan.ts'
+import type { ScanResult } from './batch-scan.ts'
 import { isNotFound, syncDirectory } from './file-system.ts'
-import { decodeProducerSnapshot } from './producer-snapshot.ts'
-import { snapshotName } from './producer-snapshots.ts'
+import { ProducerReplay } from './producer-replay.ts'
 import { ProducerStates } from './producer-state.ts'
-import type { CompletedTransaction } from './producer-state.ts'
 import { Segment, segmentName, summaryOf } from './segment.ts'
 import type { StorageContext } from './storage-context.ts'
 import type { TopicConfig } from './topic-config.ts'
@@ -49,19 +46,22 @@ export function loadPartition(options: LoadOptions): LoadedPartition {
   const found = findSegments(options, names)
   if (found.length === 0) return emptyPartition(options, true)
 
-  const nextOffset = checkSegments(options, found, new Set(names))
+  const { context, dir, recoveryPoint, cutAt = Infinity } = options
+  const firstOffset = Math.max(options.logStartOffset, found[0]!.baseOffset)
+  let replay = new ProducerReplay(context, dir, names, Math.min(recoveryPoint, cutAt), firstOffset)
+  const nextOffset = checkSegments(options, found, new Set(names), replay)
   if (options.logStartOffset > nextOffset) {
-    options.context.logger.error('The log ends before its start offset; what is left is dropped', {
-      dir: options.dir,
-      logStartOffset: options.logStartOffset,
-      logEndOffset: nextOffset,
-    })
+    const logged = { dir, logStartOffset: options.logStartOffset, logEndOffset: nextOffset }
+    context.logger.error('The log ends before its start offset; what is left is dropped', logged)
     for (const segment of found) discardSegment(options, segment, 'below-start')
     return emptyPartition(options, true)
   }
-  const logStartOffset = Math.max(options.logStartOffset, found[0]!.baseOffset)
-  const { states, snapshots } = restoreProducers(options, found, names, logStartOffset, nextOffset)
-  return { segments: found, states, logStartOffset, nextOffset, snapshots, exists: true }
+  if (replay.snapshotOffset > nextOffset) replay = new ProducerReplay(context, dir, names, nextOffset, firstOffset)
+  replay.catchUp(found, nextOffset)
+  replay.states.commit()
+  for (const segment of found) segment.transactionIndex.flush()
+  const { states, snapshots } = replay
+  return { segments: found, states, logStartOffset: firstOffset, nextOffset, snapshots, exists: true }
 }
 
 function listDirectory({ context, dir }: LoadOptions): string[] | undefined {
@@ -131,109 +131,112 @@ function findSegments({ context, dir }: LoadOptions, names: readonly string[]): 
 }
 
 /** Brings segments and indexes into agreement. Returns the offset after the last good batch; drops segments behind damage. */
-function checkSegments(options: LoadOptions, segments: Segment[], names: ReadonlySet<string>): number {
+function checkSegments(
+  options: LoadOptions,
+  segments: Segment[],
+  names: ReadonlySet<string>,
+  replay: ProducerReplay,
+): number {
   const { context, recoveryPoint, cutAt = Infinity } = options
   let nextOffset = segments[0]!.baseOffset
   for (let i = 0; i < segments.length; i++) {
     const segment = segments[i]!
     const following = segments[i + 1]
-    const end = following?.baseOffset ?? Infinity
     if (segment.baseOffset >= cutAt && i > 0) {
       for (const later of segments.splice(i)) discardSegment(options, later, 'cut')
       break
     }
     const indexed =
       segment.size <= options.config.indexIntervalBytes || names.has(`${segmentName(segment.baseOffset)}.index`)
-    if (following !== undefined && end <= Math.min(recoveryPoint, cutAt) && indexed) {
-      nextOffset = end
+    const trusted = Math.min(recoveryPoint, cutAt)
+    if (following !== undefined && following.baseOffset <= trusted && indexed) {
+      nextOffset = following.baseOffset
       continue
     }
-    const trusted = indexed ? Math.min(recoveryPoint, cutAt) : segment.baseOffset
-    const result = checkSegment(options, segment, trusted, following === undefined && recoveryPoint === Infinity)
+    if (trusted !== Infinity) segment.truncateIndexes(trusted)
+    if (!indexed) segment.clearSparseIndexes()
+    const walk = { options, segments: segments.slice(0, i + 1), replay, checkCrc: trusted !== Infinity || !indexed }
+    const result = checkSegment(walk)
     nextOffset = result.nextOffset
     if (result.problem !== undefined && following !== undefined) {
-      context.logger.error('A segment is damaged; the ones behind it are set aside', {
-        file: segment.log.path,
-        position: result.end,
-        problem: result.problem,
-      })
+      const details = { file: segment.log.path, position: result.end, problem: result.problem }
+      context.logger.error('A segment is damaged; the ones behind it are set aside', details)
       for (const later of segments.splice(i + 1)) discardSegment(options, later, 'behind-damage')
     }
   }
   return nextOffset
 }
 
-/**
- * Walks a segment from the last index entry below `trusted` on, truncates it at the first bad batch and indexes what is new.
- * After a clean shutdown there is nothing new: that is only to find the end, so checksums are not looked at.
- */
-function checkSegment(options: LoadOptions, segment: Segment, trusted: number, clean: boolean): ScanResult {
-  const { context, config, cutAt = Infinity } = options
-  const { fs } = context
-  if (trusted !== Infinity) segment.truncateIndexes(trusted)
-  const start = indexStart(segment, fs)
-  const fileSize = segment.size
-  const result = segment.log.use((fd) =>
-    scanBatches(
-      fs,
-      fd,
-      { from: start.position, to: fileSize, minOffset: start.minOffset, endOffset: cutAt, checkCrc: !clean },
-      ({ header, position, size }) => {
-        // The batch that the last index entry points at is in the index already.
-        const interval = position === start.position ? Infinity : config.indexIntervalBytes
-        segment.noteBatch(summaryOf(header, size), position, interval)
-        return undefined
-      },
-    ),
-  )
-  if (result.problem !== undefined && clean) {
-    context.logger.warn('A segment does not end well although the shutdown was clean; it is checked', {
-      file: segment.log.path,
-      problem: result.problem,
-    })
-    return checkSegment(options, segment, segment.baseOffset, false)
+interface SegmentWalk {
+  readonly options: LoadOptions
+  /** The last one is walked; those before are in order already. */
+  readonly segments: readonly Segment[]
+  readonly replay: ProducerReplay
+  /** Not after a clean shutdown: that is only to find the end. */
+  readonly checkCrc: boolean
+}
+
+/** Walks a segment from its last index entry on, indexes what is not indexed yet, and truncates it at the first bad batch. */
+function checkSegment(walk: SegmentWalk): ScanResult {
+  const { options, segments, checkCrc } = walk
+  const segment = segments.at(-1)!
+  const result = walkFromIndex(walk, segment) ?? walkFrom(walk, segment, 0, undefined)!
+  if (result.problem !== undefined && !checkCrc) {
+    const details = { file: segment.log.path, problem: result.problem }
+    options.context.logger.warn('A segment does not end well although the shutdown was clean', details)
+    segment.clearSparseIndexes()
+    return checkSegment({ ...walk, checkCrc: true })
   }
-  truncateSegment(options, segment, result, fileSize)
+  truncateSegment(options, segment, result)
   return result
 }
 
-function truncateSegment(options: LoadOptions, segment: Segment, result: ScanResult, fileSize: number): void {
-  const { context } = options
-  const { fs } = context
-  segment.size = result.end
-  if (result.end < fileSize) {
-    context.logger.warn('Truncated the end of a segment', {
-      file: segment.log.path,
-      from: fileSize,
-      to: result.end,
-      logEndOffset: result.nextOffset,
-      problem: result.problem,
-    })
-    segment.log.use((fd) => fs.ftruncateSync(fd, result.end))
-  }
-  segment.flushIndexes()
+/** undefined, with an empty index, where the index does not agree with the log. */
+function walkFromIndex(walk: SegmentWalk, segment: Segment): ScanResult | undefined {
+  const last = segment.offsetIndex.last()
+  if (last === undefined) return undefined
+  const agrees = last.position > 0 && last.position < segment.size
+  const result = agrees ? walkFrom(walk, segment, last.position, last.offset) : undefined
+  if (result === undefined) segment.clearSparseIndexes()
+  return result
 }
 
-/** Where to go on from what the index says, if the batch there agrees with it. */
-function indexStart(segment: Segment, fs: StorageContext['fs']): { position: number; minOffset: number } {
-  const last = segment.offsetIndex.last()
-  if (last !== undefined && last.position > 0 && last.position < segment.size) {
-    let minOffset: number | undefined
-    segment.log.use((fd) =>
-      scanBatches(
-        fs,
-        fd,
-        { from: last.position, to: segment.size, minOffset: segment.baseOffset, checkCrc: true },
-        ({ header }) => {
-          if (header.baseOffset + header.lastOffsetDelta === last.offset) minOffset = header.baseOffset
-          return false
-        },
-      ),
-    )
-    if (minOffset !== undefined) return { position: last.position, minOffset }
+/** undefined where the first batch should end at an offset and does not. */
+function walkFrom(
+  { options, segments, replay, checkCrc }: SegmentWalk,
+  segment: Segment,
+  from: number,
+  firstLastOffset: number | undefined,
+): ScanResult | undefined {
+  const { context, config, cutAt } = options
+  let agrees = firstLastOffset === undefined
+  const range = { from, to: segment.size, minOffset: segment.baseOffset, endOffset: cutAt ?? Infinity, checkCrc }
+  const result = segment.log.use((fd) =>
+    scanBatches(context.fs, fd, range, (batch) => {
+      const { header, position, size } = batch
+      if (position === from) {
+        agrees ||= header.baseOffset + header.lastOffsetDelta === firstLastOffset
+        if (!agrees) return false
+        replay.catchUp(segments, header.baseOffset)
+      }
+      // The batch that the last index entry points at is in the index already.
+      segment.noteBatch(summaryOf(header, size), position, position === from ? Infinity : config.indexIntervalBytes)
+      replay.take(segment, batch)
+      return undefined
+    }),
+  )
+  return agrees ? result : undefined
+}
+
+function truncateSegment({ context }: LoadOptions, segment: Segment, result: ScanResult): void {
+  const before = segment.size
+  segment.size = result.end
+  if (result.end < before) {
+    const details = { file: segment.log.path, from: before, to: result.end, logEndOffset: result.nextOffset }
+    context.logger.warn('Truncated the end of a segment', { ...details, problem: result.problem })
+    segment.log.use((fd) => context.fs.ftruncateSync(fd, result.end))
   }
-  if (last !== undefined) segment.truncateIndexes(segment.baseOffset)
-  return { position: 0, minOffset: segment.baseOffset }
+  segment.flushIndexes()
 }
 
 /** Sets a segment's file aside rather than deleting what may still be of use to a person; its indexes go. */
@@ -244,82 +247,4 @@ function discardSegment({ context, dir }: LoadOptions, segment: Segment, reason:
   for (const file of [segment.offsetIndex.file, segment.timeIndex.file, segment.transactionIndex.file]) {
     if (context.fs.existsSync(file.path)) context.fs.unlinkSync(file.path)
   }
-}
-
-function restoreProducers(
-  options: LoadOptions,
-  segments: readonly Segment[],
-  names: readonly string[],
-  logStartOffset: number,
-  nextOffset: number,
-): { states: ProducerStates; snapshots: number[] } {
-  const { context, dir } = options
-  const { fs } = context
-  const usableTo = Math.min(options.recoveryPoint, nextOffset)
-  const states = new ProducerStates()
-  const snapshots: number[] = []
-  for (const name of names) {
-    const match = /^(\d{20})\.snapshot$/.exec(name)
-    if (match === null) continue
-    // A snapshot from after the checkpoint may not have reached the disk whole, or know of batches that did not.
-    if (Number(match[1]) > usableTo) fs.unlinkSync(join(dir, name))
-    else snapshots.push(Number(match[1]))
-  }
-  snapshots.sort((a, b) => a - b)
-  let replayFrom = logStartOffset
-  while (snapshots.length > 0) {
-    const offset = snapshots.at(-1)!
-    const entries = decodeProducerSnapshot(fs.readFileSync(join(dir, snapshotName(offset))))
-    if (entries !== undefined) {
-      states.load(entries)
-      replayFrom = Math.max(offset, logStartOffset)
-      break
-    }
-    context.logger.warn('A producer snapshot is damaged', { dir, offset })
-    fs.unlinkSync(join(dir, snapshotName(offset)))
-    snapshots.pop()
-  }
-  replayProducers(context, segments, states, replayFrom, nextOffset)
-  return { states, snapshots }
-}
-
-function replayProducers(
-  context: StorageContext,
-  segments: readonly Segment[],
-  states: ProducerStates,
-  from: number,
-  to: number,
-): void {
-  if (from >= to) return
-  for (let i = 0; i < segments.length; i++) {
-    const segment = segments[i]!
-    if ((segments[i + 1]?.baseOffset ?? to) <= from || segment.size === 0) continue
-    const start = from <= segment.baseOffset ? 0 : segment.offsetIndex.lookup(from).position
-    segment.log.use((fd) =>
-      scanBatches(context.fs, fd, { from: start, to: segment.size, minOffset: 0, checkCrc: false }, (batch) => {
-        if (batch.header.baseOffset < from) return undefined
-        const completed = replayBatch(states, batch)
-        if (completed?.aborted === true && isNewer(segment, completed)) segment.transactionIndex.append(completed)
-        return undefined
-      }),
-    )
-    segment.transactionIndex.flush()
-  }
-  states.commit()
-}
-
-function isNewer(segment: Segment, completed: CompletedTransaction): boolean {
-  const last = segment.transactionIndex.entries().at(-1)
-  return last === undefined || completed.lastOffset > last.lastOffset
-}
-
-function replayBatch(states: ProducerStates, { header, bytes }: ScannedBatch): CompletedTransaction | undefined {
-  if (header.producerId < 0) return undefined
-  if (!header.isControl) {
-    states.addBatch(header, 'replay')
-    return undefined
-  }
-  const record = decodeRecords(bytes)[0]
-  const marker = record === undefined ? null : decodeControl(record)
-  return marker === null ? undefined : states.addMarker(header, marker, 'replay')
 }

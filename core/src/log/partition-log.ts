@@ -347,7 +347,7 @@ export class PartitionLog {
   async close(): Promise<boolean> {
     await this.#writer.close(new LogStorageError('KAFKA_STORAGE_ERROR', 'The log is shutting down.'))
     const { sound } = this.#writer
-    if (sound) {
+    if (sound && (this.#recoveryPoint < this.logEndOffset || this.#snapshots.bytesBehind > 0)) {
       if (this.#segments.active.size > 0) this.#segments.active.seal()
       if (this.#snapshots.bytesBehind > 0) this.#snapshots.take(this.logEndOffset, this.#writer.states)
       await this.#segments.sync()

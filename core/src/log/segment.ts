@@ -103,14 +103,22 @@ export class Segment {
     return this.#jitter * Math.min(config.segmentJitterMs, config.segmentMs)
   }
 
-  /**
-   * Forgets what the indexes say from an offset on, before its batches are noted (again).
-   * `position` is where indexing goes on, which is the batch after the last entry kept.
-   */
+  /** Forgets what the indexes say from an offset on, before its batches are noted again. */
   truncateIndexes(offset: number): void {
     this.offsetIndex.truncateTo(offset)
     this.timeIndex.truncateTo(offset)
     this.transactionIndex.truncateTo(offset)
+    this.#forgetBatches()
+  }
+
+  /** Empties the indexes that can be made anew from the batches alone. The transaction index needs what came before them, too. */
+  clearSparseIndexes(): void {
+    this.offsetIndex.truncateToEntries(0)
+    this.timeIndex.truncateToEntries(0)
+    this.#forgetBatches()
+  }
+
+  #forgetBatches(): void {
     this.#maxTimestamp = undefined
     this.#bytesSinceIndexEntry = 0
   }

@@ -58,6 +58,10 @@ export class TimeIndex extends SparseIndex {
   truncateTo(offset: number): void {
     const index = this.lastNotAbove(offset - this.#baseOffset - 1, offsetAt)
     this.truncateToEntries(index + 1)
+  }
+
+  override truncateToEntries(entries: number): void {
+    super.truncateToEntries(entries)
     this.#last = undefined
   }
 }

@@ -1,3 +1,4 @@
+import { rmSync, writeFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import { batchOf, openLog, recordsOf, temporaryDirectory } from '../../../test/support/log.ts'
 import { encodeControlBatch } from '../protocol/record-batch.ts'
@@ -165,12 +166,31 @@ describe('restart', () => {
   const reopen = async (manager: LogManager, dir: string, how: 'clean' | 'unclean') => {
     await manager.close()
     if (how === 'unclean') {
-      const { rmSync } = await import('node:fs')
       rmSync(`${dir}/.clean_shutdown`)
       rmSync(`${dir}/recovery-point-offset-checkpoint`)
     }
     return openLog(dir)
   }
+
+  test.each(['clean', 'unclean'] as const)('lost indexes bring no aborted records back (%s)', async (how) => {
+    const dir = temporaryDirectory()
+    const first = await openLog(dir)
+    await first.createTopic('t', 1, { 'index.interval.bytes': '100' })
+    const log = first.partition('t', 0)!
+    for (let i = 0; i < 10; i++) {
+      await send(log, { producerId: 1, transactional: true }, i, [`1:${i}`.padEnd(100)])
+      await end(log, 'ABORT', 1)
+    }
+    await first.close()
+    if (how === 'unclean') rmSync(`${dir}/.clean_shutdown`)
+    for (const suffix of ['index', 'timeindex']) {
+      if (how === 'clean') rmSync(`${dir}/t-0/00000000000000000000.${suffix}`)
+      else writeFileSync(`${dir}/t-0/00000000000000000000.${suffix}`, Buffer.alloc(24, 1))
+    }
+    const again = (await openLog(dir)).partition('t', 0)!
+    expect((await again.read(0, 1_000_000, 'read_committed')).abortedTransactions).toHaveLength(10)
+    expect(await committedValues(again)).toEqual([])
+  })
 
   test.each(['clean', 'unclean'] as const)('what is known of producers survives a %s one', async (how) => {
     const dir = temporaryDirectory()
