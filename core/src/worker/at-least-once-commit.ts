@@ -63,25 +63,29 @@ export class AtLeastOnceCommit implements CommitStep {
 
   /** Stores what may be stored, and again while more of it is waited for. One write at a time, so that none overtakes. */
   async #store(): Promise<void> {
-    if (this.#storing !== undefined) return this.#storing
-    this.#storing = this.#storeAll().finally(() => (this.#storing = undefined))
+    if (this.#storing === undefined && this.#context.tracker.hasOffsets) this.#storing = this.#storeAll()
     return this.#storing
   }
 
   async #storeAll(): Promise<void> {
     const { tracker, offsets, producer, connector } = this.#context
-    do {
-      const snapshot = tracker.takeOffsets()
-      if (snapshot === undefined) return
-      try {
-        await offsets.write(producer, connector, snapshot.offsets)
-      } catch (error) {
-        tracker.putBack(snapshot)
-        throw error
-      }
-      tracker.stored(snapshot)
-      this.#callDurable()
-    } while (tracker.storeIsAwaited)
+    try {
+      do {
+        const snapshot = tracker.takeOffsets()
+        if (snapshot === undefined) return
+        try {
+          await offsets.write(producer, connector, snapshot.offsets)
+        } catch (error) {
+          tracker.putBack(snapshot)
+          throw error
+        }
+        tracker.stored(snapshot)
+        this.#callDurable()
+      } while (tracker.storeIsAwaited)
+    } finally {
+      // At once, and not in a later turn: whoever comes from now on must begin anew.
+      this.#storing = undefined
+    }
   }
 
   async flush(): Promise<void> {

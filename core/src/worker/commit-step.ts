@@ -37,20 +37,23 @@ export interface CommitContext {
 /** Calls `durable` of batches one after the other, in their order, each once the one before has returned. */
 export class DurableCalls {
   readonly #queue: TrackedBatch[] = []
-  #running: Promise<void> | undefined
+  #draining = false
+  #drained: Promise<void> = Promise.resolve()
 
   /** Resolves when these, and all before them, have been called. Rejects when one throws; no other is called then. */
   async call(batches: readonly TrackedBatch[]): Promise<void> {
     this.#queue.push(...batches)
-    if (this.#queue.length > 0) this.#running ??= this.#drain()
-    await this.#running
+    if (!this.#draining) this.#drained = this.#drain()
+    return this.#drained
   }
 
   async #drain(): Promise<void> {
+    this.#draining = true
     for (let batch = this.#queue.shift(); batch !== undefined; batch = this.#queue.shift()) {
       const answer = batch.durable!()
       if (answer instanceof Promise) await answer
     }
-    this.#running = undefined
+    // Not after a throw.
+    this.#draining = false
   }
 }

@@ -143,15 +143,15 @@ export class DeliveryTracker {
 
   /** The snapshot could not be stored: what is not overtaken by now is to be stored next time. */
   putBack(snapshot: OffsetSnapshot): void {
-    const earlier = new Map<PartitionState, Position[]>()
+    // By key, since a partition may have been forgotten meanwhile, and tracked again under a state of its own.
+    const earlier = new Map<string, Position[]>()
     for (const position of snapshot.positions as readonly Position[]) {
-      const list = earlier.get(position.partition)
-      if (list === undefined) earlier.set(position.partition, [position])
+      const list = earlier.get(position.partition.key)
+      if (list === undefined) earlier.set(position.partition.key, [position])
       else list.push(position)
     }
-    for (const [old, positions] of earlier) {
-      // The partition may have been forgotten meanwhile, and tracked again under a state of its own.
-      const state = this.#partitions.get(old.key) ?? this.#remember(old)
+    for (const [key, positions] of earlier) {
+      const state = this.#partitions.get(key) ?? this.#remember(positions[0]!.partition)
       state.ready = [...positions, ...state.ready]
       this.#ready.add(state)
     }

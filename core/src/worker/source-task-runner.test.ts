@@ -184,6 +184,29 @@ describe.each([
     await runner.stop(1000)
   })
 
+  test('every durable is called, be there one batch after the other or many at once', async () => {
+    const told: number[] = []
+    const { runner } = start({
+      read: counting(600, 1, (records) => ({
+        durable: () => void told.push(Number(records[0]!.sourceOffset!['next'])),
+      })),
+    })
+    await until(() => told.length === 600)
+    expect(told).toEqual(Array.from({ length: 600 }, (_, i) => i + 1))
+    await runner.stop(1000)
+    const slowly = start({
+      read: async function* ({ signal }: Context) {
+        for (let next = 600; next < 650 && !signal.aborted; next++) {
+          yield { records: batchOf(next, 1), durable: () => void told.push(next + 1) }
+          await until(() => told.at(-1) === next + 1)
+        }
+        await aborted(signal)
+      },
+    })
+    await until(() => told.length === 650)
+    await slowly.runner.stop(1000)
+  })
+
   test('durable is not called for what was not acknowledged', async () => {
     const told: number[] = []
     log.hold((records) => records.some(({ value }) => value === 'v10'))
