@@ -132,6 +132,17 @@ test('refuses a batch with a wrong checksum, and the connection goes on', async 
   expect(await send(() => undefined)).toBe(0)
 })
 
+test('ends the connection where a request without acknowledgement fails', async () => {
+  const socket = await open()
+  socket.resume()
+  const builder = new RecordBatchBuilder()
+  builder.tryAppend(null, 'value', undefined, Date.now())
+  const topicData = [{ name: 'nowhere', partitionData: [{ index: 0, records: builder.build() }] }]
+  for (const chunk of encodeRequest(produce, 9, 1, 'x', { acks: 0, timeoutMs: 1000, topicData })) socket.write(chunk)
+  await closed(socket)
+  await neighbourIsWell()
+})
+
 test('a client that never reads is not served on, and holds no more than one answer', async () => {
   await neighbour.send({ topic: 'big', messages: Array.from({ length: 9 }, () => ({ value: 'x'.repeat(100_000) })) })
   for (let i = 0; i < 9; i++) {

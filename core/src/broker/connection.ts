@@ -4,6 +4,7 @@ import { decodeRequestHeader } from '../protocol/codec.ts'
 import { ProtocolError } from '../protocol/errors.ts'
 import { FrameError, FrameParser } from './frame-parser.ts'
 import type { ConnectionSignal, RequestContext } from './handler.ts'
+import { RequestError } from './kafka-error.ts'
 import type { RequestMemory } from './request-memory.ts'
 
 /** Answers one request: the frame of the answer, or null for none. */
@@ -189,7 +190,7 @@ export class Connection implements ConnectionSignal {
     if (this.#closed) return
     const { logger } = this.#options
     const client = `${this.#clientHost}:${this.#socket.remotePort}`
-    if (error instanceof FrameError || error instanceof ProtocolError) {
+    if (error instanceof FrameError || error instanceof ProtocolError || error instanceof RequestError) {
       logger.warn(`Closed the connection of ${client}: ${error.message}`)
     } else {
       const reason = error instanceof Error ? error.stack : String(error)
@@ -203,7 +204,8 @@ export class Connection implements ConnectionSignal {
   }
 
   #onSilence(): void {
-    const stalled = this.#socket.writableLength > 0 || (this.#parser.bufferedBytes > 0 && !this.#busy)
+    const stalled =
+      this.#socket.writableLength > 0 || (this.#parser.bufferedBytes > 0 && !this.#busy && !this.#waitsForMemory)
     const idleMs = performance.now() - this.#lastActive
     if (stalled || (this.#slots.length === 0 && idleMs >= this.#options.maxIdleMs)) {
       const reason = stalled ? 'stopped in the middle of a message' : 'was idle'

@@ -4,7 +4,7 @@
  * transaction by itself (KIP-890) · v13 topic ids
  */
 import type { Acks } from '../../log/partition-log.ts'
-import { errorCodes } from '../../protocol/errors.ts'
+import { errorByCode, errorCodes } from '../../protocol/errors.ts'
 import type { RequestOf, ResponseInput } from '../../protocol/message.ts'
 import { produce } from '../../protocol/messages/produce.ts'
 import { BATCH_PREFIX_BYTES, parseBatchHeader, type BatchHeader } from '../../protocol/record-batch.ts'
@@ -43,9 +43,23 @@ export const produceHandler = defineHandler({
     })
     // The appends are queued, in order: what the client sent behind this request may follow.
     if (joining === null) context.allowNext()
-    return Promise.all(responses).then((all) => (request.acks === 0 ? null : { responses: all }))
+    return Promise.all(responses).then((all) => (request.acks === 0 ? unanswered(all) : { responses: all }))
   },
 })
+
+/**
+ * With acks=0 the only way to tell a client that its metadata may be wrong is to end the connection, as Kafka does.
+ * @throws RequestError
+ */
+function unanswered(responses: readonly TopicAnswer[]): null {
+  for (const { partitionResponses } of responses) {
+    const failed = partitionResponses.find(({ errorCode }) => errorCode !== errorCodes.NONE)
+    if (failed === undefined) continue
+    const { name, message } = errorByCode(failed.errorCode)
+    throw new RequestError(name, `a produce request with acks=0 failed: ${failed.errorMessage ?? message}`)
+  }
+  return null
+}
 
 function topicNameOf(
   services: BrokerServices,
