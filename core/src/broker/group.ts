@@ -39,7 +39,7 @@ export interface GroupSnapshot {
   readonly members: readonly (MemberSnapshot & { readonly assignment: Buffer })[]
 }
 
-export interface MemberSnapshot {
+interface MemberSnapshot {
   readonly memberId: string
   readonly groupInstanceId: string | null
   readonly clientId: string

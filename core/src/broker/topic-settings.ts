@@ -2,7 +2,7 @@ import { topicSettings } from '../log/topic-config.ts'
 import { brokerSynonyms, brokerSettings, topicDefaults, type BrokerConfig } from './config.ts'
 
 /** Where a setting's value comes from, by the protocol's numbers. */
-export const configSources = {
+const configSources = {
   TOPIC: 1,
   STATIC_BROKER: 4,
   DEFAULT: 5,
