@@ -2,6 +2,7 @@
  * MQTT QoS 1 into the gateway: messages a second, processor time a message, time from PUBLISH to PUBACK.
  *
  *   node bench/mqtt/mqtt.ts                         the gateway alone, and the same on aedes
+ *   node bench/mqtt/mqtt.ts --source                mosquitto → mqtt-source, with MQTT 5 and 3.1.1
  *   node bench/mqtt/mqtt.ts --port 1883 --pid PID   a platform that runs already, by the process that holds it
  */
 import { spawn } from 'node:child_process'
@@ -9,12 +10,15 @@ import { once } from 'node:events'
 import { parseArgs } from 'node:util'
 import { cpuSeconds, processTree } from '../support/process-tree.ts'
 import { report, table } from '../support/report.ts'
+import { type Mosquitto, startMosquitto } from '../../test/support/mosquitto.ts'
+import { until } from '../../test/support/until.ts'
 import type { PublisherOptions, PublisherResult } from './publisher.ts'
 
 const { values: options } = parseArgs({
   options: {
     port: { type: 'string' },
     pid: { type: 'string' },
+    source: { type: 'boolean', default: false },
     messages: { type: 'string', default: '400000' },
     payload: { type: 'string', default: '200' },
     write: { type: 'boolean', default: false },
@@ -79,13 +83,51 @@ async function withServer(kind: 'own' | 'aedes', commitMs: number, port: number)
   }
 }
 
-const rows: (string | number)[][] = []
-if (options.port !== undefined) {
-  rows.push(...(await measure('platform', Number(options.pid), Number(options.port))))
-} else {
-  for (const commitMs of [0, 2]) {
-    for (const kind of ['own', 'aedes'] as const) rows.push(...(await withServer(kind, commitMs, 21_883)))
+/** From PUBLISH at the broker to the record: how fast a backlog-free source follows. */
+async function followBroker(broker: Mosquitto, version: '5' | '3.1.1', commitMs: number): Promise<(string | number)[]> {
+  const args = [`${import.meta.dirname}/server.ts`, 'source', String(broker.port), String(commitMs), version]
+  const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] })
+  let records = 0
+  child.stdout.on('data', (chunk: Buffer) => {
+    records = Number(/records (\d+)\s*$/.exec(chunk.toString())?.[1] ?? records)
+  })
+  await until('the source to have subscribed', () => records === 0 && cpuSeconds(child.pid!) > 0.2)
+  try {
+    const before = cpuSeconds(child.pid!)
+    const start = performance.now()
+    await publish({ port: broker.port, connections: 20, window: 50, payloadBytes, messages, rate: 0 })
+    await until('all records', () => records >= messages, 300_000)
+    const seconds = (performance.now() - start) / 1000
+    const cpu = cpuSeconds(child.pid!) - before
+    return [version, commitMs, Math.round(messages / seconds), ((cpu / messages) * 1e6).toFixed(1)]
+  } finally {
+    child.kill('SIGKILL')
+    await once(child, 'close')
   }
 }
-const head = ['server', 'load', 'msg/s', 'CPU µs/msg', 'PUBACK p50 ms', 'p99 ms', 'RSS MiB']
-await report('mqtt', `node bench/mqtt/mqtt.ts --payload ${payloadBytes}`, table(head, rows))
+
+async function measureSource(): Promise<void> {
+  const rows: (string | number)[][] = []
+  for (const version of ['5', '3.1.1'] as const) {
+    for (const commitMs of [0, 2]) {
+      const broker = await startMosquitto()
+      rows.push(await followBroker(broker, version, commitMs).finally(() => broker.stop()))
+    }
+  }
+  console.log(table(['MQTT', 'commit ms', 'msg/s', 'CPU µs/msg of the source'], rows))
+}
+
+async function measureGateway(): Promise<void> {
+  const rows: (string | number)[][] = []
+  if (options.port !== undefined) {
+    rows.push(...(await measure('platform', Number(options.pid), Number(options.port))))
+  } else {
+    for (const commitMs of [0, 2]) {
+      for (const kind of ['own', 'aedes'] as const) rows.push(...(await withServer(kind, commitMs, 21_883)))
+    }
+  }
+  const head = ['server', 'load', 'msg/s', 'CPU µs/msg', 'PUBACK p50 ms', 'p99 ms', 'RSS MiB']
+  await report('mqtt', `node bench/mqtt/mqtt.ts --payload ${payloadBytes}`, table(head, rows))
+}
+
+await (options.source ? measureSource() : measureGateway())

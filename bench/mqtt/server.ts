@@ -1,10 +1,13 @@
-/** The server to be measured, in a process of its own: `server.ts own|aedes PORT COMMIT_MS`. Prints a line when ready. */
+/**
+ * The process to be measured: `server.ts own|aedes PORT COMMIT_MS`, or `server.ts source PORT COMMIT_MS VERSION`, which
+ * subscribes at a broker. Prints a line when it is ready; the source also one a second with the records so far.
+ */
 import { createServer } from 'node:net'
 import type { Source } from '@tidewire/sdk'
-import { OffsetStore, parseConfig } from '@tidewire/sdk/testing'
+import { OffsetStore, parseConfig, type RawConfig } from '@tidewire/sdk/testing'
 import plugin from '../../connectors/mqtt/index.ts'
 
-const [kind, port, commitMs] = process.argv.slice(2)
+const [kind, port, commitMs, version] = process.argv.slice(2)
 
 /** Stands in for the log: after a pause, all that came meanwhile is durable, as with a group commit. */
 class StandInLog {
@@ -23,12 +26,12 @@ class StandInLog {
   }
 }
 
-async function own(): Promise<void> {
-  const source = plugin.connectors!.find((connector) => connector.name === 'mqtt-gateway') as Source
+async function own(name: 'mqtt-gateway' | 'mqtt-source', raw: RawConfig): Promise<void> {
+  const source = plugin.connectors!.find((connector) => connector.name === name) as Source
   const log = (message: string): void => console.log(message)
   const offsets = new OffsetStore()
   const batches = await source.read({
-    config: parseConfig(source, { 'mqtt.port': Number(port) }),
+    config: parseConfig(source, raw),
     connector: 'bench',
     task: 0,
     signal: new AbortController().signal,
@@ -40,7 +43,13 @@ async function own(): Promise<void> {
     },
   })
   const standIn = new StandInLog()
-  for await (const batch of batches) if ('durable' in batch) standIn.add(() => void batch.durable?.())
+  let records = 0
+  if (name === 'mqtt-source') setInterval(() => console.log(`records ${records}`), 100)
+  for await (const batch of batches) {
+    if (!('durable' in batch)) continue
+    records += batch.records.length
+    standIn.add(() => void batch.durable?.())
+  }
 }
 
 /** The same job on aedes: authorizePublish is the one place where its PUBACK can be held back. */
@@ -52,8 +61,16 @@ async function aedes(): Promise<void> {
       standIn.add(() => callback(null))
     },
   })
-   
+
   createServer({ noDelay: true }, broker.handle).listen(Number(port), '127.0.0.1', () => console.log('listens'))
 }
 
-await (kind === 'aedes' ? aedes() : own())
+const source = {
+  'mqtt.server.uri': `tcp://127.0.0.1:${port}`,
+  'mqtt.topics': 'sensors/{device}/#',
+  'kafka.topic': 'sensors',
+  ...(version === undefined ? {} : { 'mqtt.version': version }),
+}
+if (kind === 'aedes') await aedes()
+else if (kind === 'source') await own('mqtt-source', source)
+else await own('mqtt-gateway', { 'mqtt.port': Number(port) })
