@@ -79,6 +79,8 @@ export class PartitionQueue {
     if (this.gap) return this.inFlight.length === 0 ? this.queue.find((batch) => batch.uncertain) : undefined
     if (head.sequence >= 0) return this.inFlight.some((batch) => batch.order < head.order) ? undefined : head
     if (identity.producerId < 0 || this.inFlight.length >= this.#window) return undefined
+    // More behind one in doubt could push it out of what the broker remembers, and it would not be recognised.
+    if (this.inFlight.some((batch) => batch.uncertain)) return undefined
     if (this.inFlight.length === 0 && !sameIdentity(identity, this.#identity)) this.restart(identity)
     return head
   }

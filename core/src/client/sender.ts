@@ -299,7 +299,6 @@ export class Sender {
   }
 
   #answered(queue: PartitionQueue, batch: ProducerBatch, answer: PartitionAnswer): void {
-    batch.uncertain = false
     const { errorCode } = answer
     if (errorCode === 0 || errorCode === errorCodes.DUPLICATE_SEQUENCE_NUMBER) {
       queue.acknowledged(batch)
@@ -375,6 +374,8 @@ export class Sender {
    */
   #outOfSequence(queue: PartitionQueue, batch: ProducerBatch, error: LogError): void {
     const session = this.#session!
+    // The one answer that also speaks of earlier attempts: had one of them been taken, this would have been recognised.
+    batch.uncertain = false
     if (!sequenceLost.has(error.code)) {
       if (session.transactional) {
         this.#giveUp(queue, batch, error)
