@@ -15,9 +15,10 @@ afterEach(async () => {
   await place.remove()
 })
 
-test('--empty starts without the quickstart, with the gateway', async () => {
+test('--empty starts without the quickstart, with the gateway; SIGTERM ends it with exit code 0', async () => {
   platform = await startPlatform(place, { args: ['--empty'] })
   expect(await (await fetch(`${platform.rest}/connectors`)).json()).toEqual(['mqtt-gateway'])
+  expect(await platform.stop('SIGTERM')).toBe(0)
 })
 
 test('flags win over the environment, that over the file', async () => {

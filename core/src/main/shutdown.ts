@@ -11,7 +11,10 @@ export function stopOnSignals(close: () => Promise<void>, say: (line: string) =>
     stopping = true
     say(`Stopping (${signal}); once more to stop at once.`)
     close().then(
-      () => process.exit(0),
+      () => {
+        say('Stopped.')
+        process.exit(0)
+      },
       (error: unknown) => exitWith(error),
     )
   }

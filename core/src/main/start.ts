@@ -1,4 +1,5 @@
-import { createServer } from 'node:net'
+import { connect, createServer } from 'node:net'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { resolve } from 'node:path'
 import type { ConfigOf, Settings } from '@tidewire/sdk'
 import { brokerSettings } from '../broker/config.ts'
@@ -76,11 +77,23 @@ export async function start(sources: SettingsSources): Promise<void> {
     await log.close()
   }, console.log)
 
+  try {
+    await deployAll(worker, config, dataDir)
+  } catch (error) {
+    await worker.close()
+    await log.close()
+    throw error
+  }
+  console.log(banner({ config, dataDir, logPort: log.port, restUrl: worker.url, tookMs: performance.now() - begun }))
+}
+
+async function deployAll(worker: RunningWorker, config: StartConfig, dataDir: string): Promise<void> {
+  const host = config['bind.address']
   const connectors = await quickstartConnectors({ host, mqttPort: config['mqtt.port'], dataDir })
   for (const connector of connectors) {
     if (config.quickstart || connector.name === gatewayName) await deploy(worker, connector)
   }
-  console.log(banner({ config, dataDir, logPort: log.port, restUrl: worker.url, tookMs: performance.now() - begun }))
+  await gatewayUp(worker, loopbackOf(host), config['mqtt.port'])
 }
 
 function workerConfig(gathered: Readonly<Record<string, string>>, config: StartConfig, log: string) {
@@ -112,6 +125,35 @@ async function deploy(worker: RunningWorker, connector: ConnectorFile): Promise<
   if (placed.every((name) => stored[name] === connector.config[name])) return
   const changed = Object.fromEntries(placed.map((name) => [name, connector.config[name]!]))
   await worker.herder.putConfig(connector.name, { ...stored, ...changed })
+}
+
+/**
+ * Waits until devices can connect, since "is up" says that they can. A gateway that its user has paused or stopped is
+ * not waited for.
+ * @throws UserError with the reason, where it failed
+ */
+async function gatewayUp(worker: RunningWorker, host: string, port: number): Promise<void> {
+  for (;;) {
+    const { connector, tasks } = worker.herder.status(gatewayName)
+    for (const { state, trace } of [connector, ...tasks]) {
+      if (state === 'PAUSED' || state === 'STOPPED') return
+      if (state === 'FAILED')
+        throw new UserError(`the MQTT gateway failed: ${trace?.split('\n')[0] ?? 'no reason given'}`)
+    }
+    if (await accepts(host, port)) return
+    await sleep(5)
+  }
+}
+
+async function accepts(host: string, port: number): Promise<boolean> {
+  const socket = connect({ host: host.replaceAll(/[[\]]/g, ''), port })
+  try {
+    return await new Promise<boolean>((answer) => {
+      socket.once('connect', () => answer(true)).once('error', () => answer(false))
+    })
+  } finally {
+    socket.destroy()
+  }
 }
 
 /**
