@@ -1,8 +1,8 @@
 import type { Socket } from 'node:net'
-import type { Header } from '@tidewire/sdk'
-import type { Gateway } from './gateway.ts'
-import type { GatewaySession } from './gateway-session.ts'
-import { type MessageOrigin, noTicket } from './ingest-queue.ts'
+import type { Header, SourceRecord } from '@tidewire/sdk'
+import type { GatewayHost } from './gateway-host.ts'
+import type { GatewaySession, SessionConnection } from './gateway-session.ts'
+import { noTicket } from './ingest-queue.ts'
 import { MappingError, type Target } from './mapping.ts'
 import {
   type ConnectPacket,
@@ -43,7 +43,7 @@ const refusals: Readonly<Record<number, number>> = {
 }
 
 /** One device's connection: MQTT as far as a device that publishes needs it. */
-export class GatewayConnection implements MessageOrigin {
+export class GatewayConnection implements SessionConnection {
   heldBytes = 0
   flushDue = false
   /** The gateway's tick in which bytes last came. */
@@ -52,7 +52,7 @@ export class GatewayConnection implements MessageOrigin {
   silenceLimitSeconds: number
 
   readonly #socket: Socket
-  readonly #gateway: Gateway
+  readonly #gateway: GatewayHost
   readonly #decoder: PacketDecoder
   readonly #acks = new AckBuffer()
   #version: ProtocolVersion = 4
@@ -67,7 +67,7 @@ export class GatewayConnection implements MessageOrigin {
   #ended = false
   #warnedOfDrop = false
 
-  constructor(socket: Socket, gateway: Gateway) {
+  constructor(socket: Socket, gateway: GatewayHost) {
     this.#socket = socket
     this.#gateway = gateway
     this.#decoder = new PacketDecoder(Math.min(maxConnectBytes, gateway.limits.maxPacketSize))
@@ -232,7 +232,7 @@ export class GatewayConnection implements MessageOrigin {
     this.#take(record, packet.payload.length + recordOverheadBytes, ticket)
   }
 
-  #take(record: Parameters<Gateway['queue']['add']>[1], bytes: number, ticket: number): void {
+  #take(record: SourceRecord | undefined, bytes: number, ticket: number): void {
     if (!this.#gateway.queue.add(this, record, bytes, ticket)) this.#waitsForRoom = true
   }
 
@@ -312,8 +312,12 @@ export class GatewayConnection implements MessageOrigin {
     // The device may have come back on another connection meanwhile; QoS 2 goes on there.
     const connection = session.connection
     if (connection === undefined) return
-    connection.#acks.add(connection.#version, 'pubrec', packetId, code)
+    connection.acknowledgeReceipt(packetId, code)
     if (connection !== this) connection.flush()
+  }
+
+  acknowledgeReceipt(packetId: number, code: number): void {
+    this.#acks.add(this.#version, 'pubrec', packetId, code)
   }
 
   flush(): void {
@@ -345,7 +349,7 @@ export class GatewayConnection implements MessageOrigin {
     this.#socket.pause()
   }
 
-  /** Ends the connection with a reason, which MQTT 5 devices are told. The will, if any, is published. */
+  /** See {@link SessionConnection.end}. The will, if any, is published. */
   end(code: number, text: string): void {
     if (this.#ended) return
     const shutdown = code === reasons.serverShuttingDown

@@ -1,5 +1,13 @@
-import type { GatewayConnection } from './gateway-connection.ts'
+import type { MessageOrigin } from './ingest-queue.ts'
 import type { Will } from './packet.ts'
+
+/** What a session, and the gateway, need of a connection. */
+export interface SessionConnection extends MessageOrigin {
+  /** A QoS 2 message of this session is in the log, whichever connection it came on: PUBREC with the next flush. */
+  acknowledgeReceipt(packetId: number, code: number): void
+  /** Ends the connection with a reason, which MQTT 5 devices are told. */
+  end(code: number, text: string): void
+}
 
 /**
  * What outlives a device's connection: which QoS 2 messages it has handed over but not released. (A gateway has no
@@ -7,7 +15,7 @@ import type { Will } from './packet.ts'
  */
 export class GatewaySession {
   readonly clientId: string
-  connection: GatewayConnection | undefined
+  connection: SessionConnection | undefined
   /** Kept this long after the connection is gone. 0: ends with it. */
   expirySeconds = 0
   /** When a session without a connection ends, in the gateway's ticks. */

@@ -5,6 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { ConfigError, type Logger } from '@tidewire/sdk'
 import type { GatewayConfig } from './gateway-config.ts'
 import { GatewayConnection } from './gateway-connection.ts'
+import type { GatewayHost, GatewayLimits } from './gateway-host.ts'
 import { GatewaySession } from './gateway-session.ts'
 import { type IngestQueue, noTicket } from './ingest-queue.ts'
 import { Mapping, MappingError } from './mapping.ts'
@@ -18,25 +19,16 @@ const maxWarningsPerSecond = 10
 /** How long a port may stay taken: the task before this one may still be letting go of it. */
 const portRetryMs = 2000
 
-export interface GatewayLimits {
-  readonly maxConnections: number
-  readonly maxPacketSize: number
-  readonly receiveMaximum: number
-  readonly connectTimeoutSeconds: number
-  readonly sessionExpirySeconds: number
-}
-
 /**
  * An MQTT server for devices that publish: 3.1, 3.1.1 and 5, QoS 0 to 2. It hands what it receives to the queue and
  * acknowledges when the queue says that it is in the log. There are no subscriptions.
  */
-export class Gateway {
+export class Gateway implements GatewayHost {
   readonly queue: IngestQueue
   readonly mapping: Mapping
   readonly payloadFormat: PayloadFormat
   readonly limits: GatewayLimits
   readonly log: Logger
-  /** Seconds since the start: one timer for all that has to happen in time. */
   tick = 0
   stopping = false
 
@@ -140,7 +132,6 @@ export class Gateway {
     })
   }
 
-  /** Why a device may not connect, with MQTT 5's code; undefined when it may. */
   refusal(packet: ConnectPacket): { code: number; text: string } | undefined {
     const { protocolLevel, clientId, cleanStart, will } = packet
     if (protocolLevel < 3 || protocolLevel > 5) {
@@ -191,12 +182,10 @@ export class Gateway {
     return undefined
   }
 
-  /** Longest time to keep a session that a device asks so many seconds for. */
   sessionExpiry(wantedSeconds: number): number {
     return Math.min(wantedSeconds, this.limits.sessionExpirySeconds)
   }
 
-  /** Gives a connection its session, and takes that from an older connection of the same device. */
   attach(connection: GatewayConnection, packet: ConnectPacket): { session: GatewaySession; present: boolean } {
     const clientId = packet.clientId === '' ? `auto-${randomUUID()}` : packet.clientId
     let session = this.#sessions.get(clientId)
@@ -222,7 +211,6 @@ export class Gateway {
     return { session, present }
   }
 
-  /** A connection is gone. */
   detach(connection: GatewayConnection, session: GatewaySession | undefined, will: Will | undefined): void {
     this.#connections.delete(connection)
     if (this.#connections.size === 0) this.#onLastGone?.()
@@ -288,7 +276,6 @@ export class Gateway {
     }
   }
 
-  /** Logs what devices did wrong, but lets none of them fill the log. */
   warn(message: string, details: Readonly<Record<string, unknown>>): void {
     if (this.#warnings >= maxWarningsPerSecond) {
       this.#suppressed++

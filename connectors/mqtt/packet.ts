@@ -176,7 +176,7 @@ export interface DisconnectPacket {
   properties?: Properties | undefined
 }
 
-export interface BarePacket {
+interface BarePacket {
   type: 'pingreq' | 'pingresp' | 'auth'
 }
 
