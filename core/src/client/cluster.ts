@@ -14,7 +14,7 @@ import {
 } from './connection.ts'
 import { ConnectionPool } from './connection-pool.ts'
 
-export interface PartitionMetadata {
+interface PartitionMetadata {
   /** Broker id; -1 while there is none. */
   readonly leader: number
   readonly leaderEpoch: number

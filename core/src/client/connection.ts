@@ -13,7 +13,7 @@ export interface Address {
 }
 
 /** Opens the byte stream; the room for TLS and SASL. The socket must read into `onread`. */
-export type Connect = (address: Address, onread: OnReadOpts) => Socket
+type Connect = (address: Address, onread: OnReadOpts) => Socket
 
 export interface ConnectionOptions {
   readonly clientId: string

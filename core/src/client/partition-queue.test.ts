@@ -88,3 +88,24 @@ test('over a gap only what is in doubt is sent, one at a time, under its old num
   queue.restart({ producerId: 7, producerEpoch: 1 })
   expect(batches.map((each) => each.sequence)).toEqual([0, 0, 1])
 })
+
+test('nothing new is sent behind a batch in doubt, which the broker might then no longer recognise', () => {
+  const queue = new PartitionQueue('t', 0)
+  const identity = { producerId: 7, producerEpoch: 0 }
+  const batches = [batchOf(0, 1), batchOf(1, 1), batchOf(2, 1)] as const
+  queue.queue.push(...batches)
+  queue.send(batches[0], true)
+  queue.received(batches[0])
+  queue.acknowledged(batches[0])
+  queue.send(batches[1], true)
+  expect(queue.next(0, identity)).toBe(batches[2])
+  queue.received(batches[1])
+  batches[1].uncertain = true
+  queue.requeue(batches[1])
+  expect(queue.next(0, identity)).toBe(batches[1])
+  queue.send(batches[1], true)
+  expect(queue.next(0, identity)).toBeUndefined()
+  queue.received(batches[1])
+  queue.acknowledged(batches[1])
+  expect(queue.next(0, identity)).toBe(batches[2])
+})
