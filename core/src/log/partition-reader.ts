@@ -3,13 +3,20 @@ import type { BatchHeader } from '../protocol/record-batch.ts'
 import type { AbortedTransactionEntry } from './transaction-index.ts'
 import { readInt64 } from './int64.ts'
 import type { Segment, TimestampOffset } from './segment.ts'
-import { readSegment } from './segment-read.ts'
+import { readSegment, readSegmentNow } from './segment-read.ts'
 import type { SegmentSet } from './segment-set.ts'
 import type { StorageContext } from './storage-context.ts'
 
 const LAST_OFFSET_DELTA_AT = 23
 /** Read at a time while a batch is looked for. */
 const SEARCH_BYTES = 16 * 1024
+/**
+ * What was written this recently is in the page cache, and is read on the spot up to this size: 7 µs for 16 KiB, against 60 µs in
+ * another thread. This is what consumers do that keep up, so that a cache of our own would save next to nothing.
+ */
+const READ_NOW_BYTES = 128 * 1024
+const HOT_BYTES = 4 * 1024 * 1024
+const HOT_MS = 60_000
 /** Readers of one partition whose next position is remembered. */
 const REMEMBERED_READERS = 8
 
@@ -156,8 +163,14 @@ export class PartitionReader {
     return undefined
   }
 
-  #readAt(segment: Segment, position: number, length: number): Promise<Buffer> {
-    return readSegment(this.#context.fs, segment, position, length)
+  async #readAt(segment: Segment, position: number, length: number): Promise<Buffer> {
+    const { fs, clock } = this.#context
+    const inPageCache =
+      length <= READ_NOW_BYTES &&
+      segment === this.#segments.active &&
+      position >= segment.size - HOT_BYTES &&
+      clock() - this.#segments.lastWriteAt < HOT_MS
+    return inPageCache ? readSegmentNow(fs, segment, position, length) : readSegment(fs, segment, position, length)
   }
 
   #remembered(segment: Segment, offset: number): number | undefined {

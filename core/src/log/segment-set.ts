@@ -18,6 +18,7 @@ export class SegmentSet {
    */
   readonly #unsynced = new Set<PooledFile>()
   #retired = false
+  #lastWriteAt = -Infinity
   readonly #unsyncedDirectories = new Set<string>()
 
   constructor(context: StorageContext, dir: string, topicId: string, segments: readonly Segment[], exists: boolean) {
@@ -35,6 +36,11 @@ export class SegmentSet {
   /** The last one, which is appended to. */
   get active(): Segment {
     return this.#list[this.#list.length - 1]!
+  }
+
+  /** By the log's clock. */
+  get lastWriteAt(): number {
+    return this.#lastWriteAt
   }
 
   get sizeBytes(): number {
@@ -63,7 +69,7 @@ export class SegmentSet {
     const { fs } = this.#context
     const { active } = this
     this.#create()
-    this.#unsynced.add(active.log)
+    this.#written(active)
     active.log.use((fd) => {
       let rest = buffers
       for (let done = 0; ;) {
@@ -78,7 +84,7 @@ export class SegmentSet {
   async write(buffers: readonly Buffer[], bytes: number): Promise<void> {
     const { active } = this
     this.#create()
-    this.#unsynced.add(active.log)
+    this.#written(active)
     const fd = active.log.pin(true)
     try {
       let rest = buffers
@@ -247,6 +253,11 @@ export class SegmentSet {
     writeFileAtomicallyUnsynced(fs, join(this.dir, 'leader-epoch-checkpoint'), `0\n1\n0 ${this.active.baseOffset}\n`)
     this.#unsyncedDirectories.add(dirname(this.dir)).add(this.dir)
     this.#exists = true
+  }
+
+  #written(segment: Segment): void {
+    this.#unsynced.add(segment.log)
+    this.#lastWriteAt = this.#context.clock()
   }
 
   #writev(fd: number, buffers: readonly Buffer[], position: number): Promise<number> {
