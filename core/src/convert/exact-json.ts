@@ -58,7 +58,7 @@ const minus = 0x2d
  * Whether the text may hold a number that a float64 does not. Errs only towards yes. A run of sixteen digits covers one
  * of any sixteen places in a row, so one probe in sixteen characters misses none.
  */
-export function hasLongNumber(text: string, fractions: boolean): boolean {
+function hasLongNumber(text: string, fractions: boolean): boolean {
   for (let at = longNumber - 1; at < text.length; at += longNumber) {
     if (!inRun(text.charCodeAt(at), fractions)) continue
     let from = at

@@ -85,6 +85,7 @@ function buildSource(definition: Source, { spec, around, config, converters }: P
     tracker,
     conversion,
     topics,
+    policy,
     abort,
     maxBufferedBytes: framework['source.max.buffered.bytes'],
     logger,

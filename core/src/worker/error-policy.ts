@@ -100,6 +100,11 @@ export class ErrorPolicy {
     }
   }
 
+  /** When the task has ended. */
+  async close(): Promise<void> {
+    await this.#options.deadLetters?.close()
+  }
+
   #details(failed: FailedRecord): Record<string, unknown> {
     const { stage, operation, error, topic, partition, offset, timestamp } = failed
     const details = { stage, operation, error: error instanceof Error ? error.stack : String(error) }

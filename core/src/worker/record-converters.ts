@@ -1,7 +1,7 @@
 import type { Converter } from '@tidewire/sdk'
 
 /** A converter with the name that errors call it by. */
-export interface NamedConverter {
+interface NamedConverter {
   readonly name: string
   readonly converter: Converter
 }

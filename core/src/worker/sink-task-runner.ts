@@ -55,6 +55,8 @@ const idlePutMs = 1000
 const firstRetryMs = 300
 /** A commit that the group did not take is tried again so soon. */
 const commitRetryMs = 1000
+/** While the log is away, the end of what is connected to it is not waited for. */
+const closeWaitMs = 1000
 /** A task that failed gets so long to give back what it holds. */
 const failureGraceMs = 5000
 
@@ -116,6 +118,8 @@ export class SinkTaskRunner implements TaskRunner {
     } catch (error) {
       await this.#giveBack()
       throw error
+    } finally {
+      await within(closeWaitMs, Promise.allSettled([this.#options.policy.close()]))
     }
   }
 
@@ -407,7 +411,7 @@ export class SinkTaskRunner implements TaskRunner {
     const ended = this.#ended?.catch(() => undefined) ?? Promise.resolve()
     if (await within(graceMs, ended)) return 'ended'
     this.#cutOff = true
-    await this.#consumer.close()
+    await within(closeWaitMs, Promise.allSettled([this.#consumer.close()]))
     return 'cut off'
   }
 

@@ -122,6 +122,7 @@ describe.each([
       tracker,
       conversion,
       topics,
+      policy,
       abort,
       maxBufferedBytes: setup.maxBufferedBytes ?? 16 << 20,
       logger: silentLogger,

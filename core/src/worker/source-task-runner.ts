@@ -16,6 +16,7 @@ import {
 import type { Logger } from '../logging/logger.ts'
 import type { CommitStep } from './commit-step.ts'
 import type { DeliveryTracker } from './delivery.ts'
+import type { ErrorPolicy } from './error-policy.ts'
 import type { OffsetStore } from './offset-store.ts'
 import type { SourceConversion } from './source-conversion.ts'
 import type { SourceTopics } from './source-topics.ts'
@@ -32,6 +33,7 @@ export interface SourceTaskOptions {
   readonly tracker: DeliveryTracker
   readonly conversion: SourceConversion
   readonly topics: SourceTopics
+  readonly policy: ErrorPolicy
   readonly makeCommit: (callbacks: { onProgress: () => void; onFailure: (error: unknown) => void }) => CommitStep
   /** Aborted by the runner to end the task; the conversion waits on the same signal. */
   readonly abort: AbortController
@@ -113,10 +115,7 @@ export class SourceTaskRunner implements TaskRunner {
 
   /** While the log is away, its end is not waited for: whoever comes next has connections of its own. */
   async #close(): Promise<void> {
-    const closing = this.#commit.close().catch((error: unknown) => {
-      this.#options.logger.warn('the task’s connection to the log did not close in order', { error: messageOf(error) })
-    })
-    await within(closeWaitMs, closing)
+    await within(closeWaitMs, Promise.allSettled([this.#commit.close(), this.#options.policy.close()]))
   }
 
   /** Reads until the task is stopped, opening the source again whenever it failed in passing. */
