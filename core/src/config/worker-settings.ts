@@ -130,9 +130,9 @@ export const workerSettings = defineConfig({
   'exactly.once.source.support': {
     type: 'string',
     enum: ['disabled', 'preparing', 'enabled'],
-    default: 'disabled',
+    default: 'enabled',
     importance: 'high',
-    doc: 'Whether source connectors that can deliver exactly once write records and offsets in one transaction (enabled). preparing is the step between, for a rolling change of several workers.',
+    doc: 'Whether source connectors that can deliver exactly once write records and offsets in one transaction (enabled). preparing is the step between, for a rolling change of several workers. Unlike in Kafka Connect, on by default.',
   },
   'topic.creation.enable': {
     type: 'boolean',

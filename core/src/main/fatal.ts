@@ -4,7 +4,7 @@ export class UserError extends Error {
 }
 
 /** One line for standard error; the stack follows only where the error is none that anyone foresaw. */
-export function describeError(error: unknown): string {
+function describeError(error: unknown): string {
   if (!(error instanceof Error)) return String(error)
   const foreseen = error.name === 'UserError' || 'code' in error
   return foreseen || error.stack === undefined ? error.message.replaceAll('\n', ' ') : error.stack
