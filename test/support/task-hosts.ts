@@ -40,6 +40,7 @@ export async function testHosts(
 ): Promise<TestHosts> {
   const { config } = parseWorkerConfig({
     'bootstrap.servers': address,
+    'offset.storage.topic': `offsets-${crypto.randomUUID()}`,
     'offset.flush.interval.ms': '50',
     'task.shutdown.graceful.timeout.ms': '2000',
     ...settings,
