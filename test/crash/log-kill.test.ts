@@ -3,7 +3,7 @@ import { createInterface } from 'node:readline'
 import { expect, test } from 'vitest'
 import { decodeRecords, iterateBatches } from '../../core/src/protocol/record-batch.ts'
 import type { PartitionLog } from '../../core/src/log/partition-log.ts'
-import { openLog, temporaryDirectory } from '../support/log.ts'
+import { openLog, temporaryDirectory } from '../../core/src/log/testing/test-log.ts'
 
 const script = new URL('./append-until-killed.ts', import.meta.url).pathname
 const CYCLES = Number(process.env['TIDEWIRE_KILL_CYCLES'] ?? 12)

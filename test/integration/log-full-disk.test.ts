@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { LogStorageError } from '../../core/src/log/errors.ts'
 import type { PartitionLog } from '../../core/src/log/partition-log.ts'
-import { batchOf, openLog, recordsOf } from '../support/log.ts'
+import { batchOf, openLog, recordsOf } from '../../core/src/log/testing/test-log.ts'
 
 /** A file system of its own, so small that it fills up. Needs the right to mount. */
 const disk = mkdtempSync(join(tmpdir(), 'tidewire-small-disk-'))

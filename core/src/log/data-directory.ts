@@ -5,7 +5,7 @@ import { isNotFound, writeFileAtomically } from './file-system.ts'
 import type { FileSystem } from './file-system.ts'
 
 /** Of the whole directory. Raised when a version of before could not read what is written now. */
-export const DATA_FORMAT = 1
+const DATA_FORMAT = 1
 
 const FILE = 'meta.properties'
 const FORMAT_KEY = 'tidewire.log.format'

@@ -11,10 +11,8 @@ const CHECKPOINT_FILE = 'cleaner-offset-checkpoint'
 export interface CleanerHost {
   readonly context: StorageContext
   readonly dir: string
-  /** Partitions with files, one after the other. */
-  partitions(): AsyncIterable<PartitionLog>
-  /** Current settings of a topic; undefined where it is gone. */
-  config(topic: string): TopicConfig | undefined
+  /** Partitions that have files, of topics that are of interest, one after the other; opens what is not open. */
+  partitions(wanted: (config: TopicConfig) => boolean): AsyncIterable<PartitionLog>
 }
 
 /**
@@ -37,8 +35,7 @@ export class LogCleaner {
   /** Deletes segments that retention no longer keeps. */
   applyRetention(): Promise<void> {
     return this.#afterOthers(async () => {
-      for await (const log of this.#host.partitions()) {
-        if (this.#host.config(log.topic)?.cleanupPolicy.delete !== true) continue
+      for await (const log of this.#host.partitions((config) => config.cleanupPolicy.delete)) {
         await this.#attempt(log, 'Old segments could not be deleted', () => log.applyRetention())
       }
     })
@@ -48,11 +45,9 @@ export class LogCleaner {
   compact(): Promise<void> {
     return this.#afterOthers(async () => {
       const dirty: { log: PartitionLog; ratio: number }[] = []
-      for await (const log of this.#host.partitions()) {
-        const config = this.#host.config(log.topic)
-        if (config?.cleanupPolicy.compact !== true) continue
+      for await (const log of this.#host.partitions((config) => config.cleanupPolicy.compact)) {
         const { dirtyRatio, dirtyBytes, overdue } = log.compactionState(this.#compactedToOf(log))
-        if (dirtyBytes > 0 && (overdue || dirtyRatio > config.minCleanableDirtyRatio)) {
+        if (dirtyBytes > 0 && (overdue || dirtyRatio > log.config.minCleanableDirtyRatio)) {
           dirty.push({ log, ratio: dirtyRatio })
         }
       }
@@ -93,7 +88,9 @@ export class LogCleaner {
   }
 
   #afterOthers(run: () => Promise<void>): Promise<void> {
-    this.#last = this.#last.then(run)
+    this.#last = this.#last.then(run).catch((error: unknown) => {
+      this.#host.context.logger.warn('Retention or compaction ended early', { error: String(error) })
+    })
     return this.#last
   }
 

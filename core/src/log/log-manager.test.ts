@@ -2,7 +2,7 @@ import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync
 import { join } from 'node:path'
 import { Worker } from 'node:worker_threads'
 import { expect, test } from 'vitest'
-import { batchOf, openLog, recordsOf, temporaryDirectory } from '../../../test/support/log.ts'
+import { batchOf, openLog, recordsOf, temporaryDirectory } from './testing/test-log.ts'
 import { DataDirectoryError } from './errors.ts'
 
 const all = { acks: -1, origin: 'client' } as const

@@ -111,8 +111,7 @@ export class LogManager {
     const host = {
       context: this.#context,
       dir,
-      partitions: () => this.#partitionsWithFiles(),
-      config: (topic: string) => this.#topics.get(topic)?.effective,
+      partitions: (wanted: (config: TopicConfig) => boolean) => this.#partitionsWithFiles(wanted),
     }
     this.#cleaner = new LogCleaner(host, options.compactionMapBytes ?? 32 * 1024 * 1024)
   }
@@ -368,6 +367,7 @@ export class LogManager {
       }
     }
     if (partitions === 0) return
+    syncDirectory(this.#fs, this.#options.dir)
     this.#options.logger.info('Checked the tails of all partitions after an unclean shutdown', {
       partitions,
       ms: Math.round(performance.now() - started),
@@ -402,9 +402,10 @@ export class LogManager {
     return this.#cleaner.compact()
   }
 
-  async *#partitionsWithFiles(): AsyncGenerator<PartitionLog> {
+  async *#partitionsWithFiles(wanted: (config: TopicConfig) => boolean): AsyncGenerator<PartitionLog> {
     let seen = 0
-    for (const { name, partitions } of this.topics()) {
+    for (const { name, partitions, effective } of this.topics()) {
+      if (!wanted(effective)) continue
       for (let i = 0; i < partitions && !this.#closed; i++) {
         if (++seen % 64 === 0) await new Promise((resolve) => setImmediate(resolve))
         const log = this.#hasFiles(name, i) ? this.#partitionOrUndefined(name, i) : undefined

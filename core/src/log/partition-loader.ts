@@ -143,7 +143,7 @@ function checkSegments(
     const segment = segments[i]!
     const following = segments[i + 1]
     if (segment.baseOffset >= cutAt && i > 0) {
-      for (const later of segments.splice(i)) discardSegment(options, later, 'cut')
+      for (const later of segments.splice(i)) discardSegment(options, later, undefined)
       break
     }
     const indexed =
@@ -239,11 +239,11 @@ function truncateSegment({ context }: LoadOptions, segment: Segment, result: Sca
   segment.flushIndexes()
 }
 
-/** Sets a segment's file aside rather than deleting what may still be of use to a person; its indexes go. */
-function discardSegment({ context, dir }: LoadOptions, segment: Segment, reason: string): void {
+/** Sets a segment's file aside, with a suffix, where it may still be of use to a person; its indexes go. */
+function discardSegment({ context }: LoadOptions, segment: Segment, suffix: string | undefined): void {
   segment.close()
-  const aside = join(dir, `${segmentName(segment.baseOffset)}.log.${reason}`)
-  context.fs.renameSync(segment.log.path, aside)
+  if (suffix === undefined) context.fs.unlinkSync(segment.log.path)
+  else context.fs.renameSync(segment.log.path, `${segment.log.path}.${suffix}`)
   for (const file of [segment.offsetIndex.file, segment.timeIndex.file, segment.transactionIndex.file]) {
     if (context.fs.existsSync(file.path)) context.fs.unlinkSync(file.path)
   }

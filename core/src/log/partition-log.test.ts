@@ -1,5 +1,5 @@
 import { describe, expect, onTestFinished, test } from 'vitest'
-import { batchOf, openLog, recordsOf, temporaryDirectory } from '../../../test/support/log.ts'
+import { batchOf, openLog, recordsOf, temporaryDirectory } from './testing/test-log.ts'
 import { encodeControlBatch } from '../protocol/record-batch.ts'
 import { LogStorageError } from './errors.ts'
 import { nodeFileSystem } from './file-system.ts'

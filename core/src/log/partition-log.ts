@@ -19,12 +19,11 @@ import type { StorageContext } from './storage-context.ts'
 import type { TopicConfig } from './topic-config.ts'
 
 export type { Acks, AppendOptions, AppendResult } from './append-group.ts'
-export type { AppendOrigin } from './producer-state.ts'
 export type { TimestampOffset } from './segment.ts'
 
 export type IsolationLevel = 'read_uncommitted' | 'read_committed'
 
-export interface AbortedTransaction {
+interface AbortedTransaction {
   readonly producerId: number
   readonly firstOffset: number
 }
@@ -151,6 +150,10 @@ export class PartitionLog {
     return this.#recoveryPoint
   }
 
+  get config(): TopicConfig {
+    return this.#config
+  }
+
   /** For the manager: takes effect at the next append. */
   setConfig(config: TopicConfig): void {
     this.#config = config
@@ -230,8 +233,14 @@ export class PartitionLog {
       throw new LogStorageError('OFFSET_OUT_OF_RANGE', `Offset ${offset} is beyond ${this.highWatermark}.`)
     }
     if (start > this.#logStartOffset) {
+      const before = this.#logStartOffset
       this.#logStartOffset = start
-      await this.#options.saveStartOffset()
+      try {
+        await this.#options.saveStartOffset()
+      } catch (error) {
+        this.#logStartOffset = before
+        throw storageError('The log start offset could not be written', error)
+      }
       await this.#removeSegments(this.#segments.endingBelow(start))
     }
     return this.#logStartOffset

@@ -55,7 +55,8 @@ export class PartitionReader {
   /** Whole batches that start below `limit`, from the one that holds `offset` (or the next one there is). */
   async read(offset: number, limit: number, maxBytes: number, minOneBatch: boolean): Promise<BatchesRead> {
     const { list } = this.#segments
-    for (let i = this.#segments.indexOf(offset); i < list.length && list[i]!.baseOffset < limit; i++) {
+    const first = offset < limit ? this.#segments.indexOf(offset) : list.length
+    for (let i = first; i < list.length && list[i]!.baseOffset < limit; i++) {
       const read = await this.#readSegment(list[i]!, offset, limit, maxBytes, minOneBatch)
       if (read !== undefined) return read
     }

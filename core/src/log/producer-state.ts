@@ -5,7 +5,7 @@ import { LogStorageError } from './errors.ts'
 export type AppendOrigin = 'client' | 'coordinator' | 'replay'
 
 /** As many batches may be in flight from an idempotent producer (`max.in.flight.requests.per.connection`). */
-export const REMEMBERED_BATCHES = 5
+const REMEMBERED_BATCHES = 5
 
 export interface ProducerBatch {
   readonly lastSequence: number
@@ -41,7 +41,7 @@ export interface CompletedTransaction {
 const NO_BATCHES: readonly ProducerBatch[] = []
 const MAX_SEQUENCE = 0x7fffffff
 
-export function lastSequenceOf(header: BatchHeader): number {
+function lastSequenceOf(header: BatchHeader): number {
   if (header.baseSequence < 0) return -1
   const last = header.baseSequence + header.lastOffsetDelta
   return last > MAX_SEQUENCE ? last - MAX_SEQUENCE - 1 : last

@@ -1,7 +1,7 @@
 import { appendFileSync, readdirSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { batchOf, openLog, recordsOf, temporaryDirectory } from '../../../test/support/log.ts'
+import { batchOf, openLog, recordsOf, temporaryDirectory } from './testing/test-log.ts'
 import type { LogManager } from './log-manager.ts'
 import type { PartitionLog } from './partition-log.ts'
 

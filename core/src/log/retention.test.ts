@@ -1,7 +1,7 @@
 import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { batchOf, openLog, temporaryDirectory } from '../../../test/support/log.ts'
+import { batchOf, openLog, temporaryDirectory } from './testing/test-log.ts'
 
 const all = { acks: -1, origin: 'client' } as const
 

@@ -1,5 +1,5 @@
 import { dirname, join } from 'node:path'
-import { writeFileAtomicallyUnsynced } from './file-system.ts'
+import { syncDirectory, writeFileAtomicallyUnsynced } from './file-system.ts'
 import type { PooledFile } from './file-pool.ts'
 import { Segment } from './segment.ts'
 import type { StorageContext } from './storage-context.ts'
@@ -18,6 +18,7 @@ export class SegmentSet {
    */
   readonly #unsynced = new Set<PooledFile>()
   #retired = false
+  #syncing: Promise<void> = Promise.resolve()
   #lastWriteAt = -Infinity
   readonly #unsyncedDirectories = new Set<string>()
 
@@ -110,7 +111,7 @@ export class SegmentSet {
     active.seal()
     const { fs, pool } = this.#context
     const segment = new Segment(fs, pool, this.dir, baseOffset, 0)
-    segment.log.use(() => undefined, true)
+    segment.log.use((fd) => fs.ftruncateSync(fd, 0), true)
     this.#unsyncedDirectories.add(this.dir)
     this.#list = [...this.#list, segment]
   }
@@ -183,11 +184,13 @@ export class SegmentSet {
     file.moved(path)
   }
 
-  /** Forces to disk what lies at or above an offset, before anything else goes on: for opening. */
+  /** Forces to disk what lies at or above an offset, names included, before anything else goes on: for opening. */
   syncNow(offset: number): void {
-    for (const segment of this.#list.slice(this.indexOf(offset))) {
-      if (segment.size > 0) segment.log.use((fd) => this.#context.fs.fdatasyncSync(fd))
-    }
+    const { fs } = this.#context
+    const segments = this.#list.slice(this.indexOf(offset)).filter((segment) => segment.size > 0)
+    if (segments.length === 0) return
+    for (const segment of segments) segment.log.use((fd) => fs.fdatasyncSync(fd))
+    syncDirectory(fs, this.dir)
   }
 
   /** Writes the pages that the system still holds once more, so that the next sync has to deal with them. */
@@ -207,7 +210,14 @@ export class SegmentSet {
   }
 
   /** Forces to disk all that was written before the call. */
-  async sync(): Promise<void> {
+  sync(): Promise<void> {
+    // One at a time: what an earlier one has taken is durable only when it ends.
+    const sync = this.#syncing.catch(() => undefined).then(() => this.#sync())
+    this.#syncing = sync
+    return sync
+  }
+
+  async #sync(): Promise<void> {
     const directories = [...this.#unsyncedDirectories]
     const files = [...this.#unsynced]
     this.#unsyncedDirectories.clear()
@@ -227,8 +237,13 @@ export class SegmentSet {
       segment.flushIndexes()
       for (const index of [segment.offsetIndex, segment.timeIndex, segment.transactionIndex]) {
         if (!index.dirty) continue
-        index.markSynced()
-        await this.#context.syncs.syncFile(index.file)
+        index.dirty = false
+        try {
+          await this.#context.syncs.syncFile(index.file)
+        } catch (error) {
+          index.dirty = true
+          throw error
+        }
       }
     }
   }

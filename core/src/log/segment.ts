@@ -13,7 +13,7 @@ export function segmentName(baseOffset: number): string {
 }
 
 /** Positions in a segment are int32 in its index. */
-export const MAX_SEGMENT_BYTES = 0x7fffffff
+const MAX_SEGMENT_BYTES = 0x7fffffff
 
 /** What of a batch the segment's indexes and bounds depend on. */
 export interface BatchSummary {
@@ -135,9 +135,9 @@ export class Segment {
   }
 
   markIndexesSynced(): void {
-    this.offsetIndex.markSynced()
-    this.timeIndex.markSynced()
-    this.transactionIndex.markSynced()
+    this.offsetIndex.dirty = false
+    this.timeIndex.dirty = false
+    this.transactionIndex.dirty = false
   }
 
   flushIndexes(): void {

@@ -13,13 +13,14 @@ const BLOCK_BYTES = 4096
  */
 export abstract class SparseIndex {
   readonly file: PooledFile
+  /** Whether the file has changed since it was synced, which is for its user to note. */
+  dirty = false
   protected readonly fs: FileSystem
   readonly #entryBytes: number
   /** Entries in the file; -1: not looked yet. */
   #written = -1
   #pending: Buffer | null = null
   #pendingBytes = 0
-  #dirty = false
 
   constructor(fs: FileSystem, file: PooledFile, entryBytes: number) {
     this.fs = fs
@@ -35,15 +36,6 @@ export abstract class SparseIndex {
     return this.entries * this.#entryBytes
   }
 
-  /** Whether the file holds entries that were not synced since {@link markSynced}. */
-  get dirty(): boolean {
-    return this.#dirty
-  }
-
-  markSynced(): void {
-    this.#dirty = false
-  }
-
   /** Writes what waits. Does not sync. */
   flush(): void {
     const pending = this.#pending
@@ -56,7 +48,7 @@ export abstract class SparseIndex {
     this.#written += bytes / this.#entryBytes
     this.#pending = null
     this.#pendingBytes = 0
-    this.#dirty = true
+    this.dirty = true
   }
 
   /** Drops all entries from the given one on. */
@@ -71,7 +63,7 @@ export abstract class SparseIndex {
     this.#pendingBytes = 0
     this.file.use((fd) => this.fs.ftruncateSync(fd, entries * this.#entryBytes), true)
     this.#written = entries
-    this.#dirty = true
+    this.dirty = true
   }
 
   /** Space for one more entry, to be filled by the caller. */

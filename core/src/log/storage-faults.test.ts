@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { batchOf, openLog, recordsOf, temporaryDirectory } from '../../../test/support/log.ts'
+import { batchOf, openLog, recordsOf, temporaryDirectory } from './testing/test-log.ts'
 import { nodeFileSystem } from './file-system.ts'
 import type { FileSystem } from './file-system.ts'
 import type { FlushPolicy } from './log-manager.ts'

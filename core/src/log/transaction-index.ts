@@ -22,24 +22,16 @@ export interface AbortedTransactionEntry {
  */
 export class TransactionIndex {
   readonly file: PooledFile
+  /** Whether the file has changed since it was synced, which is for its user to note. */
+  dirty = false
   readonly #fs: FileSystem
   /** undefined: not read yet. */
   #entries: AbortedTransactionEntry[] | undefined
   #written = 0
-  #dirty = false
 
   constructor(fs: FileSystem, file: PooledFile) {
     this.#fs = fs
     this.file = file
-  }
-
-  /** Whether the file holds entries that were not synced since {@link markSynced}. */
-  get dirty(): boolean {
-    return this.#dirty
-  }
-
-  markSynced(): void {
-    this.#dirty = false
   }
 
   entries(): readonly AbortedTransactionEntry[] {
@@ -62,7 +54,7 @@ export class TransactionIndex {
       }
     }, true)
     this.#written += waiting.length
-    this.#dirty = true
+    this.dirty = true
   }
 
   /** Drops the transactions whose markers are at or above an offset. */
@@ -74,7 +66,7 @@ export class TransactionIndex {
     if (kept >= this.#written) return
     this.file.use((fd) => this.#fs.ftruncateSync(fd, kept * ENTRY_BYTES))
     this.#written = kept
-    this.#dirty = true
+    this.dirty = true
   }
 
   #loaded(): AbortedTransactionEntry[] {

@@ -1,6 +1,6 @@
 import { rmSync, writeFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
-import { batchOf, openLog, recordsOf, temporaryDirectory } from '../../../test/support/log.ts'
+import { batchOf, openLog, recordsOf, temporaryDirectory } from './testing/test-log.ts'
 import { encodeControlBatch } from '../protocol/record-batch.ts'
 import type { LogManager } from './log-manager.ts'
 import type { AppendResult, PartitionLog } from './partition-log.ts'

@@ -2,11 +2,11 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { onTestFinished } from 'vitest'
-import { LogManager } from '../../core/src/log/log-manager.ts'
-import type { LogManagerOptions } from '../../core/src/log/log-manager.ts'
-import { silentLogger } from '../../core/src/logging/logger.ts'
-import { decodeRecords, iterateBatches, RecordBatchBuilder } from '../../core/src/protocol/record-batch.ts'
-import type { RecordBatchOptions } from '../../core/src/protocol/record-batch.ts'
+import { LogManager } from '../log-manager.ts'
+import type { LogManagerOptions } from '../log-manager.ts'
+import { silentLogger } from '../../logging/logger.ts'
+import { decodeRecords, iterateBatches, RecordBatchBuilder } from '../../protocol/record-batch.ts'
+import type { RecordBatchOptions } from '../../protocol/record-batch.ts'
 
 /** A new directory that is removed after the test. */
 export function temporaryDirectory(): string {
