@@ -1,25 +1,26 @@
 /**
- * MQTT QoS 1 into the gateway: messages a second, processor time a message, time from PUBLISH to PUBACK.
+ * MQTT QoS 1 → topic: messages a second, processor time a message, time from PUBLISH to PUBACK and to readable.
  *
- *   node bench/mqtt/mqtt.ts                         the gateway alone, and the same on aedes
- *   node bench/mqtt/mqtt.ts --source                mosquitto → mqtt-source, with MQTT 5 and 3.1.1
- *   node bench/mqtt/mqtt.ts --port 1883 --pid PID   a platform that runs already, by the process that holds it
+ *   node bench/mqtt/mqtt.ts             the whole platform, with all defaults, and a reader of the topic
+ *   node bench/mqtt/mqtt.ts --alone     the gateway without a log, and the same on aedes
+ *   node bench/mqtt/mqtt.ts --source    mosquitto → mqtt-source, with MQTT 5 and 3.1.1
  */
-import { spawn } from 'node:child_process'
+import { fork, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { parseArgs } from 'node:util'
 import { cpuSeconds, processTree } from '../support/process-tree.ts'
 import { report, table } from '../support/report.ts'
 import { type Mosquitto, startMosquitto } from '../../test/support/mosquitto.ts'
 import { until } from '../../test/support/until.ts'
+import { newPlace, startPlatform } from '../../test/support/tidewire.ts'
 import type { PublisherOptions, PublisherResult } from './publisher.ts'
+import type { ReaderReport } from './reader.ts'
 
 const { values: options } = parseArgs({
   options: {
-    port: { type: 'string' },
-    pid: { type: 'string' },
+    alone: { type: 'boolean', default: false },
     source: { type: 'boolean', default: false },
-    messages: { type: 'string', default: '400000' },
+    messages: { type: 'string', default: '200000' },
     payload: { type: 'string', default: '200' },
     write: { type: 'boolean', default: false },
   },
@@ -117,17 +118,57 @@ async function measureSource(): Promise<void> {
   console.log(table(['MQTT', 'commit ms', 'msg/s', 'CPU µs/msg of the source'], rows))
 }
 
-async function measureGateway(): Promise<void> {
+async function measureAlone(): Promise<void> {
   const rows: (string | number)[][] = []
-  if (options.port !== undefined) {
-    rows.push(...(await measure('platform', Number(options.pid), Number(options.port))))
-  } else {
-    for (const commitMs of [0, 2]) {
-      for (const kind of ['own', 'aedes'] as const) rows.push(...(await withServer(kind, commitMs, 21_883)))
-    }
+  for (const commitMs of [0, 2]) {
+    for (const kind of ['own', 'aedes'] as const) rows.push(...(await withServer(kind, commitMs, 21_883)))
   }
-  const head = ['server', 'load', 'msg/s', 'CPU µs/msg', 'PUBACK p50 ms', 'p99 ms', 'RSS MiB']
-  await report('mqtt', `node bench/mqtt/mqtt.ts --payload ${payloadBytes}`, table(head, rows))
+  console.log(table(['server', 'load', 'msg/s', 'CPU µs/msg', 'PUBACK p50 ms', 'p99 ms', 'RSS MiB'], rows))
 }
 
-await (options.source ? measureSource() : measureGateway())
+/** Whole: publishers, the platform with all defaults but its ports, and a reader that follows the topic. */
+async function measurePlatform(): Promise<void> {
+  const place = await newPlace()
+  const platform = await startPlatform(place, { args: ['--empty'] })
+  const reader = fork(`${import.meta.dirname}/reader.ts`, [`127.0.0.1:${place.logPort}`])
+  const ask = async (message: 'reset' | 'report'): Promise<unknown> => {
+    const answer = once(reader, 'message')
+    reader.send(message)
+    return ((await answer) as unknown[])[0]
+  }
+  await once(reader, 'message')
+  const rows: (string | number)[][] = []
+  try {
+    const port = place.mqttPort
+    await publish({ port, connections: 10, window: 50, payloadBytes, messages: messages / 4, rate: 0 })
+    for (const load of loads) {
+      const count = load.rate > 0 ? load.rate * 10 : messages
+      await ask('reset')
+      const before = cpuSeconds(platform.pid)
+      const result = await publish({ ...load, port, payloadBytes, messages: count })
+      const cpu = cpuSeconds(platform.pid) - before
+      const read = await until('all to be read', async () => {
+        const seen = (await ask('report')) as ReaderReport
+        return seen.messages >= count && seen
+      })
+      rows.push([
+        load.name,
+        Math.round(result.messages / result.seconds),
+        ((cpu / result.messages) * 1e6).toFixed(1),
+        `${result.p50.toFixed(1)} / ${result.p99.toFixed(1)}`,
+        `${read.p50.toFixed(1)} / ${read.p99.toFixed(1)}`,
+        Math.round(processTree(platform.pid)[0]!.rssMiB),
+      ])
+    }
+  } finally {
+    reader.kill()
+    await platform.stop()
+    await place.remove()
+  }
+  const head = ['devices', 'msg/s', 'CPU µs/msg', 'PUBACK p50 / p99 ms', 'readable p50 / p99 ms', 'RSS MiB']
+  await report('mqtt', `npm run bench:mqtt -- --messages ${messages} --payload ${payloadBytes}`, table(head, rows))
+}
+
+if (options.source) await measureSource()
+else if (options.alone) await measureAlone()
+else await measurePlatform()

@@ -61,6 +61,8 @@ class Device {
       this.#nextId = id === 65_535 ? 1 : id + 1
       this.#packet.copy(bytes, index * length)
       bytes.writeUInt16BE(id, index * length + this.#idAt)
+      // For a reader of the topic, to know when each was published.
+      bytes.writeDoubleBE(performance.timeOrigin + now, index * length + this.#idAt + 2)
       this.#sentAt[id] = now
     }
     this.inFlight += count

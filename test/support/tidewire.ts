@@ -17,6 +17,7 @@ export interface Place {
 
 /** A platform that runs as a child process. */
 export interface Platform extends Place {
+  readonly pid: number
   readonly rest: string
   /** Everything printed so far. */
   readonly output: () => { readonly stdout: string; readonly stderr: string }
@@ -63,6 +64,7 @@ export async function startPlatform(
   await untilUp(child, output)
   return {
     ...place,
+    pid: child.pid!,
     rest: `http://127.0.0.1:${place.restPort}`,
     output,
     stop: async (signal = 'SIGINT') => stop(child, signal),
