@@ -65,6 +65,7 @@ export class LogGroupConsumer implements GroupConsumer {
       heartbeatIntervalMs: options.heartbeatIntervalMs ?? 3_000,
       rebalanceTimeoutMs: options.rebalanceTimeoutMs ?? 60_000,
       groupInstanceId: options.groupInstanceId,
+      leavesOnClose: options.leavesOnClose ?? options.groupInstanceId === undefined,
       protocols: () => [{ name: 'range', metadata: encodeSubscription(this.#topics.names, this.assignment()) }],
       assign: (_protocol, members) => this.#assign(members),
       onChange: () => this.#fetcher.interrupt(),

@@ -38,6 +38,8 @@ export interface GroupMemberOptions {
   readonly rebalanceTimeoutMs: number
   /** `group.instance.id`: a static member (KIP-345), which keeps its place through a restart. */
   readonly groupInstanceId?: string | undefined
+  /** Whether {@link GroupMember.leave} tells the group. Default: unless the member is static. */
+  readonly leavesOnClose?: boolean | undefined
   /** What this member can take part in, most preferred first. Asked anew for each round. */
   readonly protocols: () => readonly { readonly name: string; readonly metadata: Buffer }[]
   /** Called on the leader: the assignment of each member, by member id. */
@@ -129,20 +131,20 @@ export class GroupMember {
     else if (endsMembership.has(error.code)) this.#lose(error)
   }
 
-  /** Leaves, so that the others need not wait for the session to time out; a static member does not. */
+  /** Leaves, so that the others need not wait for the session to time out; a static member only if it is told to. */
   async leave(): Promise<void> {
     const wasMember = this.#memberId !== '' && this.#lost === undefined
     this.#stopHeartbeats()
     this.#closing.abort()
     this.#cluster.closePool(this.#pool)
-    const { groupId, groupInstanceId } = this.#options
-    if (!wasMember || groupInstanceId !== undefined) return
+    const { groupId, groupInstanceId = null, leavesOnClose = groupInstanceId === null } = this.#options
+    if (!wasMember || !leavesOnClose) return
     const memberId = this.#memberId
     this.#generation = NO_GENERATION
     try {
       await this.#cluster.withCoordinator('group', groupId, this.#cluster.pool, async (connection) => {
         const version = connection.version(leaveGroup)
-        const body = version < 3 ? { groupId, memberId } : { groupId, members: [{ memberId }] }
+        const body = version < 3 ? { groupId, memberId } : { groupId, members: [{ memberId, groupInstanceId }] }
         await connection.request(leaveGroup, body, {
           version,
           timeoutMs: Math.min(5_000, this.#cluster.requestTimeoutMs),
@@ -306,7 +308,7 @@ export class GroupMember {
         const version = connection.version(leaveGroup)
         await connection.request(
           leaveGroup,
-          version < 3 ? { groupId, memberId } : { groupId, members: [{ memberId }] },
+          version < 3 ? { groupId, memberId } : { groupId, members: [{ memberId, groupInstanceId }] },
           { version },
         )
       })

@@ -136,6 +136,9 @@ function buildSink(definition: Sink, { spec, around, config, converters }: Parts
     makeConsumer: (rebalance) =>
       client.groupConsumer({
         groupId: `connect-${spec.connector}`,
+        // A task that is started again after a crash has its partitions back at once, and an older copy is fenced.
+        groupInstanceId: `task-${spec.task}`,
+        leavesOnClose: true,
         ...(topics.length > 0 ? { topics } : { topicsPattern: new RegExp(`^(?:${framework['topics.regex']})$`) }),
         ...rebalance,
       }),
