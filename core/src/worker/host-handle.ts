@@ -15,6 +15,9 @@ interface Pending {
   readonly reject: (error: Error) => void
 }
 
+/** Three semi-spaces of 8 MiB. */
+const youngMb = 24
+
 /** See the head of the file. */
 export class HostHandle {
   readonly name: string
@@ -33,7 +36,8 @@ export class HostHandle {
     this.#thread = new Worker(new URL('./host-thread.ts', import.meta.url), {
       name,
       workerData: settings,
-      resourceLimits: { maxOldGenerationSizeMb: heapMb },
+      // Records live for a moment: a young generation large enough for a few batches spares copying them.
+      resourceLimits: { maxOldGenerationSizeMb: heapMb, maxYoungGenerationSizeMb: youngMb },
     })
     this.#thread.on('message', (message: HostMessage) => this.#onMessage(message))
     this.#thread.on('error', (error) => (this.#error = error))
