@@ -18,13 +18,20 @@ const KAFKA_VERSION = '4.3.1'
 const LOG4J_VERSION = '2.25.3'
 const COPY_GOAL = 'org.apache.maven.plugins:maven-dependency-plugin:3.6.1:copy-dependencies'
 
+export interface TestKafkaOptions {
+  /** Options of the virtual machine. Default: what starts soon and takes little. */
+  readonly java?: readonly string[]
+}
+
 export interface TestKafka {
   readonly address: string
+  /** undefined for a Kafka that is not ours. */
+  readonly pid: () => number | undefined
   /** SIGKILL; undefined for a Kafka that is not ours to kill. */
   readonly kill: (() => Promise<void>) | undefined
   /** Starts it again on its data and its port. */
   readonly restart: () => Promise<void>
-  close(): Promise<void>
+  readonly close: () => Promise<void>
 }
 
 /** Why there is no Kafka to test with on this machine; undefined where there is one. */
@@ -42,17 +49,16 @@ export async function kafkaMissing(): Promise<string | undefined> {
   return undefined
 }
 
-export async function testKafka(): Promise<TestKafka> {
+export async function testKafka(options: TestKafkaOptions = {}): Promise<TestKafka> {
   const given = process.env['KAFKA_BOOTSTRAP']
-  if (given !== undefined) {
-    return { address: given, kill: undefined, restart: () => Promise.resolve(), close: () => Promise.resolve() }
-  }
+  if (given !== undefined) return foreignKafka(given)
+  const { java: jvm = ['-Xmx512M', '-XX:TieredStopAtLevel=1'] } = options
   const libs = await kafkaLibs()
   const folder = await mkdtemp(join(tmpdir(), 'tidewire-kafka-'))
   const port = await freePort()
   const properties = join(folder, 'server.properties')
   await writeFile(properties, serverProperties(folder, port, await freePort()))
-  const java = (...args: string[]): string[] => ['-Xmx512M', '-XX:TieredStopAtLevel=1', '-cp', join(libs, '*'), ...args]
+  const java = (...args: string[]): string[] => [...jvm, '-cp', join(libs, '*'), ...args]
   await run('java', java('kafka.tools.StorageTool', 'format', '--standalone', '-t', uuid(), '-c', properties))
   let child: ChildProcess | undefined
   const start = async (): Promise<void> => {
@@ -69,6 +75,7 @@ export async function testKafka(): Promise<TestKafka> {
   await start()
   return {
     address: `127.0.0.1:${port}`,
+    pid: () => child?.pid,
     kill: () => stop('SIGKILL'),
     restart: start,
     close: async () => {
@@ -77,6 +84,11 @@ export async function testKafka(): Promise<TestKafka> {
       await rm(folder, { recursive: true, force: true })
     },
   }
+}
+
+function foreignKafka(address: string): TestKafka {
+  const nothing = (): Promise<void> => Promise.resolve()
+  return { address, pid: () => undefined, kill: undefined, restart: nothing, close: nothing }
 }
 
 async function ready(address: string, child: ChildProcess): Promise<void> {
@@ -91,14 +103,34 @@ async function ready(address: string, child: ChildProcess): Promise<void> {
   }
 }
 
-/** The folder of Kafka's jars, fetched once and kept. */
-async function kafkaLibs(): Promise<string> {
-  const cache = process.env['TIDEWIRE_CACHE'] ?? join(tmpdir(), 'tidewire-cache')
-  const libs = join(cache, `kafka-${KAFKA_VERSION}`)
+/** Where what tests need and npm does not have is kept: in the environment's `TIDEWIRE_CACHE`, else with the temporary files. */
+export function cacheFolder(): string {
+  return process.env['TIDEWIRE_CACHE'] ?? join(tmpdir(), 'tidewire-cache')
+}
+
+/** The folder of the jars of Kafka's server, fetched once and kept. */
+function kafkaLibs(): Promise<string> {
+  return fetchLibs(`kafka-${KAFKA_VERSION}`, [['org.apache.kafka', 'kafka_2.13', KAFKA_VERSION]])
+}
+
+/** The same for Kafka's command-line tools, which include the clients and what reads a data directory. */
+export function kafkaToolLibs(): Promise<string> {
+  return fetchLibs(`kafka-tools-${KAFKA_VERSION}`, [
+    ['org.apache.kafka', 'kafka_2.13', KAFKA_VERSION],
+    ['org.apache.kafka', 'kafka-tools', KAFKA_VERSION],
+  ])
+}
+
+/** Group, artifact and version, as Maven has them. */
+type Artifact = readonly [group: string, artifact: string, version: string]
+
+async function fetchLibs(name: string, artifacts: readonly Artifact[]): Promise<string> {
+  const cache = cacheFolder()
+  const libs = join(cache, name)
   if (existsSync(libs)) return libs
   await mkdir(cache, { recursive: true })
   const work = await mkdtemp(join(cache, 'fetching-'))
-  await writeFile(join(work, 'pom.xml'), pom())
+  await writeFile(join(work, 'pom.xml'), pom(artifacts))
   const output = join(work, 'libs')
   await run('mvn', [
     '-B',
@@ -115,15 +147,19 @@ async function kafkaLibs(): Promise<string> {
   return libs
 }
 
-function pom(): string {
-  const dependency = (group: string, artifact: string, version: string): string =>
-    `<dependency><groupId>${group}</groupId><artifactId>${artifact}</artifactId><version>${version}</version></dependency>`
-  const log4j = ['log4j-api', 'log4j-core', 'log4j-slf4j-impl'].map((each) =>
-    dependency('org.apache.logging.log4j', each, LOG4J_VERSION),
+function pom(artifacts: readonly Artifact[]): string {
+  const log4j = ['log4j-api', 'log4j-core', 'log4j-slf4j-impl'].map((each): Artifact => [
+    'org.apache.logging.log4j',
+    each,
+    LOG4J_VERSION,
+  ])
+  const dependencies = [...artifacts, ...log4j].map(
+    ([group, artifact, version]) =>
+      `<dependency><groupId>${group}</groupId><artifactId>${artifact}</artifactId><version>${version}</version></dependency>`,
   )
   return `<project xmlns="http://maven.apache.org/POM/4.0.0"><modelVersion>4.0.0</modelVersion>
 <groupId>tidewire</groupId><artifactId>test-kafka</artifactId><version>1</version><packaging>pom</packaging>
-<dependencies>${dependency('org.apache.kafka', 'kafka_2.13', KAFKA_VERSION)}${log4j.join('')}</dependencies></project>`
+<dependencies>${dependencies.join('')}</dependencies></project>`
 }
 
 function serverProperties(folder: string, port: number, controllerPort: number): string {
