@@ -1,56 +1,14 @@
 /** The records of `__consumer_offsets`, in Kafka's formats: a group's offsets, and its members with their assignment. */
 import { decodeVersioned, encodeVersioned } from '../protocol/codec.ts'
-import { array, bytes, defineMessage, int32, int64, string } from '../protocol/message.ts'
+import { array, defineMessage, string } from '../protocol/message.ts'
+import {
+  groupMetadataKey,
+  groupMetadataValue,
+  offsetCommitKey,
+  offsetCommitValue,
+} from '../protocol/messages/consumer-offsets.ts'
 import type { GroupSnapshot } from './group.ts'
 import type { StateRecord } from './internal-topic.ts'
-
-const offsetCommitKey = defineMessage({
-  name: 'OffsetCommitKey',
-  versions: [0, 1],
-  fields: { group: string(), topic: string(), partition: int32() },
-})
-
-const offsetCommitValue = defineMessage({
-  name: 'OffsetCommitValue',
-  versions: [0, 4],
-  flexible: 4,
-  fields: {
-    offset: int64(),
-    leaderEpoch: int32({ from: 3, default: -1 }),
-    metadata: string(),
-    commitTimestamp: int64(),
-    expireTimestamp: int64({ from: 1, to: 1, default: -1 }),
-  },
-})
-
-const groupMetadataKey = defineMessage({
-  name: 'GroupMetadataKey',
-  versions: [2, 2],
-  fields: { group: string() },
-})
-
-const groupMetadataValue = defineMessage({
-  name: 'GroupMetadataValue',
-  versions: [0, 4],
-  flexible: 4,
-  fields: {
-    protocolType: string(),
-    generation: int32(),
-    protocol: string({ nullable: 0 }),
-    leader: string({ nullable: 0 }),
-    currentStateTimestamp: int64({ from: 2, default: -1 }),
-    members: array({
-      memberId: string(),
-      groupInstanceId: string({ from: 3, nullable: 3, default: null }),
-      clientId: string(),
-      clientHost: string(),
-      rebalanceTimeout: int32({ from: 1, default: -1 }),
-      sessionTimeout: int32(),
-      subscription: bytes(),
-      assignment: bytes(),
-    }),
-  },
-})
 
 /** The versions that Kafka 2.1 to 4 write and read. */
 const offsetKeyVersion = 1

@@ -1,31 +1,7 @@
 /** The records of `__transaction_state`, in Kafka's format: one a transactional id, with all that is known of it. */
 import { decodeVersioned, encodeVersioned } from '../protocol/codec.ts'
-import { array, defineMessage, int16, int32, int64, int8, string } from '../protocol/message.ts'
+import { transactionLogKey, transactionLogValue } from '../protocol/messages/transaction-state.ts'
 import type { StateRecord } from './internal-topic.ts'
-
-const transactionLogKey = defineMessage({
-  name: 'TransactionLogKey',
-  versions: [0, 0],
-  fields: { transactionalId: string() },
-})
-
-const transactionLogValue = defineMessage({
-  name: 'TransactionLogValue',
-  versions: [0, 1],
-  flexible: 1,
-  fields: {
-    producerId: int64(),
-    previousProducerId: int64({ from: 1, tag: 0, default: -1 }),
-    nextProducerId: int64({ from: 1, tag: 1, default: -1 }),
-    producerEpoch: int16(),
-    transactionTimeoutMs: int32(),
-    transactionStatus: int8(),
-    transactionPartitions: array({ topic: string(), partitionIds: array(int32()) }, { nullable: 0 }),
-    transactionLastUpdateTimestampMs: int64(),
-    transactionStartTimestampMs: int64(),
-    clientTransactionVersion: int16({ from: 1, tag: 2, default: 0 }),
-  },
-})
 
 /** By their number in the log. */
 const statuses = [
