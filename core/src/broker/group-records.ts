@@ -1,6 +1,6 @@
 /** The records of `__consumer_offsets`, in Kafka's formats: a group's offsets, and its members with their assignment. */
 import { decodeVersioned, encodeVersioned } from '../protocol/codec.ts'
-import { array, defineMessage, string } from '../protocol/message.ts'
+import { consumerProtocolSubscription } from '../protocol/messages/consumer-protocol.ts'
 import {
   groupMetadataKey,
   groupMetadataValue,
@@ -107,17 +107,12 @@ function fromSnapshot(snapshot: GroupSnapshot) {
   }
 }
 
-const subscription = defineMessage({
-  name: 'ConsumerProtocolSubscription',
-  versions: [0, 0],
-  fields: { topics: array(string()) },
-})
-
 /** Topics that a member of the `consumer` protocol subscribes to; undefined where its metadata is of another kind. */
 export function subscribedTopics(metadata: Buffer): readonly string[] | undefined {
   try {
     // Later versions only add fields behind the topics.
-    return decodeVersioned(subscription, Buffer.concat([Buffer.from([0, 0]), metadata.subarray(2)])).value.topics
+    return decodeVersioned(consumerProtocolSubscription, Buffer.concat([Buffer.from([0, 0]), metadata.subarray(2)]))
+      .value.topics
   } catch {
     return undefined
   }
