@@ -1,12 +1,14 @@
 /**
  * The JSON converter beside plain JSON.stringify and JSON.parse of the same values, bytes to bytes.
  *
- *     node bench/convert/json.ts [records]
+ *     node bench/convert/json.ts [records] [--write]
  */
 import { schema, type Converter, type SchemaAndValue } from '@tidewire/sdk'
 import { jsonConverter } from '../../core/src/convert/json-converter.ts'
+import { report, table } from '../support/report.ts'
 
-const count = Number(process.argv[2] ?? 300_000)
+const count = Number(process.argv.slice(2).find((argument) => /^\d+$/.test(argument)) ?? 300_000)
+const rows: string[][] = []
 
 const reading = schema.struct(
   {
@@ -53,8 +55,7 @@ function measure(name: string, run: (i: number) => unknown): void {
     if (round > 0) best = Math.min(best, seconds)
   }
   if (sink === 0) throw new Error('nothing was done')
-  const perSecond = Math.round(count / best).toLocaleString('en')
-  console.log(`${name.padEnd(44)} ${perSecond.padStart(12)} records/s  ${((best / count) * 1e6).toFixed(2)} µs`)
+  rows.push([name, Math.round(count / best).toLocaleString('en'), ((best / count) * 1e6).toFixed(2)])
 }
 
 const plain = make(false)
@@ -67,7 +68,6 @@ const bigBytes = readings.map((value, i) =>
 
 const value = (answer: SchemaAndValue | Promise<SchemaAndValue>): unknown => (answer as SchemaAndValue).value
 
-console.log(`${count} records; plain ${plainBytes[1]!.length} bytes, with envelope ${envelopeBytes[1]!.length} bytes`)
 measure('write  JSON.stringify', (i) => Buffer.from(JSON.stringify(readings[i])))
 measure('write  json, schemaless', (i) => Buffer.from(plain.fromConnect('t', undefined, readings[i]) as string))
 measure('write  json, schema, no envelope', (i) => Buffer.from(plain.fromConnect('t', reading, readings[i]) as string))
@@ -79,3 +79,9 @@ measure('read   json, schemaless', (i) => value(plain.toConnect('t', plainBytes[
 measure('read   json, schemaless, int64 beyond 2^53', (i) => value(plain.toConnect('t', bigBytes[i]!)))
 measure('read   JSON.parse of the envelope', (i) => JSON.parse(envelopeBytes[i]!.toString()) as unknown)
 measure('read   json, schema and envelope', (i) => value(envelope.toConnect('t', envelopeBytes[i]!)))
+await report(
+  'convert-json',
+  `node bench/convert/json.ts ${count}`,
+  `A struct of 7 fields: plain ${plainBytes[1]!.length} bytes, with envelope ${envelopeBytes[1]!.length} bytes.\n\n` +
+    table(['', 'records/s', 'µs/record'], rows),
+)
