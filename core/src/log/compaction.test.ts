@@ -1,5 +1,5 @@
 import fc from 'fast-check'
-import { cpSync, existsSync, readdirSync, renameSync, rmSync } from 'node:fs'
+import { cpSync, existsSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { batchOf, openLog, recordsOf, temporaryDirectory } from './testing/test-log.ts'
@@ -233,6 +233,38 @@ test('readers go on while segments are swapped under them', async () => {
   await done
 })
 
+test('a reader that is between two reads of a file when another takes its name starts over', async () => {
+  let hold: (() => void) | undefined
+  let holding = false
+  const fs = {
+    ...nodeFileSystem,
+    read: (...args: Parameters<FileSystem['read']>) => {
+      if (!holding) nodeFileSystem.read(...args)
+      else {
+        holding = false
+        hold = () => nodeFileSystem.read(...args)
+      }
+    },
+  } as FileSystem
+  const { log, manager } = await openCompacted({ ...eager, 'segment.bytes': '3000' }, { fs, maxOpenFiles: 1 })
+  for (let i = 0; i < 100; i++) await put(log, `k${i % 60}`, `${i}`.padEnd(60, '.'))
+  holding = true
+  const reading = log.read(45, 200, 'read_uncommitted')
+  await expect.poll(() => hold).toBeDefined()
+  await manager.compact()
+  hold!()
+  const [first] = recordsOf((await reading).records)
+  expect(first).toMatchObject({ offset: 45, key: 'k45', value: '45'.padEnd(60, '.') })
+})
+
+/** Base offsets of all batches, file after file. */
+function offsetsInFiles(dir: string): number[] {
+  return readdirSync(dir)
+    .filter((name) => name.endsWith('.log'))
+    .sort()
+    .flatMap((name) => [...iterateBatches(readFileSync(join(dir, name)))].map(({ header }) => header.baseOffset))
+}
+
 /** Stops the process, as it were, at each change that the swap makes to the directory, and starts again from there. */
 test('a crash at any step of a swap loses nothing', async () => {
   const dir = temporaryDirectory()
@@ -254,6 +286,9 @@ test('a crash at any step of a swap loses nothing', async () => {
     },
   } as FileSystem
   const compacting = await openIn(dir, { fs })
+  // Several segments become one.
+  await compacting.manager.alterConfig('t', { ...eager, 'segment.bytes': '3000' })
+  states.length = 0
   const expected = new Map((await readAll(compacting.log)).map(({ key, value }) => [key, value]))
   await compacting.manager.compact()
   snapshot()
@@ -266,6 +301,8 @@ test('a crash at any step of a swap loses nothing', async () => {
     expect(new Set(records.map(({ offset }) => offset)).size).toBe(records.length)
     await again.manager.close()
     expect(existsSync(join(state, 't-0', '00000000000000000000.log.swap'))).toBe(false)
+    const offsets = offsetsInFiles(join(state, 't-0'))
+    expect(offsets).toEqual([...new Set(offsets)].toSorted((a, b) => a - b))
   }
 
   async function openIn(

@@ -144,6 +144,26 @@ describe('flush=commit', () => {
     expect(waiting).toHaveLength(0)
   })
 
+  test('a transaction is decided for readers only when its marker is durable', async () => {
+    const { log, release } = await openHeld()
+    const options = { producerId: 1, producerEpoch: 0, baseSequence: 0, isTransactional: true }
+    const data = log.append(batchOf(['a'], options), all)
+    await release()
+    await data
+    expect([log.highWatermark, log.lastStableOffset]).toEqual([1, 0])
+    const other = log.append(batchOf(['b']), all)
+    await expect.poll(() => log.logEndOffset).toBe(2)
+    const marker = { type: 'COMMIT', coordinatorEpoch: 0, producerId: 1, producerEpoch: 0, timestamp: 0 } as const
+    const ended = log.append(encodeControlBatch(marker), { acks: -1, origin: 'coordinator' })
+    await expect.poll(() => log.logEndOffset).toBe(3)
+    await release()
+    await other
+    expect([log.highWatermark, log.lastStableOffset]).toEqual([2, 0])
+    await release()
+    await ended
+    expect([log.highWatermark, log.lastStableOffset]).toEqual([3, 3])
+  })
+
   test('with flush=os an append is readable once written', async () => {
     const { log, waiting } = await openHeld({ flush: 'os' })
     await log.append(batchOf(['a']), all)

@@ -1,3 +1,5 @@
+import { statSync } from 'node:fs'
+import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { batchOf, openLog, recordsOf, temporaryDirectory } from './testing/test-log.ts'
 import { nodeFileSystem } from './file-system.ts'
@@ -82,8 +84,11 @@ test('a full disk refuses appends, keeps what was acknowledged, and is used agai
   await send(log, 0)
   disk.full = true
   await expect(send(log, 1)).rejects.toMatchObject(storageError)
+  const file = join(dir, 't-0', '00000000000000000000.log')
+  const { size } = statSync(file)
   disk.room = 30
   await expect(send(log, 1)).rejects.toMatchObject(storageError)
+  expect(statSync(file).size).toBe(size)
   expect(await values(log)).toEqual(['0'])
   disk.full = false
   // Sequence number 1 is still due: what failed has left no trace in the producer's state.
