@@ -13,12 +13,14 @@ if (major < 24) {
   process.exit(1)
 }
 
-// Two things can only be set before a process begins, so it begins once more in its own place (same process id):
-// glibc gives every thread an arena of its own, which costs 35 MiB of idle memory here; and V8 lets each thread's young
-// generation grow to 32 MiB, which only the task hosts have a use for (they set their own).
+// What can only be set before a process begins: it begins once more in its own place, with the same process id.
+// - glibc gives every thread an arena of its own (35 MiB of idle memory here), and after the first freed buffer of some
+//   size takes the next of that size from its heap, where it leaves holes: large buffers are to go back to the system.
+// - V8 lets each thread's young generation grow to 32 MiB, which only the task hosts have a use for; they set their own.
 if (process.platform === 'linux' && process.env['MALLOC_ARENA_MAX'] === undefined) {
+  const malloc = { MALLOC_ARENA_MAX: '2', MALLOC_MMAP_THRESHOLD_: '262144', MALLOC_TRIM_THRESHOLD_: '1048576' }
   const flags = ['--max-semi-space-size=2', ...process.execArgv, ...process.argv.slice(1)]
-  process.execve?.(process.execPath, [process.execPath, ...flags], { ...process.env, MALLOC_ARENA_MAX: '2' })
+  process.execve?.(process.execPath, [process.execPath, ...flags], { ...process.env, ...malloc })
 }
 
 process.env['NODE_COMPILE_CACHE'] ??= join(import.meta.dirname, '../../../node_modules/.cache/tidewire')
