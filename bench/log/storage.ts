@@ -1,7 +1,7 @@
 /**
  * The storage alone, without sockets: appends per second, latency of acks=all under group commit, and reads.
  *
- *     node bench/log/storage.ts [--dir DIR] [--mib 512]
+ *     node bench/log/storage.ts [--dir DIR] [--mib 256] [--write]
  */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -12,10 +12,15 @@ import type { FlushPolicy } from '../../core/src/log/log-manager.ts'
 import type { PartitionLog } from '../../core/src/log/partition-log.ts'
 import { silentLogger } from '../../core/src/logging/logger.ts'
 import { RecordBatchBuilder } from '../../core/src/protocol/record-batch.ts'
+import { percentile, report, table } from '../support/report.ts'
 
 const MIB = 1024 * 1024
 const { values: args } = parseArgs({
-  options: { dir: { type: 'string', default: tmpdir() }, mib: { type: 'string', default: '512' } },
+  options: {
+    dir: { type: 'string', default: tmpdir() },
+    mib: { type: 'string', default: '256' },
+    write: { type: 'boolean' },
+  },
 })
 const totalBytes = Number(args.mib) * MIB
 
@@ -48,9 +53,12 @@ function makeBatch(bytes: number): Buffer {
   return builder.build()
 }
 
-function percentile(sorted: Float64Array, share: number): string {
-  const value = sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))]!
-  return value >= 10 ? value.toFixed(0) : value.toFixed(2)
+const rows: string[][] = []
+
+function addRow(name: string, bytes: number, count: number, ms: number, cpu: NodeJS.CpuUsage, latency: string): void {
+  const mibPerSecond = (bytes / MIB / (ms / 1000)).toFixed(0)
+  const each = ((ms * 1000) / count).toFixed(1)
+  rows.push([name, mibPerSecond, each, ((cpu.user + cpu.system) / count).toFixed(1), latency])
 }
 
 async function withLog<T>(
@@ -92,17 +100,10 @@ async function appendRun(run: AppendRun): Promise<void> {
     await Promise.all(Array.from({ length: run.inFlight }, sender))
     const ms = performance.now() - started
     const used = process.cpuUsage(cpu)
-    latencies.sort()
-    const columns = [
-      `${run.name}, ${run.partitions} partition(s), flush=${run.flush}, acks=${run.acks === -1 ? 'all' : '1'}`.padEnd(
-        66,
-      ),
-      `${((count * template.length) / MIB / (ms / 1000)).toFixed(0)} MiB/s`.padStart(11),
-      `${((ms * 1000) / count).toFixed(1)} µs/append`.padStart(18),
-      `${((used.user + used.system) / count).toFixed(1)} µs CPU`.padStart(15),
-      `p50 ${percentile(latencies, 0.5)} p99 ${percentile(latencies, 0.99)} ms`.padStart(22),
-    ]
-    console.log(columns.join(''))
+    const sorted = [...latencies]
+    const name = `append ${run.name}, ${run.partitions} partition(s), flush=${run.flush}, acks=${run.acks === -1 ? 'all' : '1'}`
+    const latency = `${percentile(sorted, 0.5).toFixed(2)} / ${percentile(sorted, 0.99).toFixed(2)}`
+    addRow(name, count * template.length, count, ms, used, latency)
   })
 }
 
@@ -125,16 +126,11 @@ async function readRun(maxBytes: number): Promise<void> {
     }
     const ms = performance.now() - started
     const used = process.cpuUsage(cpu)
-    console.log(
-      [
-        `read, ${maxBytes / 1024} KiB at a time, from the page cache`.padEnd(66),
-        `${(bytes / MIB / (ms / 1000)).toFixed(0)} MiB/s`.padStart(11),
-        `${((ms * 1000) / reads).toFixed(1)} µs/read`.padStart(18),
-        `${((used.user + used.system) / reads).toFixed(1)} µs CPU`.padStart(15),
-      ].join(''),
-    )
+    addRow(`read ${maxBytes / 1024} KiB at a time, from the page cache`, bytes, reads, ms, used, '')
   })
 }
 
 for (const run of runs) await appendRun(run)
 for (const kib of [16, 64, 1024]) await readRun(kib * 1024)
+const head = ['', 'MiB/s', 'µs each', 'µs CPU each', 'p50 / p99 ms']
+await report('storage', 'node bench/log/storage.ts', table(head, rows))
