@@ -15,14 +15,18 @@ export interface Place {
   readonly mqttPort: number
 }
 
-/** A platform that runs as a child process. */
-export interface Platform extends Place {
+/** A command of the command line that goes on until it is stopped. */
+export interface Running {
   readonly pid: number
-  readonly rest: string
   /** Everything printed so far. */
   readonly output: () => { readonly stdout: string; readonly stderr: string }
   /** Sends a signal and waits for the end; returns the exit code (null where the signal ended it). */
   readonly stop: (signal?: NodeJS.Signals) => Promise<number | null>
+}
+
+/** A platform that runs as a child process. */
+export interface Platform extends Place, Running {
+  readonly rest: string
 }
 
 /** Ports that were free a moment ago, and a fresh data directory; removed by `remove`. */
@@ -59,16 +63,22 @@ export async function startPlatform(
     ...['--data-dir', place.dataDir, '--log-port', String(place.logPort)],
     ...['--rest-port', String(place.restPort), '--mqtt-port', String(place.mqttPort), ...(options.args ?? [])],
   ]
-  const child = spawnTidewire(['start', ...flags], options)
+  const running = await startTidewire(['start', ...flags], options)
+  return { ...place, ...running, rest: `http://127.0.0.1:${place.restPort}` }
+}
+
+/**
+ * Starts a command and waits until it says that it is up.
+ * @throws Error with all that it printed, where it ends first
+ */
+export async function startTidewire(
+  args: readonly string[],
+  options: { readonly npm?: boolean; readonly env?: Record<string, string> } = {},
+): Promise<Running> {
+  const child = spawnTidewire(args, options)
   const output = collect(child)
   await untilUp(child, output)
-  return {
-    ...place,
-    pid: child.pid!,
-    rest: `http://127.0.0.1:${place.restPort}`,
-    output,
-    stop: async (signal = 'SIGINT') => stop(child, signal),
-  }
+  return { pid: child.pid!, output, stop: async (signal = 'SIGINT') => stop(child, signal) }
 }
 
 /** Runs a command of the command line to its end. */
@@ -115,7 +125,7 @@ async function untilUp(child: ChildProcess, output: () => { stdout: string; stde
     child.stdout!.on('data', look)
     child.once('close', (code) => {
       const { stdout, stderr } = output()
-      reject(new Error(`tidewire start ended with ${String(code)}\n${stdout}\n${stderr}`))
+      reject(new Error(`tidewire ended with ${String(code)}\n${stdout}\n${stderr}`))
     })
   })
 }
