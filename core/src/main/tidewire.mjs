@@ -17,10 +17,17 @@ if (major < 24) {
 // - glibc gives every thread an arena of its own (35 MiB of idle memory here), and after the first freed buffer of some
 //   size takes the next of that size from its heap, where it leaves holes: large buffers are to go back to the system.
 // - V8 lets each thread's young generation grow to 32 MiB, which only the task hosts have a use for; they set their own.
+// - The log syncs partitions side by side on libuv's threads; four are too few for a disk that takes more at a time.
 if (process.platform === 'linux' && process.env['MALLOC_ARENA_MAX'] === undefined) {
-  const malloc = { MALLOC_ARENA_MAX: '2', MALLOC_MMAP_THRESHOLD_: '262144', MALLOC_TRIM_THRESHOLD_: '1048576' }
+  const environment = {
+    MALLOC_ARENA_MAX: '2',
+    MALLOC_MMAP_THRESHOLD_: '262144',
+    MALLOC_TRIM_THRESHOLD_: '1048576',
+    UV_THREADPOOL_SIZE: '8',
+    ...process.env,
+  }
   const flags = ['--max-semi-space-size=2', ...process.execArgv, ...process.argv.slice(1)]
-  process.execve?.(process.execPath, [process.execPath, ...flags], { ...process.env, ...malloc })
+  process.execve?.(process.execPath, [process.execPath, ...flags], environment)
 }
 
 process.env['NODE_COMPILE_CACHE'] ??= join(import.meta.dirname, '../../../node_modules/.cache/tidewire')
