@@ -22,7 +22,6 @@ export const datagenConfig = defineConfig({
     type: 'string',
     required: true,
     importance: 'high',
-    pattern: '.',
     doc: 'The topic to write the readings to.',
   },
   quickstart: {

@@ -5,14 +5,12 @@ export const sourceConfig = defineConfig({
     type: 'string',
     required: true,
     importance: 'high',
-    pattern: '.',
     doc: 'The file to read, as a path on the machine of the worker. It need not be there yet.',
   },
   topic: {
     type: 'string',
     required: true,
     importance: 'high',
-    pattern: '.',
     doc: 'The topic to write the lines to.',
   },
   'batch.size': {
@@ -37,7 +35,6 @@ export const sinkConfig = defineConfig({
     type: 'string',
     required: true,
     importance: 'high',
-    pattern: '.',
     doc: 'The file to write to, as a path on the machine of the worker. It is appended to; missing folders are made.',
   },
   'exactly.once': {

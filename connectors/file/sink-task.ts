@@ -1,4 +1,4 @@
-import { mkdir, open, type FileHandle } from 'node:fs/promises'
+import { mkdir, open, stat, type FileHandle } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import {
   isRetriable,
@@ -22,8 +22,8 @@ export async function openFileSink(context: Context): Promise<SinkTask> {
   const file = await open(path, 'a')
   try {
     await syncFolder(path)
-    if (!context.config['exactly.once']) return new FileSinkTask(file)
-    return new ExactlyOnceFileSinkTask(file, await restore(file, context), context)
+    if (!context.config['exactly.once']) return new FileSinkTask(file, context)
+    return new ExactlyOnceFileSinkTask(file, context, await restore(file, context))
   } catch (error) {
     await file.close()
     throw error
@@ -49,18 +49,21 @@ async function restore(file: FileHandle, { config, log }: Context): Promise<Prog
 
 /** Appends lines; what is not flushed comes again after a crash. */
 class FileSinkTask implements SinkTask {
-  protected readonly file: FileHandle
+  protected file: FileHandle
+  protected readonly context: Context
   /** Lines taken but not yet written: none, unless the disk was full. */
   private unwritten: Buffer = Buffer.alloc(0)
   private unsynced = false
 
-  constructor(file: FileHandle) {
+  constructor(file: FileHandle, context: Context) {
     this.file = file
+    this.context = context
   }
 
   async put(records: readonly SinkRecord[]): Promise<void> {
     // A full disk shows here, before anything new is taken: the batch that is refused has left no trace.
     await this.writeRest()
+    await this.followMove()
     if (records.length === 0) return
     let lines = ''
     for (const record of records) lines += lineOf(record.value) + '\n'
@@ -76,6 +79,8 @@ class FileSinkTask implements SinkTask {
   async flush(): Promise<void> {
     await this.writeRest()
     if (!this.unsynced) return
+    // What nobody can read any more is not committed.
+    if ((await this.file.stat()).nlink === 0) throw this.removed()
     // A failed sync is not repeated: the kernel may have dropped the pages. The task fails and reads them again.
     await this.file.datasync()
     this.unsynced = false
@@ -83,6 +88,30 @@ class FileSinkTask implements SinkTask {
 
   async stop(): Promise<void> {
     await this.file.close()
+  }
+
+  /** Where the file was renamed (logrotate), it is left complete and a new one begun; one that was removed took lines with it. */
+  private async followMove(): Promise<void> {
+    const path = this.context.config.file
+    const held = await this.file.stat()
+    const named = await stat(path).catch((error: unknown) => {
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
+      return undefined
+    })
+    if (named?.ino === held.ino && named.dev === held.dev) return
+    if (held.nlink === 0) throw this.removed()
+    await this.flush()
+    const next = await open(path, 'a')
+    await this.file.close()
+    this.file = next
+    await syncFolder(path)
+    this.context.log.warn('the file was renamed; new records go to a new one in its place', { file: path })
+  }
+
+  private removed(): Error {
+    return new Error(
+      `${this.context.config.file} was removed while it was written to; what came after the last flush is read again, into a new file`,
+    )
   }
 
   private async writeRest(): Promise<void> {
@@ -101,13 +130,11 @@ class FileSinkTask implements SinkTask {
 
 /** Keeps beside the file how far it is durable, and goes on from there whatever the consumer group has committed. */
 class ExactlyOnceFileSinkTask extends FileSinkTask {
-  private readonly context: Context
   private readonly next = new Map<string, Map<number, number>>()
   private dirty = false
 
-  constructor(file: FileHandle, { offsets }: Progress, context: Context) {
-    super(file)
-    this.context = context
+  constructor(file: FileHandle, context: Context, { offsets }: Progress) {
+    super(file, context)
     for (const [topic, partitions] of Object.entries(offsets)) {
       this.next.set(
         topic,

@@ -1,4 +1,4 @@
-import { appendFile, mkdtemp, readFile, rm, truncate, writeFile } from 'node:fs/promises'
+import { appendFile, mkdtemp, readFile, rename, rm, truncate, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Decimal } from '@tidewire/sdk'
@@ -62,6 +62,42 @@ describe('file-sink', () => {
     await run.put(sinkRecords(['b'], { offset: 1 }))
     expect(await content()).toBe('b\n')
     await run.stop()
+  })
+})
+
+describe.each([false, true])('a file that goes away while it is written to, exactly.once %s', (once) => {
+  const config = () => ({ file, 'exactly.once': once })
+
+  test('renamed: the old one is complete, a new one takes its place', async () => {
+    const run = runSink(fileSink, config())
+    await run.put(sinkRecords(['a']))
+    await rename(file, `${file}.1`)
+    await run.put(sinkRecords(['b'], { offset: 1 }))
+    await run.flush()
+    await run.stop()
+    expect(await readFile(`${file}.1`, 'utf8')).toBe('a\n')
+    expect(await content()).toBe('b\n')
+    expect(run.logs.map(({ level }) => level)).toEqual(['warn'])
+    const next = runSink(fileSink, config(), { committed: run.committed })
+    await next.put(sinkRecords(['a', 'b', 'c']))
+    await next.stop()
+    expect(await content()).toBe('b\nc\n')
+  })
+
+  test('removed: the task fails, and what was not flushed is written to a new one', async () => {
+    const run = runSink(fileSink, config())
+    await run.put(sinkRecords(['a']))
+    await run.flush()
+    await run.put(sinkRecords(['b'], { offset: 1 }))
+    await rm(file)
+    await expect(run.flush()).rejects.toThrow('was removed while it was written to')
+    await expect(run.put(sinkRecords(['c'], { offset: 2 }))).rejects.toThrow('was removed while it was written to')
+    await run.stop()
+    const next = runSink(fileSink, config(), { committed: run.committed })
+    await next.put(sinkRecords(['a', 'b', 'c']))
+    await next.flush()
+    await next.stop()
+    expect(await content()).toBe('b\nc\n')
   })
 })
 
