@@ -120,6 +120,7 @@ export function describeDelivery(name: string, start: () => Promise<LogUnderTest
       const committed = async (connector: string): Promise<number> =>
         (await hosts.client.admin.groupOffsets(`connect-${connector}`))[0]?.offset ?? -1
 
+      // A kill in the middle of a rebalance has the group wait for the dead member's session.
       test('whose thread is killed takes every record, with put and flush failing in passing as well', async () => {
         hosts = await testHosts(log.address)
         const end = 50_000
@@ -130,7 +131,7 @@ export function describeDelivery(name: string, start: () => Promise<LogUnderTest
         await killThreads(hosts, 6, async () => (await committed(named('lines'))) < end)
         await until('the last commit', async () => (await committed(named('lines'))) === end, 60_000)
         expectNoGaps(linesOf(file), end)
-      })
+      }, 180_000)
 
       test('goes on where it was after a stop', async () => {
         hosts = await testHosts(log.address)
