@@ -17,7 +17,8 @@ async function runThread(port: NonNullable<typeof parentPort>, options: ThreadDa
         throw error
       })
     })
-    post({ type: 'ready', host: broker.host, port: broker.port })
+    const { host, port: boundPort, listeners } = broker
+    post({ type: 'ready', host, port: boundPort, listeners })
   } catch (error) {
     const foreseen = error instanceof BrokerStartError
     const message = foreseen ? error.message : error instanceof Error ? (error.stack ?? error.message) : String(error)

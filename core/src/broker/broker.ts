@@ -1,4 +1,5 @@
-import { createServer, type Server, type Socket } from 'node:net'
+import type { Socket } from 'node:net'
+import { loadSsl } from '../config/ssl-settings.ts'
 import { LogManager } from '../log/log-manager.ts'
 import type { Logger } from '../logging/logger.ts'
 import { BrokerStartError } from './broker-start-error.ts'
@@ -7,14 +8,17 @@ import { brokerConfig, topicDefaults, type BrokerConfig } from './config.ts'
 import { Connection, plainAddress } from './connection.ts'
 import { GroupCoordinator } from './group-coordinator.ts'
 import { dispatchTo } from './handlers/registry.ts'
+import { Listener, parseEndpoint, usesSasl, usesTls, type ListenerTls } from './listeners.ts'
 import { ProducerIds } from './producer-ids.ts'
 import { RequestMemory } from './request-memory.ts'
+import { Credentials } from './sasl/credentials.ts'
+import { SaslSession } from './sasl/session.ts'
 import type { BrokerServices } from './services.ts'
 import { TopicCatalog } from './topic-catalog.ts'
 import { TransactionCoordinator } from './transaction-coordinator.ts'
 
 export interface BrokerOptions {
-  /** Address to listen on. */
+  /** Address to listen on; `log.listeners` of the settings names more. */
   readonly host: string
   /** 0: any free one. */
   readonly port: number
@@ -31,6 +35,8 @@ export interface BrokerOptions {
 export interface Broker {
   readonly host: string
   readonly port: number
+  /** All that is listened on, the one above first; `PROTOCOL://host:port`, with the ports in use. */
+  readonly listeners: readonly string[]
   /** Stops listening, ends all connections and closes the log cleanly. What was acknowledged is on disk. */
   close(): Promise<void>
 }
@@ -42,50 +48,73 @@ export interface Broker {
 export async function startBroker(options: BrokerOptions): Promise<Broker> {
   const { logger } = options
   const config = brokerConfig(options.config)
-  // The port first: two brokers of one configuration then fail with what tells the user most.
-  const server = createServer({ pauseOnConnect: true })
-  server.maxConnections = config['max.connections']
-  const early: Socket[] = []
-  const keepEarly = (socket: Socket) => early.push(socket)
-  server.on('connection', keepEarly)
-  const port = await listen(server, options)
+  // The ports first: two brokers of one configuration then fail with what tells the user most.
+  const listeners = await openListeners(options, config)
   let log: LogManager | undefined
   try {
+    const credentials = await openCredentials(config, listeners)
     log = await openLog(options, config)
     const services = await openServices(options, config, log)
-    const connections = acceptOn(server, options, config, port, services)
-    server.off('connection', keepEarly)
-    for (const socket of early) server.emit('connection', socket)
-    return { host: options.host, port, close: () => closeAll(server, connections, services, logger) }
+    const connections = acceptOn(listeners, options, services, credentials)
+    const { port } = listeners[0]!
+    return {
+      host: options.host,
+      port,
+      listeners: listeners.map(String),
+      close: () => closeAll(listeners, connections, services, logger),
+    }
   } catch (error) {
-    server.close()
-    for (const socket of early) socket.destroy()
+    await Promise.all(listeners.map((listener) => listener.close()))
     await log?.close().catch(() => undefined)
     throw error
   }
 }
 
-async function listen(server: Server, { host, port }: BrokerOptions): Promise<number> {
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', (error: NodeJS.ErrnoException) => reject(listenError(error, host, port)))
-    server.listen(port, host, () => resolve())
-  })
-  server.removeAllListeners('error')
-  const address = server.address()
-  return typeof address === 'object' && address !== null ? address.port : port
+/** The one of the options, then those of `log.listeners`. */
+async function openListeners(options: BrokerOptions, config: BrokerConfig): Promise<Listener[]> {
+  const { host, port, logger } = options
+  const endpoints = [
+    { protocol: config['log.security.protocol'], host, port },
+    ...config['log.listeners'].map((text) => parseEndpoint('log.listeners', text)),
+  ]
+  const tls = endpoints.some(({ protocol }) => usesTls(protocol)) ? await loadTls(config) : undefined
+  const listeners: Listener[] = []
+  try {
+    for (const endpoint of endpoints) {
+      listeners.push(await Listener.open(endpoint, { tls, maxConnections: config['max.connections'], logger }))
+    }
+  } catch (error) {
+    await Promise.all(listeners.map((listener) => listener.close()))
+    throw error
+  }
+  return listeners
 }
 
-function listenError(error: NodeJS.ErrnoException, host: string, port: number): BrokerStartError {
-  const code = error.code ?? 'UNKNOWN'
-  const reasons: Record<string, string> = {
-    EADDRINUSE: `port ${port} on ${host} is in use by another process`,
-    EACCES: `port ${port} on ${host} may not be used by this user`,
-    EADDRNOTAVAIL: `${host} is not an address of this machine`,
-    ENOTFOUND: `the host name ${host} is not known`,
+async function loadTls(config: BrokerConfig): Promise<ListenerTls> {
+  const clientAuth = config['ssl.client.auth']
+  try {
+    const material = await loadSsl(config)
+    if (clientAuth !== 'none' && material.ca === undefined) {
+      throw new Error(`ssl.client.auth=${clientAuth} needs the authorities of ssl.truststore.location`)
+    }
+    return { ...material, clientAuth }
+  } catch (error) {
+    throw new BrokerStartError('TLS', error instanceof Error ? error.message : String(error), { cause: error })
   }
-  return new BrokerStartError(code, reasons[code] ?? `cannot listen on ${host}:${port}: ${error.message}`, {
-    cause: error,
-  })
+}
+
+/** Undefined where no listener asks who the client is. */
+async function openCredentials(config: BrokerConfig, listeners: readonly Listener[]): Promise<Credentials | undefined> {
+  if (!listeners.some(({ protocol }) => usesSasl(protocol))) return undefined
+  const path = config['sasl.users.file']
+  if (path === undefined) throw new BrokerStartError('SASL', 'a listener with SASL needs users: set sasl.users.file')
+  const credentials = new Credentials(path)
+  try {
+    await credentials.refresh()
+  } catch (error) {
+    throw new BrokerStartError('SASL', error instanceof Error ? error.message : String(error), { cause: error })
+  }
+  return credentials
 }
 
 async function openLog(options: BrokerOptions, config: BrokerConfig): Promise<LogManager> {
@@ -114,41 +143,62 @@ async function openServices(options: BrokerOptions, config: BrokerConfig, log: L
 }
 
 function acceptOn(
-  server: Server,
+  listeners: readonly Listener[],
   options: BrokerOptions,
-  config: BrokerConfig,
-  port: number,
   services: BrokerServices,
+  credentials: Credentials | undefined,
 ): Set<Connection> {
+  const { config, logger } = services
   const connections = new Set<Connection>()
   const memory = new RequestMemory(config['queued.max.request.bytes'])
   const dispatch = dispatchTo(services)
-  const isWildcard = options.host === '0.0.0.0' || options.host === '::' || options.host === ''
-  server.on('error', (error) => options.logger.error('The listener failed', { error: error.message }))
-  server.on('connection', (socket) => {
-    const ownHost = isWildcard ? plainAddress(socket.localAddress) : options.host
-    const connection = new Connection(socket, {
-      logger: options.logger,
-      memory,
-      dispatch,
-      maxRequestBytes: config['socket.request.max.bytes'],
-      maxIdleMs: config['connections.max.idle.ms'],
-      advertised: { host: options.advertisedHost ?? ownHost, port: options.advertisedPort ?? port },
+  const advertised = config['log.advertised.listeners'].map((text) => parseEndpoint('log.advertised.listeners', text))
+  for (const [index, listener] of listeners.entries()) {
+    const { protocol, host, port, isWildcard } = listener
+    const told = advertised.find((endpoint) => endpoint.protocol === protocol)
+    const toldHost = told?.host ?? (index === 0 ? options.advertisedHost : undefined)
+    const toldPort = told?.port ?? (index === 0 ? options.advertisedPort : undefined) ?? port
+    const asksWho = usesSasl(protocol)
+    listener.onSocket((socket) => {
+      if (connections.size >= config['max.connections']) {
+        socket.destroy()
+        return
+      }
+      const connection = new Connection(socket, {
+        logger,
+        memory,
+        dispatch,
+        maxRequestBytes: config['socket.request.max.bytes'],
+        maxIdleMs: config['connections.max.idle.ms'],
+        advertised: { host: toldHost ?? (isWildcard ? plainAddress(socket.localAddress) : host), port: toldPort },
+        sasl: asksWho ? newSession(config, credentials!, logger, socket) : null,
+      })
+      connections.add(connection)
+      connection.onClose(() => connections.delete(connection))
+      socket.resume()
     })
-    connections.add(connection)
-    connection.onClose(() => connections.delete(connection))
-    socket.resume()
-  })
+  }
   return connections
 }
 
+function newSession(config: BrokerConfig, credentials: Credentials, logger: Logger, socket: Socket): SaslSession {
+  return new SaslSession({
+    mechanisms: config['sasl.enabled.mechanisms'],
+    credentials,
+    maxSessionMs: config['connections.max.reauth.ms'],
+    failureDelayMs: config['connection.failed.authentication.delay.ms'],
+    logger,
+    client: `${plainAddress(socket.remoteAddress)}:${socket.remotePort}`,
+  })
+}
+
 async function closeAll(
-  server: Server,
+  listeners: readonly Listener[],
   connections: Set<Connection>,
   services: BrokerServices,
   logger: Logger,
 ): Promise<void> {
-  const closed = new Promise<void>((resolve) => server.close(() => resolve()))
+  const closed = Promise.all(listeners.map((listener) => listener.close()))
   for (const connection of connections) connection.close()
   await closed
   services.groups.close()

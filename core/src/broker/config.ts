@@ -1,4 +1,5 @@
-import { defineConfig, type ConfigOf } from '@tidewire/sdk'
+import { defineConfig, type ConfigOf, type Setting } from '@tidewire/sdk'
+import { securitySettings } from './security-settings.ts'
 
 const hour = 3_600_000
 
@@ -151,13 +152,16 @@ export const brokerSettings = defineConfig({
     minimum: 1,
     doc: 'A transactional id unused for so long is forgotten.',
   },
+  ...securitySettings,
 })
 
 export type BrokerConfig = ConfigOf<typeof brokerSettings>
 
 /** Typed values over the defaults. Text, as users write it, goes through `compileSettings(brokerSettings)` first. */
 export function brokerConfig(given: Partial<BrokerConfig> = {}): BrokerConfig {
-  const defaults = Object.fromEntries(Object.entries(brokerSettings).map(([name, setting]) => [name, setting.default]))
+  const defaults = Object.fromEntries(
+    Object.entries<Setting>(brokerSettings).map(([name, setting]) => [name, setting.default]),
+  )
   return { ...(defaults as unknown as BrokerConfig), ...given }
 }
 

@@ -42,6 +42,7 @@ beforeEach(async () => {
       maxRequestBytes: 500_000,
       maxIdleMs: 200,
       advertised: { host: 'h', port: 1 },
+      sasl: null,
     })
   })
   server.listen(0, '127.0.0.1')

@@ -6,6 +6,7 @@ import { FrameError, FrameParser } from './frame-parser.ts'
 import type { ConnectionSignal, RequestContext } from './handler.ts'
 import { RequestError } from './kafka-error.ts'
 import type { RequestMemory } from './request-memory.ts'
+import type { SaslSession } from './sasl/session.ts'
 
 /** Answers one request: the frame of the answer, or null for none. */
 export type Dispatch = (
@@ -23,6 +24,8 @@ export interface ConnectionOptions {
   /** `connections.max.idle.ms` */
   readonly maxIdleMs: number
   readonly advertised: RequestContext['advertised']
+  /** Null: clients need not say who they are. */
+  readonly sasl: SaslSession | null
 }
 
 /** Requests of one connection that may be in work at a time. */
@@ -33,6 +36,10 @@ const maxUnsentBytes = 1024 * 1024
 const maxUnhandledBytes = 64 * 1024
 /** A request half sent, or an answer half read, for so long without a byte moving, ends the connection. */
 const stallMs = 60_000
+/** The largest request of a client that has not shown who it is; `sasl.server.max.receive.size` in Kafka. */
+const maxUnauthenticatedBytes = 512 * 1024
+/** How long a client may take to show who it is. */
+const authenticationMs = 30_000
 
 interface Slot {
   answer: readonly Buffer[] | null | undefined
@@ -57,12 +64,19 @@ export class Connection implements ConnectionSignal {
   #reserved = 0
   #waitsForMemory = false
   #pumping = false
+  /** No more requests: the connection ends when the answers are sent. */
+  #ending = false
+  readonly #authenticationTimer: NodeJS.Timeout | undefined
   #lastActive = performance.now()
 
   constructor(socket: Socket, options: ConnectionOptions) {
     this.#socket = socket
     this.#options = options
     this.#parser = new FrameParser(options.maxRequestBytes)
+    if (options.sasl !== null) {
+      this.#parser.maxBytes = Math.min(maxUnauthenticatedBytes, options.maxRequestBytes)
+      this.#authenticationTimer = setTimeout(() => this.#onUnauthenticated(), authenticationMs).unref()
+    }
     this.#clientHost = `/${plainAddress(socket.remoteAddress)}`
     socket.setNoDelay(true)
     socket.setTimeout(this.#timeoutMs())
@@ -107,7 +121,7 @@ export class Connection implements ConnectionSignal {
     if (this.#closed) return
     const full = this.#waitsForMemory || this.#parser.bufferedBytes > maxUnhandledBytes
     const stuck = this.#busy || this.#isOverloaded() || this.#waitsForMemory
-    if (full && stuck) this.#socket.pause()
+    if ((full && stuck) || this.#ending) this.#socket.pause()
     else if (this.#socket.isPaused()) this.#socket.resume()
   }
 
@@ -116,7 +130,7 @@ export class Connection implements ConnectionSignal {
   }
 
   #startNext(): boolean {
-    if (this.#closed || this.#busy || this.#waitsForMemory || this.#isOverloaded()) return false
+    if (this.#closed || this.#ending || this.#busy || this.#waitsForMemory || this.#isOverloaded()) return false
     const size = this.#parser.frameSize()
     if (size === undefined) return false
     if (this.#reserved === 0) {
@@ -138,6 +152,7 @@ export class Connection implements ConnectionSignal {
   }
 
   #start(frame: Buffer): void {
+    const { sasl } = this.#options
     const slot: Slot = { answer: undefined }
     this.#slots.push(slot)
     this.#busy = true
@@ -150,6 +165,7 @@ export class Connection implements ConnectionSignal {
     }
     const finish = (answer: readonly Buffer[] | null) => {
       this.#options.memory.release(frame.length)
+      if (sasl?.authenticated === true) this.#parser.maxBytes = this.#options.maxRequestBytes
       slot.answer = answer
       this.#send()
       allowNext()
@@ -165,6 +181,8 @@ export class Connection implements ConnectionSignal {
         clientId: header.clientId ?? '',
         clientHost: this.#clientHost,
         advertised: this.#options.advertised,
+        sasl,
+        endAfterAnswer: () => (this.#ending = true),
         allowNext,
         signal: this,
       })
@@ -184,6 +202,7 @@ export class Connection implements ConnectionSignal {
       for (const chunk of answer ?? []) this.#socket.write(chunk)
     }
     this.#socket.uncork()
+    if (this.#ending && this.#slots.length === 0) this.#socket.end(() => this.close())
   }
 
   #refuse(error: unknown): void {
@@ -217,9 +236,16 @@ export class Connection implements ConnectionSignal {
     this.#socket.setTimeout(this.#timeoutMs())
   }
 
+  #onUnauthenticated(): void {
+    if (this.#options.sasl?.authenticated === true) return
+    this.#options.logger.debug('Closed a connection that did not authenticate', { client: this.#clientHost })
+    this.close()
+  }
+
   #onClosed(): void {
     if (this.#closed) return
     this.#closed = true
+    clearTimeout(this.#authenticationTimer)
     this.#options.memory.release(this.#reserved)
     this.#reserved = 0
     for (const listener of this.#closeListeners) listener()

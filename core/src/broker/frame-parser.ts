@@ -11,12 +11,13 @@ const smallestFrame = 8
  * and no more, whatever size a frame announces.
  */
 export class FrameParser {
-  readonly #maxBytes: number
+  /** The largest frame accepted. */
+  maxBytes: number
   #chunks: Buffer[] = []
   #bytes = 0
 
   constructor(maxBytes: number) {
-    this.#maxBytes = maxBytes
+    this.maxBytes = maxBytes
   }
 
   /** Bytes that are held. */
@@ -37,8 +38,8 @@ export class FrameParser {
     if (this.#bytes < 4) return undefined
     if (this.#chunks[0]!.length < 4) this.#chunks = [Buffer.concat(this.#chunks)]
     const size = this.#chunks[0]!.readInt32BE(0)
-    if (size >= smallestFrame && size <= this.#maxBytes) return size
-    throw new FrameError(`a frame of ${size} bytes; ${smallestFrame} to ${this.#maxBytes} are accepted`)
+    if (size >= smallestFrame && size <= this.maxBytes) return size
+    throw new FrameError(`a frame of ${size} bytes; ${smallestFrame} to ${this.maxBytes} are accepted`)
   }
 
   /** The frame at hand without its size, once it is complete. A view where it arrived in one piece. */

@@ -1,5 +1,6 @@
 import { decodeRequest, encodeResponse } from '../protocol/codec.ts'
 import type { Api, RequestOf, ResponseInput } from '../protocol/message.ts'
+import type { SaslSession } from './sasl/session.ts'
 import type { BrokerServices } from './services.ts'
 
 /** What a handler may know of the request besides its body. */
@@ -10,6 +11,10 @@ export interface RequestContext {
   readonly clientHost: string
   /** Where this client reaches the broker. */
   readonly advertised: { readonly host: string; readonly port: number }
+  /** Who the client is; null on a listener that does not ask. */
+  readonly sasl: SaslSession | null
+  /** The connection ends when this answer has been sent; nothing that comes after the request is looked at. */
+  readonly endAfterAnswer: () => void
   /**
    * What has to happen in the order of the requests is done: the next request of the connection may start. Answers
    * keep their order all the same. Without it, the next one starts when this one is answered.

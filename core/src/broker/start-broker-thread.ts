@@ -10,7 +10,7 @@ import type { Broker, BrokerOptions } from './broker.ts'
 type LogLine = Parameters<LogSink['write']>
 
 export type FromThread =
-  | { readonly type: 'ready'; readonly host: string; readonly port: number }
+  | ({ readonly type: 'ready' } & Omit<Broker, 'close'>)
   | { readonly type: 'failed'; readonly code: string; readonly message: string }
   | { readonly type: 'log'; readonly line: LogLine }
 
@@ -39,7 +39,7 @@ export async function startBrokerThread(options: BrokerOptions): Promise<BrokerT
   })
   // Whoever does not care for it must not be ended by it.
   ended.catch(() => undefined)
-  const { host, port } = await new Promise<{ host: string; port: number }>((resolve, reject) => {
+  const { host, port, listeners } = await new Promise<Omit<Broker, 'close'>>((resolve, reject) => {
     ended.catch(reject)
     thread.on('message', (message: FromThread) => {
       switch (message.type) {
@@ -62,7 +62,7 @@ export async function startBrokerThread(options: BrokerOptions): Promise<BrokerT
     }
     await ended
   }
-  return { host, port, close, ended }
+  return { host, port, listeners, close, ended }
 }
 
 function writeLine(logger: Logger, [level, message, details]: LogLine): void {

@@ -1,3 +1,4 @@
+import type { Setting } from '@tidewire/sdk'
 import { topicSettings } from '../log/topic-config.ts'
 import { brokerSynonyms, brokerSettings, topicDefaults, type BrokerConfig } from './config.ts'
 
@@ -12,13 +13,14 @@ const configTypes = { boolean: 1, string: 2, int: 3, short: 4, long: 5, double: 
 
 export interface DescribedSetting {
   readonly name: string
-  readonly value: string
+  /** Null: not set, or not to be shown. */
+  readonly value: string | null
   readonly readOnly: boolean
   readonly configSource: number
   readonly isSensitive: boolean
   readonly configType: number
   readonly documentation: string
-  readonly synonyms: readonly { name: string; value: string; source: number }[]
+  readonly synonyms: readonly { name: string; value: string | null; source: number }[]
 }
 
 /**
@@ -59,19 +61,24 @@ export function describeTopicSettings(
 
 /** The broker's own settings; they are read at start and cannot be changed through the protocol. */
 export function describeBrokerSettings(broker: BrokerConfig, names: readonly string[] | null): DescribedSetting[] {
-  return Object.entries(brokerSettings)
+  return Object.entries<Setting>(brokerSettings)
     .filter(([name]) => names?.includes(name) !== false)
     .map(([name, setting]) => {
-      const value = String(broker[name as keyof BrokerConfig])
-      const fallback = String(setting.default)
+      const isSensitive = setting.type === 'password'
+      const text = (given: Setting['default']) => (given === undefined || isSensitive ? null : String(given))
+      const given = broker[name as keyof BrokerConfig]
+      const value = text(given)
+      const fallback = text(setting.default)
       const synonyms = [{ name, value: fallback, source: configSources.DEFAULT as number }]
-      if (value !== fallback) synonyms.unshift({ name, value, source: configSources.STATIC_BROKER })
+      if (value !== fallback || (isSensitive && given !== undefined)) {
+        synonyms.unshift({ name, value, source: configSources.STATIC_BROKER })
+      }
       return {
         name,
         value,
         readOnly: true,
         configSource: synonyms[0]!.source,
-        isSensitive: false,
+        isSensitive,
         configType: configTypes[setting.type],
         documentation: setting.doc,
         synonyms,

@@ -7,9 +7,38 @@
  */
 import type { TopicPartition, TopicPartitionOffset } from '@tidewire/sdk'
 import type { Logger } from '../logging/logger.ts'
+import type { ScramMechanism } from '../protocol/scram.ts'
+
+/** Encryption of the connections to the log. */
+export interface TlsOptions {
+  /** Certificates of the authorities that are trusted, PEM. Default: those that Node brings along. */
+  readonly ca?: string
+  /** What the client shows of itself (`ssl.client.auth` of the broker): its chain and its key, PEM. */
+  readonly certificate?: string
+  readonly key?: string
+  /** Of the key. */
+  readonly passphrase?: string
+  /** Whether the certificate must be for the host connected to. Default true. */
+  readonly verifyHost?: boolean
+  readonly minVersion?: 'TLSv1.2' | 'TLSv1.3'
+  readonly maxVersion?: 'TLSv1.2' | 'TLSv1.3'
+}
+
+/** Who the client is. */
+export interface SaslOptions {
+  readonly mechanism: 'PLAIN' | ScramMechanism
+  readonly username: string
+  readonly password: string
+}
+
+/** How connections to the log are secured (`security.protocol`): by neither, one or both of them. */
+export interface ClientSecurity {
+  readonly tls?: TlsOptions
+  readonly sasl?: SaslOptions
+}
 
 /** How to reach the log. Names are Kafka's. */
-export interface ClientOptions {
+export interface ClientOptions extends ClientSecurity {
   readonly bootstrapServers: readonly string[]
   readonly clientId: string
   /** `request.timeout.ms`. Default 30 000. */
@@ -239,7 +268,7 @@ export interface LogClient {
 /** A failed exchange with the log. */
 export class LogError extends Error {
   override readonly name = 'LogError'
-  /** Kafka's name of the error (`NOT_ENOUGH_REPLICAS`), or `NETWORK`, `TIMEOUT`, `CLOSED`, `PROTOCOL`. */
+  /** Kafka's name of the error (`NOT_ENOUGH_REPLICAS`), or `NETWORK`, `TIMEOUT`, `CLOSED`, `PROTOCOL`, `TLS`. */
   readonly code: string
   readonly retriable: boolean
 

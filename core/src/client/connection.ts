@@ -3,19 +3,23 @@ import { decodeResponse, encodeRequest } from '../protocol/codec.ts'
 import { errorByCode, errorCodes } from '../protocol/errors.ts'
 import type { Api, RequestInput, ResponseOf } from '../protocol/message.ts'
 import { apiVersions } from '../protocol/messages/api-versions.ts'
+import { saslAuthenticate } from '../protocol/messages/sasl-authenticate.ts'
+import { saslHandshake } from '../protocol/messages/sasl-handshake.ts'
 import { monotonicMs } from './backoff.ts'
-import { LogError } from './client.ts'
+import { LogError, type ClientSecurity, type SaslOptions } from './client.ts'
 import { FrameReader } from './frame-reader.ts'
+import { runSasl } from './sasl.ts'
+import { connectTls, isTlsFailure } from './tls.ts'
 
 export interface Address {
   readonly host: string
   readonly port: number
 }
 
-/** Opens the byte stream; the room for TLS and SASL. The socket must read into `onread`. */
+/** Opens the byte stream. The socket must read into `onread`. */
 type Connect = (address: Address, onread: OnReadOpts) => Socket
 
-export interface ConnectionOptions {
+export interface ConnectionOptions extends ClientSecurity {
   readonly clientId: string
   /** `request.timeout.ms`: how long an answer may take. A connection that misses it is given up. */
   readonly requestTimeoutMs: number
@@ -23,6 +27,7 @@ export interface ConnectionOptions {
   readonly connectTimeoutMs?: number
   /** The largest answer taken. */
   readonly maxFrameBytes?: number
+  /** In place of TCP or TLS. */
   readonly connect?: Connect
 }
 
@@ -31,6 +36,8 @@ export const addressText = ({ host, port }: Address): string => (host.includes('
 const SOFTWARE = { clientSoftwareName: 'tidewire', clientSoftwareVersion: '0.1.0' }
 const CONNECT_TIMEOUT_MS = 10_000
 const MAX_FRAME_BYTES = 512 * 1024 * 1024
+/** The part of a session's lifetime after which it is renewed; the rest is for requests that take their time (KIP-368). */
+const RENEWAL = 0.85
 
 interface Pending {
   readonly deadline: number
@@ -57,17 +64,22 @@ export class Connection {
   #closed: LogError | undefined
   #versions = new Map<number, readonly [number, number]>()
   #features: ReadonlyMap<string, number> = new Map()
+  /** Set while who we are is shown anew: the broker takes no other requests meanwhile. */
+  #renewing: Promise<void> | undefined
+  #renewal: NodeJS.Timeout | undefined
   readonly #onClose: (() => void)[] = []
 
   /**
-   * Resolves when the broker has said which versions it speaks.
-   * @throws LogError `NETWORK` or `TIMEOUT` (retriable), `UNSUPPORTED_VERSION`
+   * Resolves when the broker has said which versions it speaks and knows who we are.
+   * @throws LogError `NETWORK` or `TIMEOUT` (retriable); `UNSUPPORTED_VERSION`, `TLS`, `SASL_AUTHENTICATION_FAILED`,
+   *   `UNSUPPORTED_SASL_MECHANISM`, `ILLEGAL_SASL_STATE` (not retriable)
    */
   static async open(address: Address, options: ConnectionOptions): Promise<Connection> {
     const connection = new Connection(address, options)
     try {
       await connection.#opened()
       await connection.#negotiate()
+      if (options.sasl !== undefined) await connection.#authenticate(options.sasl)
     } catch (error) {
       connection.#fail(error instanceof LogError ? error : connection.#networkError('failed', error))
       throw connection.#closed!
@@ -90,11 +102,11 @@ export class Connection {
         return this.#closed === undefined
       },
     }
-    const connect = options.connect ?? ((to, how) => connectTcp({ host: to.host, port: to.port, onread: how }))
+    const { tls, connect = tls === undefined ? connectPlain : connectTls.bind(undefined, tls) } = options
     this.#socket = connect(address, onread)
     this.#socket.setNoDelay(true)
     this.#socket.setKeepAlive(true, 60_000)
-    this.#socket.on('error', (error) => this.#fail(this.#networkError('failed', error)))
+    this.#socket.on('error', (error) => this.#fail(this.#socketError(error)))
     this.#socket.on('close', () => this.#fail(this.#networkError('was closed by the broker')))
     // Nothing comes here (onread takes the bytes), but without it the end of the stream would go unseen.
     this.#socket.on('end', () => this.#fail(this.#networkError('was closed by the broker')))
@@ -152,6 +164,8 @@ export class Connection {
     options: { readonly version?: number; readonly timeoutMs?: number } = {},
   ): Promise<ResponseOf<A>> {
     const version = options.version ?? this.version(api)
+    // In a loop: all that wait go on in their order, and the first may find the next renewal begun.
+    while (this.#renewing !== undefined) await this.#renewing
     const frame = await this.#exchange(api, version, body, options.timeoutMs ?? this.#options.requestTimeoutMs)
     try {
       return decodeResponse(api, version, frame).body
@@ -171,7 +185,7 @@ export class Connection {
       const timer = setTimeout(() => {
         reject(new LogError('TIMEOUT', `no connection to ${addressText(this.address)} in ${timeoutMs} ms`, retriable))
       }, timeoutMs)
-      this.#socket.once('connect', () => {
+      this.#socket.once(this.#options.tls === undefined ? 'connect' : 'secureConnect', () => {
         clearTimeout(timer)
         resolve()
       })
@@ -205,6 +219,41 @@ export class Connection {
     }
     const message = `broker ${addressText(this.address)} did not say which API versions it speaks`
     throw new LogError('UNSUPPORTED_VERSION', message, { retriable: false })
+  }
+
+  /** Says who we are (KIP-43, KIP-152), and again before the broker's patience with it ends (KIP-368). */
+  async #authenticate(sasl: SaslOptions): Promise<void> {
+    const who = `broker ${addressText(this.address)}, user ${sasl.username} (${sasl.mechanism})`
+    const { requestTimeoutMs } = this.#options
+    const handshake = await this.#exchange(saslHandshake, 1, { mechanism: sasl.mechanism }, requestTimeoutMs)
+    const { errorCode, mechanisms } = decodeResponse(saslHandshake, 1, handshake).body
+    const offer = mechanisms.length === 0 ? undefined : `enabled there: ${mechanisms.join(', ')}`
+    throwBrokerError(errorCode, who, offer)
+    const version = this.version(saslAuthenticate)
+    let lifetimeMs = 0
+    try {
+      await runSasl(sasl, async (authBytes) => {
+        const frame = await this.#exchange(saslAuthenticate, version, { authBytes }, requestTimeoutMs)
+        const answer = decodeResponse(saslAuthenticate, version, frame).body
+        throwBrokerError(answer.errorCode, who, answer.errorMessage)
+        lifetimeMs = answer.sessionLifetimeMs
+        return answer.authBytes
+      })
+    } catch (error) {
+      if (error instanceof LogError) throw error
+      const reason = error instanceof Error ? error.message : String(error)
+      throw new LogError('SASL_AUTHENTICATION_FAILED', `${who}: ${reason}`, { retriable: false, cause: error })
+    }
+    if (lifetimeMs > 0) this.#renewIn(Math.min(lifetimeMs * RENEWAL, 2 ** 31 - 1), sasl)
+  }
+
+  #renewIn(delayMs: number, sasl: SaslOptions): void {
+    this.#renewal = setTimeout(() => {
+      if (this.#closed !== undefined) return
+      this.#renewing = this.#authenticate(sasl)
+        .catch((error: unknown) => this.#fail(error instanceof LogError ? error : this.#protocolError(error)))
+        .finally(() => (this.#renewing = undefined))
+    }, delayMs).unref()
   }
 
   /** Sends a request; resolves with the frame of its answer. */
@@ -265,11 +314,18 @@ export class Connection {
     if (this.#closed !== undefined) return
     this.#closed = error
     clearTimeout(this.#timer)
+    clearTimeout(this.#renewal)
     this.#socket.destroy()
     const pending = [...this.#pending.values()]
     this.#pending.clear()
     for (const each of pending) each.reject(error)
     for (const listener of this.#onClose) listener()
+  }
+
+  #socketError(error: Error): LogError {
+    if (this.#options.tls === undefined || !isTlsFailure(error)) return this.#networkError('failed', error)
+    const message = `no TLS connection to ${addressText(this.address)}: ${error.message}`
+    return new LogError('TLS', message, { retriable: false, cause: error })
   }
 
   #networkError(what: string, cause?: unknown): LogError {
@@ -285,6 +341,8 @@ export class Connection {
 }
 
 const retriable = { retriable: true } as const
+
+const connectPlain: Connect = ({ host, port }, onread) => connectTcp({ host, port, onread })
 
 /**
  * The error that a broker answered with; undefined for none. `what` says what was asked, naming topic, partition or

@@ -35,7 +35,15 @@ export function createClient(options: ClientOptions): LogClient {
   const { bootstrapServers, clientId, requestTimeoutMs = 30_000, logger = silentLogger } = options
   if (bootstrapServers.length === 0) throw new TypeError('bootstrap.servers is empty')
   const bootstrap = bootstrapServers.map(parseAddress)
-  const cluster = new Cluster({ bootstrap, clientId, requestTimeoutMs, logger })
+  const { tls, sasl } = options
+  const cluster = new Cluster({
+    bootstrap,
+    clientId,
+    requestTimeoutMs,
+    logger,
+    ...(tls === undefined ? {} : { tls }),
+    ...(sasl === undefined ? {} : { sasl }),
+  })
   return {
     producer: (producerOptions: ProducerOptions = {}): Producer => new LogProducer(cluster, producerOptions),
     reader: (readOptions: ReadOptions = {}): Reader => new LogReader(cluster, readOptions),

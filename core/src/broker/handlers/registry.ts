@@ -1,8 +1,11 @@
 import { apiByKey } from '../../protocol/apis.ts'
 import { ProtocolError } from '../../protocol/errors.ts'
 import { apiVersions } from '../../protocol/messages/api-versions.ts'
+import { saslAuthenticate } from '../../protocol/messages/sasl-authenticate.ts'
+import { saslHandshake } from '../../protocol/messages/sasl-handshake.ts'
 import type { Dispatch } from '../connection.ts'
 import type { Handler } from '../handler.ts'
+import { RequestError } from '../kafka-error.ts'
 import type { BrokerServices } from '../services.ts'
 import { addOffsetsToTxnHandler } from './add-offsets-to-txn.ts'
 import { addPartitionsToTxnHandler } from './add-partitions-to-txn.ts'
@@ -37,6 +40,8 @@ import { offsetDeleteHandler } from './offset-delete.ts'
 import { offsetFetchHandler } from './offset-fetch.ts'
 import { offsetForLeaderEpochHandler } from './offset-for-leader-epoch.ts'
 import { produceHandler } from './produce.ts'
+import { saslAuthenticateHandler } from './sasl-authenticate.ts'
+import { saslHandshakeHandler } from './sasl-handshake.ts'
 import { syncGroupHandler } from './sync-group.ts'
 import { txnOffsetCommitHandler } from './txn-offset-commit.ts'
 
@@ -55,6 +60,7 @@ export const handlers: readonly Handler[] = [
   syncGroupHandler,
   describeGroupsHandler,
   listGroupsHandler,
+  saslHandshakeHandler,
   apiVersionsHandler(() => handlers),
   createTopicsHandler,
   deleteTopicsHandler,
@@ -68,6 +74,7 @@ export const handlers: readonly Handler[] = [
   describeConfigsHandler,
   alterConfigsHandler,
   describeLogDirsHandler,
+  saslAuthenticateHandler,
   createPartitionsHandler,
   deleteGroupsHandler,
   incrementalAlterConfigsHandler,
@@ -81,9 +88,16 @@ export const handlers: readonly Handler[] = [
 
 const byKey = new Map(handlers.map((handler) => [handler.api.key, handler]))
 
+/** What a client may ask before it has shown who it is. */
+const openToAll: ReadonlySet<number> = new Set([apiVersions.key, saslHandshake.key, saslAuthenticate.key])
+
 /** Takes each request to its handler. A request for what is not announced closes the connection, as Kafka does. */
 export function dispatchTo(services: BrokerServices): Dispatch {
   return (header, frame, context) => {
+    if (context.sasl?.mayRequest() === false && !openToAll.has(header.apiKey)) {
+      const name = apiByKey(header.apiKey)?.name ?? `API ${header.apiKey}`
+      throw new RequestError('ILLEGAL_SASL_STATE', `${name} from a client that is not authenticated`)
+    }
     const handler = byKey.get(header.apiKey)
     const isServed =
       handler !== undefined && header.apiVersion >= handler.versions[0] && header.apiVersion <= handler.versions[1]

@@ -1,0 +1,32 @@
+import { isIP, type OnReadOpts, type Socket } from 'node:net'
+import { connect, type ConnectionOptions } from 'node:tls'
+import type { TlsOptions } from './client.ts'
+
+/** Opens a TLS connection; the socket emits `secureConnect` when the broker's certificate has been verified. */
+export function connectTls(options: TlsOptions, address: { host: string; port: number }, onread: OnReadOpts): Socket {
+  const { ca, certificate, key, passphrase, verifyHost = true, minVersion, maxVersion } = options
+  const { host, port } = address
+  const settings: ConnectionOptions & { onread: OnReadOpts } = {
+    host,
+    port,
+    onread,
+    // Server names are names (RFC 6066); the certificate's IP addresses are looked at all the same.
+    ...(isIP(host) === 0 ? { servername: host } : {}),
+    ...(ca === undefined ? {} : { ca }),
+    ...(certificate === undefined ? {} : { cert: certificate }),
+    ...(key === undefined ? {} : { key }),
+    ...(passphrase === undefined ? {} : { passphrase }),
+    ...(verifyHost ? {} : { checkServerIdentity: () => undefined }),
+    ...(minVersion === undefined ? {} : { minVersion }),
+    ...(maxVersion === undefined ? {} : { maxVersion }),
+  }
+  return connect(settings)
+}
+
+/**
+ * Whether it is the certificates or the protocol that failed, rather than the network: trying again leads to the same.
+ */
+export function isTlsFailure(error: unknown): boolean {
+  const code = error instanceof Error && 'code' in error ? String(error.code) : ''
+  return /^ERR_(TLS|SSL|OSSL)_|CERT|SELF_SIGNED|UNABLE_TO_|HOSTNAME_MISMATCH|INVALID_(CA|PURPOSE)|EPROTO/.test(code)
+}
