@@ -236,11 +236,14 @@ export function isConverterSetting(name: string): boolean {
   return /^(key|value|header)\.converter\../.test(name)
 }
 
+/** A name stands in the path of REST requests, percent-encoded: a longer one could be made, but neither seen nor deleted. */
+const maxNameLength = 1000
 const controlCharacter = /[\u0000-\u001f\u007f-\u009f]/
 
 /** What is wrong with a connector's name, or undefined. */
 export function connectorNameProblem(name: string): string | undefined {
   if (name.trim() === '') return 'Connector name must not be empty'
+  if (name.length > maxNameLength) return `Connector name must have at most ${maxNameLength} characters`
   if (controlCharacter.test(name)) return 'Connector name must not contain control characters'
   return undefined
 }

@@ -353,7 +353,7 @@ export class Herder {
     const stored = this.#store.get(name)
     const config: Config = { ...unmaskSecrets(given, stored?.config), name }
     const { errors, warnings } = await this.#validator.validate(config)
-    if (Object.keys(errors).length > 0) throw new InvalidConfigError(errors)
+    if (Object.keys(errors).length > 0) throw new InvalidConfigError(errors, warnings)
     for (const warning of warnings) this.#options.logger.warn(warning, { connector: name })
     await this.#store.putConnector(name, config, initialState)
     return { info: this.info(name), created: stored === undefined, warnings }

@@ -37,10 +37,11 @@ export interface Validation {
 export class InvalidConfigError extends ConfigError {
   readonly errors: SettingErrors
 
-  constructor(errors: SettingErrors) {
+  /** The warnings are told as well: an unknown setting is often a required one, mistyped. */
+  constructor(errors: SettingErrors, warnings: readonly string[] = []) {
     const messages = Object.values(errors).flat()
     super(
-      `Connector configuration is invalid and contains the following ${messages.length} error(s):\n${messages.join('\n')}\n` +
+      `Connector configuration is invalid and contains the following ${messages.length} error(s):\n${[...messages, ...warnings].join('\n')}\n` +
         'You can also find the above list of errors at the endpoint `/connector-plugins/{connectorType}/config/validate`',
       { code: 'INVALID_CONFIG' },
     )

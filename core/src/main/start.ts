@@ -5,6 +5,7 @@ import type { ConfigOf, Settings } from '@tidewire/sdk'
 import { brokerSettings } from '../broker/config.ts'
 import { startBrokerThread } from '../broker/start-broker-thread.ts'
 import { isConverterSetting } from '../config/connector-settings.ts'
+import { logSecuritySettings } from '../config/log-security.ts'
 import { parseWorkerConfig, workerSettings } from '../config/worker-settings.ts'
 import { createProcessLogger } from '../logging/logger.ts'
 import { exitWith, UserError } from './fatal.ts'
@@ -33,7 +34,12 @@ const embeddedWorker: Readonly<Record<string, string>> = {
 }
 
 /** Settings that `start` decides itself: the parts of one process always find each other. */
-const decidedHere = ['bootstrap.servers', 'listeners']
+const decidedHere = [
+  'bootstrap.servers',
+  'listeners',
+  'log.security.protocol',
+  ...Object.keys(logSecuritySettings).filter((name) => !Object.hasOwn(brokerSettings, name)),
+]
 
 /**
  * `tidewire start`: the log in a thread of its own, the worker with REST in this one, tasks in theirs; then the
@@ -50,6 +56,7 @@ export async function start(sources: SettingsSources): Promise<void> {
   const dataDir = resolve(config['data.dir'])
   const host = config['bind.address']
   const logger = createProcessLogger(config['log.level'])
+  await expectFree(host, config['log.port'], 'log.port', 'the log')
   await expectFree(host, config['mqtt.port'], 'mqtt.port', 'the MQTT gateway')
   await expectFree(host, config['rest.port'], 'rest.port', 'REST')
 
@@ -99,9 +106,7 @@ async function deployAll(worker: RunningWorker, config: StartConfig, dataDir: st
 function workerConfig(gathered: Readonly<Record<string, string>>, config: StartConfig, log: string) {
   const raw = {
     ...embeddedWorker,
-    ...Object.fromEntries(
-      Object.entries(gathered).filter(([name]) => Object.hasOwn(workerSettings, name) || isConverterSetting(name)),
-    ),
+    ...Object.fromEntries(Object.entries(gathered).filter(([name]) => isForWorker(name) || isConverterSetting(name))),
     'bootstrap.servers': log,
     listeners: `http://${bracketed(config['bind.address'])}:${config['rest.port']}`,
   }
@@ -109,6 +114,11 @@ function workerConfig(gathered: Readonly<Record<string, string>>, config: StartC
   const faults = Object.values(parsed.errors).flat()
   if (faults.length > 0) throw new UserError(faults.join('; '))
   return parsed
+}
+
+/** The worker reaches its log over loopback, in plain text: what secures the log's other listeners is not for it. */
+function isForWorker(name: string): boolean {
+  return Object.hasOwn(workerSettings, name) && !Object.hasOwn(logSecuritySettings, name)
 }
 
 /**

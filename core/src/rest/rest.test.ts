@@ -254,6 +254,7 @@ describe('bad requests', () => {
     ['POST', '/connectors', '{"name":"x"}', /has no config/],
     ['POST', '/connectors', '{"config":{}}', /name must not be empty/],
     ['POST', '/connectors', '{"name":"a\\u0000b","config":{}}', /control characters/],
+    ['POST', '/connectors', `{"name":"${'x'.repeat(1001)}","config":{}}`, /at most 1000 characters/],
     ['POST', '/connectors', '{"name":"x","config":{},"state":"y"}', /Unrecognized field state/],
     ['POST', '/connectors', '{"name":"x","config":{"name":"y"}}', /doesn't match connector name/],
     ['PUT', '/connectors/x/config', '{"a":null}', /Null value can not be supplied as the configuration value of a/],
@@ -263,6 +264,26 @@ describe('bad requests', () => {
   ])('%s %s %s: 400', async (method, path, body, reason) => {
     const answer = await ask(method, path, body)
     expect(answer).toMatchObject({ status: 400, body: { error_code: 400, message: expect.stringMatching(reason) } })
+  })
+
+  test('a config that is refused tells of unknown settings too: a mistyped name is often why another is missing', async () => {
+    const { status, body } = await ask('PUT', '/connectors/bad/config', {
+      'connector.class': 'test-source',
+      topic: 't',
+      urll: 'u',
+    })
+    expect(status).toBe(400)
+    const { message } = body as { message: string }
+    expect(message).toContain('contains the following 1 error(s):')
+    expect(message).toContain('Unknown configuration urll has no effect: did you mean url?')
+  })
+
+  test('the longest name can be asked for and deleted', async () => {
+    const name = '漢'.repeat(1000)
+    const path = `/connectors/${encodeURIComponent(name)}`
+    expect(await ask('PUT', `${path}/config`, source)).toMatchObject({ status: 201 })
+    expect(await ask('GET', path)).toMatchObject({ status: 200, body: { name } })
+    expect((await ask('DELETE', path)).status).toBe(204)
   })
 
   test('too large: 413; another type: 415; unknown path: 404; unknown method: 405; all in one shape', async () => {
