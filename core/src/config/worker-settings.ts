@@ -1,5 +1,6 @@
 /** The worker's own settings: Kafka Connect's names, and its defaults except where the doc says otherwise. */
 import { defineConfig, type ConfigOf } from '@tidewire/sdk'
+import { logSecuritySettings } from './log-security.ts'
 import { compileSettings, type ParsedSettings, type RawConfig } from './settings.ts'
 
 export const workerSettings = defineConfig({
@@ -160,6 +161,7 @@ export const workerSettings = defineConfig({
     importance: 'low',
     doc: 'Longest wait for the log’s answer to a request, in milliseconds.',
   },
+  ...logSecuritySettings,
 })
 
 export type WorkerConfig = ConfigOf<typeof workerSettings>
@@ -169,9 +171,8 @@ const unsupported: Readonly<Record<string, string>> = {
   'producer.*': 'client settings cannot be changed yet',
   'consumer.*': 'client settings cannot be changed yet',
   'admin.*': 'client settings cannot be changed, and there are no admin listeners, yet',
-  'security.protocol': 'connections to the log are not encrypted or authenticated yet',
-  'sasl.*': 'connections to the log are not authenticated yet',
-  'ssl.*': 'connections to the log are not encrypted yet',
+  'sasl.*': 'there are PLAIN and SCRAM, with sasl.mechanism and sasl.jaas.config',
+  'ssl.*': 'certificates and keys are PEM; see docs/security.md for the settings there are',
   'listeners.https.*': 'REST is served over http only, for now',
   'access.control.*': 'REST answers no request from other web pages',
   'rest.extension.classes': 'there are no REST extensions',

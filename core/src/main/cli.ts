@@ -56,6 +56,18 @@ Example:
       await runWorker({ ...sources, file: file ?? sources.file })
     })
 
+  program
+    .command('user')
+    .description('sets the password of a user of the log (SASL), read from standard input; see docs/security.md')
+    .argument('<name>')
+    .requiredOption('-f, --file <file>', 'the file that sasl.users.file names; made where it is not there')
+    .option('--remove', 'remove the user')
+    .addHelpText('after', '\nExample:\n  printf %s "$PASSWORD" | tidewire user alice --file users')
+    .action(async (name: string, { file, remove }: { file: string; remove?: boolean }) => {
+      const { changeUser } = await import('./user-command.ts')
+      await changeUser(name, file, remove === true)
+    })
+
   try {
     await program.parseAsync(argv)
   } catch (error) {

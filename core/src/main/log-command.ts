@@ -21,5 +21,6 @@ export async function runLog(sources: SettingsSources): Promise<void> {
     logger: createProcessLogger(config['log.level']),
   })
   stopOnSignals(async () => log.close(), console.log)
-  console.log(`The log is up on ${log.host}:${log.port}, data in ${dataDir}. Ctrl-C stops it.`)
+  const further = log.listeners.slice(1).map((listener) => `, ${listener}`)
+  console.log(`The log is up on ${log.host}:${log.port}${further.join('')}, data in ${dataDir}. Ctrl-C stops it.`)
 }

@@ -1,11 +1,13 @@
 import { hostname } from 'node:os'
 import { createClient } from '../client/log-client.ts'
-import type { ParsedWorkerConfig } from '../config/worker-settings.ts'
+import { loadLogSecurity, type LogSecurity } from '../config/log-security.ts'
+import type { ParsedWorkerConfig, WorkerConfig } from '../config/worker-settings.ts'
 import { Herder } from '../herder/herder.ts'
 import type { Logger } from '../logging/logger.ts'
 import { PluginRegistry } from '../plugin/plugin-registry.ts'
 import { startRest } from '../rest/server.ts'
 import { TaskHosts } from '../worker/task-hosts.ts'
+import { UserError } from './fatal.ts'
 import { version } from './version.ts'
 
 /** A worker that is ready: its connectors are on their way up, and REST answers. */
@@ -26,6 +28,7 @@ export async function startWorker(
   { config, converterSettings }: ParsedWorkerConfig,
   logger: Logger,
 ): Promise<RunningWorker> {
+  const security = await readSecurity(config)
   const plugins = new PluginRegistry({ paths: config['plugin.path'], logger })
   // Takes a while, in a thread of its own: begun before it is needed.
   void plugins.list().catch(() => undefined)
@@ -37,6 +40,7 @@ export async function startWorker(
     clientId: `connect-${config['group.id']}`,
     requestTimeoutMs: config['request.timeout.ms'],
     logger,
+    ...security,
   })
   const workerId = `${advertisedHost ?? reachableName(listener.host)}:${config['rest.advertised.port'] ?? rest.port}`
   const herder = new Herder({
@@ -45,7 +49,7 @@ export async function startWorker(
     converterSettings,
     plugins,
     startRunner: (onStatus) => {
-      const hosts = new TaskHosts({ config, workerId, logger, onStatus })
+      const hosts = new TaskHosts({ config, security, workerId, logger, onStatus })
       hosts.warmUp()
       return hosts
     },
@@ -65,6 +69,14 @@ export async function startWorker(
   }
   rest.serve(herder)
   return { url: rest.url, herder, close }
+}
+
+async function readSecurity(config: WorkerConfig): Promise<LogSecurity> {
+  try {
+    return await loadLogSecurity(config)
+  } catch (error) {
+    throw new UserError(error instanceof Error ? error.message : String(error), { cause: error })
+  }
 }
 
 /** Host and port of the one listener. */

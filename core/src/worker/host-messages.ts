@@ -1,4 +1,5 @@
 /** What the main thread and a host thread say to each other. Plain data only. */
+import type { ClientSecurity } from '../client/client.ts'
 import type { LogSink } from '../logging/logger.ts'
 import type { PluginRef } from '../plugin/manifest.ts'
 import type { TaskId, TaskSpec } from './task-spec.ts'
@@ -7,6 +8,8 @@ import type { TaskId, TaskSpec } from './task-spec.ts'
 export interface HostSettings {
   readonly bootstrapServers: readonly string[]
   readonly requestTimeoutMs: number
+  /** Of the connections to the log. */
+  readonly security: ClientSecurity
   readonly workerId: string
   /** `group.id`. */
   readonly groupId: string

@@ -122,13 +122,14 @@ export class TaskHost {
   }
 
   async #open(): Promise<Shared> {
-    const { bootstrapServers, requestTimeoutMs, workerId, offsetTopic, clientModule } = this.#settings
+    const { bootstrapServers, requestTimeoutMs, security, workerId, offsetTopic, clientModule } = this.#settings
     const { createClient } = (await import(clientModule)) as { createClient: (options: ClientOptions) => LogClient }
     const client = createClient({
       bootstrapServers,
       clientId: `connect-${workerId}`,
       requestTimeoutMs,
       logger: this.#logger,
+      ...security,
     })
     return { client, offsets: new OffsetStore({ client, topic: offsetTopic, logger: this.#logger }) }
   }

@@ -4,6 +4,7 @@
  * (`task.isolation=thread`). Planning has a thread apart, which lives only while it is needed: what asks an external
  * system may hang, and must not take running tasks with it.
  */
+import type { ClientSecurity } from '../client/client.ts'
 import { ConnectError, type ConfigProblems } from '@tidewire/sdk'
 import type { WorkerConfig } from '../config/worker-settings.ts'
 import type { Logger } from '../logging/logger.ts'
@@ -16,6 +17,8 @@ import { within } from './time-limit.ts'
 
 export interface TaskHostsOptions {
   readonly config: WorkerConfig
+  /** How the log is reached. Default: in plain text, by nobody in particular. */
+  readonly security?: ClientSecurity
   readonly workerId: string
   readonly logger: Logger
   /** Every change of a task's state. */
@@ -297,10 +300,11 @@ export class TaskHosts {
   }
 }
 
-function hostSettings({ config, workerId, clientModule }: TaskHostsOptions): HostSettings {
+function hostSettings({ config, workerId, clientModule, security = {} }: TaskHostsOptions): HostSettings {
   return {
     bootstrapServers: config['bootstrap.servers'],
     requestTimeoutMs: config['request.timeout.ms'],
+    security,
     workerId,
     groupId: config['group.id'],
     offsetTopic: config['offset.storage.topic'],
