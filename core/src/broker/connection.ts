@@ -43,6 +43,7 @@ const authenticationMs = 30_000
 
 interface Slot {
   answer: readonly Buffer[] | null | undefined
+  onSent: (() => void) | undefined
 }
 
 /**
@@ -64,6 +65,7 @@ export class Connection implements ConnectionSignal {
   #reserved = 0
   #waitsForMemory = false
   #pumping = false
+  #sendsSoon = false
   /** No more requests: the connection ends when the answers are sent. */
   #ending = false
   readonly #authenticationTimer: NodeJS.Timeout | undefined
@@ -153,7 +155,7 @@ export class Connection implements ConnectionSignal {
 
   #start(frame: Buffer): void {
     const { sasl } = this.#options
-    const slot: Slot = { answer: undefined }
+    const slot: Slot = { answer: undefined, onSent: undefined }
     this.#slots.push(slot)
     this.#busy = true
     let holdsNext = true
@@ -167,7 +169,7 @@ export class Connection implements ConnectionSignal {
       this.#options.memory.release(frame.length)
       if (sasl?.authenticated === true) this.#parser.maxBytes = this.#options.maxRequestBytes
       slot.answer = answer
-      this.#send()
+      this.#sendSoon()
       allowNext()
     }
     const fail = (error: unknown) => {
@@ -184,6 +186,7 @@ export class Connection implements ConnectionSignal {
         sasl,
         endAfterAnswer: () => (this.#ending = true),
         allowNext,
+        onSent: (listener) => (slot.onSent = listener),
         signal: this,
       })
       if (answer instanceof Promise) answer.then(finish, fail)
@@ -193,13 +196,33 @@ export class Connection implements ConnectionSignal {
     }
   }
 
+  /** At the end of the turn: what one sync of the log makes ready leaves in one system call. */
+  #sendSoon(): void {
+    if (this.#sendsSoon) return
+    this.#sendsSoon = true
+    process.nextTick(() => {
+      this.#sendsSoon = false
+      this.#send()
+      this.#pump()
+    })
+  }
+
   /** Sends the answers that are next in order, in one system call. */
   #send(): void {
     if (this.#closed || this.#slots[0]?.answer === undefined) return
     this.#socket.cork()
     const waiting = this.#slots.findIndex((slot) => slot.answer === undefined)
-    for (const { answer } of this.#slots.splice(0, waiting < 0 ? Infinity : waiting)) {
-      for (const chunk of answer ?? []) this.#socket.write(chunk)
+    for (const { answer, onSent } of this.#slots.splice(0, waiting < 0 ? Infinity : waiting)) {
+      const last = (answer?.length ?? 0) - 1
+      answer?.forEach((chunk, index) => {
+        if (index < last || onSent === undefined) this.#socket.write(chunk)
+        else {
+          this.#socket.write(chunk, (error) => {
+            // After a failure the system may still hold on to the memory.
+            if (error === null || error === undefined) onSent()
+          })
+        }
+      })
     }
     this.#socket.uncork()
     if (this.#ending && this.#slots.length === 0) this.#socket.end(() => this.close())

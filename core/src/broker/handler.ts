@@ -20,6 +20,8 @@ export interface RequestContext {
    * keep their order all the same. Without it, the next one starts when this one is answered.
    */
   allowNext(): void
+  /** Calls back when the answer has left this process; never where the connection ends before that. */
+  onSent(listener: () => void): void
   /** Aborted when the connection is gone: nobody waits for the answer any more. */
   readonly signal: ConnectionSignal
 }

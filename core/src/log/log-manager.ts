@@ -13,6 +13,7 @@ import type { PartitionOffsets } from './offset-checkpoint.ts'
 import { LogCleaner } from './log-cleaner.ts'
 import { PartitionLog } from './partition-log.ts'
 import type { FlushPolicy, StorageContext } from './storage-context.ts'
+import { ReadBuffers } from './read-buffers.ts'
 import { SyncQueue } from './sync-queue.ts'
 import { resolveTopicConfig, validateTopicConfig, type TopicConfig } from './topic-config.ts'
 import { checkTopicName, namesCollide } from './topic-name.ts'
@@ -99,6 +100,7 @@ export class LogManager {
       fs,
       pool: new FilePool(fs, options.maxOpenFiles ?? 512),
       syncs: new SyncQueue(fs),
+      buffers: new ReadBuffers(),
       logger: options.logger,
       flush: options.flush ?? 'commit',
       clock: options.clock ?? Date.now,

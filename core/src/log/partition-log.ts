@@ -38,6 +38,8 @@ export interface ReadResult {
   readonly logStartOffset: number
   /** For read_committed: those that overlap what is returned; null otherwise. */
   readonly abortedTransactions: readonly AbortedTransaction[] | null
+  /** To be called at most once, when nobody looks at `records` any more; their memory is used again then. May be left out. */
+  readonly release?: () => void
 }
 
 /** An idempotent or transactional producer as this partition knows it (DescribeProducers). */
@@ -192,6 +194,7 @@ export class PartitionLog {
           lastStableOffset: this.lastStableOffset,
           logStartOffset: this.#logStartOffset,
           abortedTransactions: committed ? this.#reader.abortedTransactions(offset, read.nextOffset) : null,
+          ...(read.release === undefined ? {} : { release: read.release }),
         }
       } catch (error) {
         // Retention or compaction took the segment away meanwhile.

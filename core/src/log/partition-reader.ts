@@ -25,6 +25,8 @@ export interface BatchesRead {
   readonly bytes: number
   /** Offset after the last batch returned; the one asked for where there is none. */
   readonly nextOffset: number
+  /** See {@link ReadResult.release}. */
+  readonly release?: () => void
 }
 
 interface NextRead {
@@ -119,7 +121,12 @@ export class PartitionReader {
     const position = this.#remembered(segment, offset) ?? (await this.#locate(segment, offset))
     if (position === undefined || position >= segment.size) return undefined
     const wanted = Math.max(Math.min(maxBytes, segment.size - position), BATCH_HEADER_BYTES)
-    let buffer = await this.#readAt(segment, position, wanted)
+    const { fs, buffers } = this.#context
+    let pooled = buffers.take(wanted)
+    let buffer =
+      pooled === undefined
+        ? await this.#readAt(segment, position, wanted)
+        : await readSegment(fs, segment, position, wanted, pooled)
     const firstSize = buffer.readInt32BE(8) + BATCH_PREFIX_BYTES
     if (firstSize < BATCH_HEADER_BYTES || firstSize > segment.size - position) {
       throw new Error(`${segment.log.path} is damaged at ${position}: a batch of ${firstSize} bytes`)
@@ -127,11 +134,15 @@ export class PartitionReader {
     if (firstSize > buffer.length) {
       if (!minOneBatch) return { records: [], bytes: 0, nextOffset: offset }
       buffer = await this.#readAt(segment, position, firstSize)
+      pooled = undefined
     }
     const { bytes, nextOffset } = wholeBatches(buffer, limit)
     if (bytes === 0 || (bytes > maxBytes && !minOneBatch)) return { records: [], bytes: 0, nextOffset: offset }
     this.#remember({ offset: nextOffset, segment, position: position + bytes })
-    return { records: [bytes === buffer.length ? buffer : buffer.subarray(0, bytes)], bytes, nextOffset }
+    const records = [bytes === buffer.length ? buffer : buffer.subarray(0, bytes)]
+    return pooled === undefined
+      ? { records, bytes, nextOffset }
+      : { records, bytes, nextOffset, release: () => buffers.release(pooled) }
   }
 
   /** Position of the first batch that ends at or above an offset. */

@@ -1,10 +1,16 @@
 import type { FileSystem } from './file-system.ts'
 import type { Segment } from './segment.ts'
 
-/** Reads a part of a segment's log, all of which has to be there. */
-export function readSegment(fs: FileSystem, segment: Segment, position: number, length: number): Promise<Buffer> {
+/** Reads a part of a segment's log, all of which has to be there; into the buffer given, where there is one. */
+export function readSegment(
+  fs: FileSystem,
+  segment: Segment,
+  position: number,
+  length: number,
+  into?: Buffer,
+): Promise<Buffer> {
   return new Promise((resolve, reject) => {
-    const buffer = Buffer.allocUnsafe(length)
+    const buffer = into === undefined ? Buffer.allocUnsafe(length) : into.subarray(0, length)
     const fd = segment.log.pin()
     const next = (done: number) => {
       fs.read(fd, buffer, done, length - done, position + done, (error, bytes) => {

@@ -1,6 +1,7 @@
 import type { Logger } from '../logging/logger.ts'
 import type { FilePool } from './file-pool.ts'
 import type { FileSystem } from './file-system.ts'
+import type { ReadBuffers } from './read-buffers.ts'
 import type { SyncQueue } from './sync-queue.ts'
 
 /**
@@ -14,6 +15,7 @@ export interface StorageContext {
   readonly fs: FileSystem
   readonly pool: FilePool
   readonly syncs: SyncQueue
+  readonly buffers: ReadBuffers
   readonly logger: Logger
   readonly flush: FlushPolicy
   /** Milliseconds since 1970. */

@@ -24,6 +24,7 @@ interface Round {
   readonly responses: readonly TopicAnswer[]
   readonly bytes: number
   readonly failed: boolean
+  readonly release: () => void
 }
 
 export const fetchHandler = defineHandler({
@@ -44,8 +45,10 @@ export const fetchHandler = defineHandler({
         const leftMs = deadline - services.clock.now()
         const isEnough = round.failed || round.bytes >= request.minBytes || wanted.length === 0
         if (isEnough || leftMs <= 0 || context.signal.closed) {
+          context.onSent(round.release)
           return { errorCode: errorCodes.NONE, responses: round.responses }
         }
+        round.release()
         await wake.wait(services, leftMs)
       }
     } finally {
@@ -89,6 +92,7 @@ async function readRound(services: BrokerServices, request: Request, wanted: rea
   let bytes = 0
   let failed = false
   const responses: TopicAnswer[] = []
+  const releases: (() => void)[] = []
   for (const { topic, partitions } of wanted) {
     const answers: PartitionAnswer[] = []
     for (const { request: partition, log, error } of partitions) {
@@ -102,6 +106,7 @@ async function readRound(services: BrokerServices, request: Request, wanted: rea
         const most = Math.min(partition.partitionMaxBytes, left)
         const read = await log.read(partition.fetchOffset, Math.max(most, 0), isolation, bytes === 0)
         bytes += read.bytes
+        if (read.release !== undefined) releases.push(read.release)
         left -= read.bytes
         answers.push({
           partitionIndex: partition.partition,
@@ -119,7 +124,10 @@ async function readRound(services: BrokerServices, request: Request, wanted: rea
     }
     responses.push({ topic: topic.topic, topicId: topic.topicId, partitions: answers })
   }
-  return { responses, bytes, failed }
+  const release = () => {
+    for (const each of releases) each()
+  }
+  return { responses, bytes, failed, release }
 }
 
 function failure(partitionIndex: number, error: KafkaError, cause?: unknown, log?: PartitionLog): PartitionAnswer {
