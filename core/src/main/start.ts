@@ -206,7 +206,7 @@ function banner(up: {
 }): string {
   const host = loopbackOf(up.config['bind.address'])
   const mqtt = up.config['mqtt.port']
-  const rest = up.restUrl
+  const rest = `http://${host}:${new URL(up.restUrl).port}`
   const lines = [
     `Tidewire ${version} is up, in ${(up.tookMs / 1000).toFixed(2)} s. Ctrl-C stops it.`,
     '',
