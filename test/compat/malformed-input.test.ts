@@ -6,6 +6,7 @@ import { Kafka, logLevel, type Producer } from 'kafkajs'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { apiVersions } from '../../core/src/protocol/messages/api-versions.ts'
 import { fetch } from '../../core/src/protocol/messages/fetch.ts'
+import { metadata } from '../../core/src/protocol/messages/metadata.ts'
 import { produce } from '../../core/src/protocol/messages/produce.ts'
 import { decodeResponse, encodeRequest } from '../../core/src/protocol/codec.ts'
 import { RecordBatchBuilder } from '../../core/src/protocol/record-batch.ts'
@@ -109,6 +110,17 @@ test('answers ApiVersions of a future version in version 0', async () => {
     socket.write(chunk)
   }
   expect(decodeResponse(apiVersions, 4, await answer(socket)).body.errorCode).toBe(0)
+})
+
+test('refuses topic ids in the versions of Metadata that cannot answer them', async () => {
+  const socket = await open()
+  const ask = async (version: number) => {
+    const request = { topics: [{ name: null, topicId: 'eGm2JfA6yMUGKhneqb9cuA' }] }
+    for (const chunk of encodeRequest(metadata, version, 1, 'x', request)) socket.write(chunk)
+    return decodeResponse(metadata, version, await answer(socket)).body.topics
+  }
+  expect(await ask(11)).toMatchObject([{ errorCode: 42, name: '' }])
+  expect(await ask(12)).toMatchObject([{ errorCode: 100, name: null }])
 })
 
 test('refuses a batch with a wrong checksum, and the connection goes on', async () => {

@@ -57,11 +57,17 @@ export interface BrokerProcess {
   stop(): Promise<void>
 }
 
-/** A broker in a child process, on the port given (0: a free one). */
-export async function brokerProcess(dataDir: string, port = 0): Promise<BrokerProcess> {
+/**
+ * A broker in a child process, on the port given (0: a free one).
+ * @param onLog takes what it logs; default: seen with the test's own output
+ */
+export async function brokerProcess(dataDir: string, port = 0, onLog?: (text: string) => void): Promise<BrokerProcess> {
+  const output = onLog === undefined ? 'inherit' : 'pipe'
   const child = fork(new URL('broker-main.ts', import.meta.url), [dataDir, String(port)], {
-    stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+    stdio: ['ignore', output, output, 'ipc'],
   })
+  for (const stream of [child.stdout, child.stderr])
+    stream?.setEncoding('utf8').on('data', (text: string) => onLog?.(text))
   const actualPort = await firstMessage(child)
   const exited = once(child, 'exit')
   return {

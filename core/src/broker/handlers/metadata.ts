@@ -20,6 +20,10 @@ export const metadataHandler = defineHandler({
   versions: [0, 13],
   async handle(services, request, { version, advertised }) {
     const asked = version === 0 && request.topics?.length === 0 ? null : request.topics
+    // Versions 10 and 11 have room for the id in the request, and none for a topic without a name in the answer.
+    if (version < 12 && asked?.some(({ name, topicId }) => name === null || topicId !== ZERO_UUID)) {
+      return { brokers: [], topics: asked.map(({ name }) => missing(name ?? '', 'INVALID_REQUEST')) }
+    }
     const mayCreate = request.allowAutoTopicCreation && services.config['auto.create.topics.enable']
     const topics =
       asked === null
