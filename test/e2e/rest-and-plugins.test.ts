@@ -128,7 +128,7 @@ test('broken plugins are listed with the reason; the rest of the platform goes o
   expect(reasons.get('throws-on-import')).toContain('this plugin throws when it is imported')
   expect(reasons.get('exits-on-import')).toMatch(/exit/)
   expect(reasons.get('hangs-on-import')).toMatch(/did not load within/)
-  expect(reasons.get('syntax-error')).toMatch(/SyntaxError|Unexpected/)
+  expect(reasons.get('syntax-error')).toMatch(/^Unexpected end of input; node --check .*index\.js shows where$/)
   expect(reasons.get('no-default-export')).toMatch(/default/)
   expect(reasons.get('ticker')).toBeUndefined()
 

@@ -5,6 +5,8 @@ import { exitWith } from './fatal.ts'
  * waited for, then the process exits with 0, or with 1 where closing failed.
  */
 export function stopOnSignals(close: () => Promise<void>, say: (line: string) => void): void {
+  // Whoever read the output (`| head`, a closed terminal) may be gone; that is no reason to end otherwise than cleanly.
+  for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {})
   let stopping = false
   const stop = (signal: NodeJS.Signals) => {
     if (stopping) process.exit(130)

@@ -2,6 +2,7 @@
  * Entry of the short-lived thread that imports plugin modules to read their manifests. Whatever a module does on import
  * (throw, exit, hang, leave timers behind) ends with this thread.
  */
+import { fileURLToPath } from 'node:url'
 import { parentPort, workerData } from 'node:worker_threads'
 import { manifestOf, type PluginManifest } from './manifest.ts'
 import { registerSdkResolution } from './sdk-resolution.ts'
@@ -23,11 +24,13 @@ async function read(module: string): Promise<ScanMessage> {
     return { module, manifest: manifestOf(await import(module)) }
   } catch (error) {
     const { code, message } = error as { code?: unknown; message?: unknown }
+    // Where in the file, only Node's own report of an uncaught error tells.
+    const hint = error instanceof SyntaxError ? `; node --check ${fileURLToPath(module)} shows where` : ''
     return {
       module,
       error: {
         ...(typeof code === 'string' ? { code } : {}),
-        message: typeof message === 'string' ? message : String(error),
+        message: typeof message === 'string' ? `${message}${hint}` : String(error),
       },
     }
   }
