@@ -19,6 +19,11 @@ const LOG4J_VERSION = '2.25.3'
 const COPY_GOAL = 'org.apache.maven.plugins:maven-dependency-plugin:3.6.1:copy-dependencies'
 
 export interface TestKafkaOptions {
+  /** Further listeners, as Kafka writes them, and settings. */
+  readonly listeners?: readonly string[]
+  readonly settings?: Readonly<Record<string, string>>
+  /** Arguments of the format command that make SCRAM users. */
+  readonly users?: readonly string[]
   /** Options of the virtual machine. Default: what starts soon and takes little. */
   readonly java?: readonly string[]
 }
@@ -52,14 +57,15 @@ export async function kafkaMissing(): Promise<string | undefined> {
 export async function testKafka(options: TestKafkaOptions = {}): Promise<TestKafka> {
   const given = process.env['KAFKA_BOOTSTRAP']
   if (given !== undefined) return foreignKafka(given)
-  const { java: jvm = ['-Xmx512M', '-XX:TieredStopAtLevel=1'] } = options
+  const { java: jvm = ['-Xmx512M', '-XX:TieredStopAtLevel=1'], users = [], listeners = [], settings = {} } = options
   const libs = await kafkaLibs()
   const folder = await mkdtemp(join(tmpdir(), 'tidewire-kafka-'))
   const port = await freePort()
   const properties = join(folder, 'server.properties')
-  await writeFile(properties, serverProperties(folder, port, await freePort()))
+  const more = Object.entries(settings).map(([name, value]) => `${name}=${value}\n`)
+  await writeFile(properties, serverProperties(folder, port, await freePort(), listeners) + more.join(''))
   const java = (...args: string[]): string[] => [...jvm, '-cp', join(libs, '*'), ...args]
-  await run('java', java('kafka.tools.StorageTool', 'format', '--standalone', '-t', uuid(), '-c', properties))
+  await run('java', java('kafka.tools.StorageTool', 'format', '--standalone', '-t', uuid(), '-c', properties, ...users))
   let child: ChildProcess | undefined
   const start = async (): Promise<void> => {
     child = spawn('java', java('kafka.Kafka', properties), { stdio: 'ignore' })
@@ -162,13 +168,14 @@ function pom(artifacts: readonly Artifact[]): string {
 <dependencies>${dependencies.join('')}</dependencies></project>`
 }
 
-function serverProperties(folder: string, port: number, controllerPort: number): string {
+function serverProperties(folder: string, port: number, controllerPort: number, more: readonly string[]): string {
+  const all = [`PLAINTEXT://127.0.0.1:${port}`, `CONTROLLER://127.0.0.1:${controllerPort}`, ...more]
   return Object.entries({
     'process.roles': 'broker,controller',
     'node.id': 1,
     'controller.quorum.bootstrap.servers': `127.0.0.1:${controllerPort}`,
-    listeners: `PLAINTEXT://127.0.0.1:${port},CONTROLLER://127.0.0.1:${controllerPort}`,
-    'advertised.listeners': `PLAINTEXT://127.0.0.1:${port},CONTROLLER://127.0.0.1:${controllerPort}`,
+    listeners: all.join(','),
+    'advertised.listeners': all.join(','),
     'inter.broker.listener.name': 'PLAINTEXT',
     'controller.listener.names': 'CONTROLLER',
     'log.dirs': join(folder, 'data'),

@@ -15,7 +15,7 @@ import {
 type UserCredentials = Partial<Record<ScramMechanism, ScramCredential>>
 
 /** A credentials file that cannot be read. Its text names the file and the line, never what is in it. */
-export class CredentialsError extends Error {
+class CredentialsError extends Error {
   override readonly name = 'CredentialsError'
 }
 
