@@ -26,7 +26,7 @@ export async function pythonClients(): Promise<Scenario> {
   return async (script, scenario, bootstrap) => {
     const file = fileURLToPath(new URL(`python/${script}`, import.meta.url))
     const env = { ...process.env, PYTHONPATH: libs, PYTHONDONTWRITEBYTECODE: '1' }
-    const { stdout } = await run('python3', [file, scenario, bootstrap], { env, timeout: 60_000 })
+    const { stdout } = await run('python3', [file, scenario, bootstrap], { env, timeout: 150_000 })
     return JSON.parse(stdout) as unknown
   }
 }

@@ -46,6 +46,8 @@ export class PartitionWriter {
   #logEndOffset: number
   #highWatermark: number
   #lastStableOffset: number
+  /** Whether the last write failed, for want of space mostly: said once, and again when it is over. */
+  #writesFail = false
   #queue: PendingAppend[] = []
   #draining: Promise<void> | undefined
   #syncing: Promise<void> | undefined
@@ -218,6 +220,10 @@ export class PartitionWriter {
       this.#undo(group, error)
       return false
     }
+    if (this.#writesFail) {
+      this.#writesFail = false
+      this.#context.logger.info('A partition takes records again', { partition: this.#host.name })
+    }
     const { active } = segments
     for (const batch of group.batches) active.append(batch, this.#host.config().indexIntervalBytes)
     for (const completed of group.completed) if (completed.aborted) active.transactionIndex.append(completed)
@@ -238,6 +244,11 @@ export class PartitionWriter {
       } catch (cutError) {
         this.#break(cutError)
       }
+    }
+    if (!this.#writesFail && this.#closed === undefined) {
+      this.#writesFail = true
+      const details = { partition: this.#host.name, error: String(error) }
+      this.#context.logger.error('A partition cannot be written to; producers are told to try again', details)
     }
     const failure = storageError(`Writing to ${this.#host.name} failed`, error)
     for (const { pending } of group.appends) pending.reject(failure)

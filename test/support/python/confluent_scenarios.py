@@ -60,7 +60,7 @@ def new_consumer(group=None, **settings):
     )
 
 
-def read(consumer, count, seconds=20):
+def read(consumer, count, seconds=60):
     """Values in the order they come, until there are so many or the time is over."""
     values = []
     deadline = time.monotonic() + seconds

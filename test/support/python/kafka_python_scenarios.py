@@ -20,7 +20,7 @@ def new_topic(partitions=1):
     return topic
 
 
-def read(consumer, count, seconds=20):
+def read(consumer, count, seconds=60):
     values = []
     deadline = time.monotonic() + seconds
     while len(values) < count and time.monotonic() < deadline:
