@@ -2,6 +2,8 @@ import type { Cluster } from './cluster.ts'
 
 /** How often a consumer looks for topics that have come, gone or grown. */
 const INTERVAL_MS = 5_000
+/** How often while a topic that is to be read does not exist: whoever waits for its first records is not kept waiting. */
+const MISSING_INTERVAL_MS = 250
 
 /**
  * Which topics a consumer reads, by name or by pattern, and whether that or their size has changed in a way that calls
@@ -11,7 +13,9 @@ export class TopicWatch {
   readonly #cluster: Cluster
   readonly #wanted: readonly string[] | RegExp
   readonly #onChange: () => void
-  readonly #timer: NodeJS.Timeout
+  readonly #intervalMs: number
+  #timer: NodeJS.Timeout | undefined
+  #closed = false
   #names: readonly string[]
   /** Of the leader: topics of all members, with the partitions that they had when they were assigned. */
   #assigned = new Map<string, number>()
@@ -23,7 +27,8 @@ export class TopicWatch {
     this.#wanted = wanted
     this.#onChange = onChange
     this.#names = wanted instanceof RegExp ? [] : wanted
-    this.#timer = setInterval(() => void this.#look(), intervalMs).unref()
+    this.#intervalMs = intervalMs
+    this.#schedule()
   }
 
   /** As of the last look. */
@@ -32,7 +37,16 @@ export class TopicWatch {
   }
 
   close(): void {
-    clearInterval(this.#timer)
+    this.#closed = true
+    clearTimeout(this.#timer)
+  }
+
+  #schedule(): void {
+    clearTimeout(this.#timer)
+    if (this.#closed) return
+    const missing = [...this.#assigned.values()].includes(0)
+    const waitMs = missing ? Math.min(MISSING_INTERVAL_MS, this.#intervalMs) : this.#intervalMs
+    this.#timer = setTimeout(() => void this.#look(), waitMs).unref()
   }
 
   /**
@@ -58,6 +72,7 @@ export class TopicWatch {
   async watchAsLeader(topics: readonly string[]): Promise<void> {
     await this.#cluster.refresh(topics)
     this.#assigned = new Map(topics.map((topic) => [topic, this.#partitionsOf(topic)]))
+    this.#schedule()
   }
 
   /** No longer the leader, who alone need know of partitions. */
@@ -83,6 +98,7 @@ export class TopicWatch {
       this.#cluster.logger.debug('looking for topics failed', { error: String(error) })
     } finally {
       this.#looking = false
+      this.#schedule()
     }
   }
 }

@@ -97,9 +97,8 @@ export async function start(sources: SettingsSources): Promise<void> {
 async function deployAll(worker: RunningWorker, config: StartConfig, dataDir: string): Promise<void> {
   const host = config['bind.address']
   const connectors = await quickstartConnectors({ host, mqttPort: config['mqtt.port'], dataDir })
-  for (const connector of connectors) {
-    if (config.quickstart || connector.name === gatewayName) await deploy(worker, connector)
-  }
+  const wanted = connectors.filter(({ name }) => config.quickstart || name === gatewayName)
+  await Promise.all(wanted.map(async (connector) => deploy(worker, connector)))
   await gatewayUp(worker, loopbackOf(host), config['mqtt.port'])
 }
 
