@@ -16,6 +16,8 @@ const storeEveryMs = 500
  */
 const lastWordMs = 1000
 const firstRetryMs = 100
+/** So many in a row: after about three seconds. */
+const failuresToReport = 5
 const longestRetryMs = 5000
 
 /** A device with its connection and the number of its next reading. */
@@ -80,18 +82,19 @@ function connect(id: string, { config, connector, log }: Context): MqttClient {
     ...(config['mqtt.password'] !== undefined && { password: config['mqtt.password'] }),
   }
   const client = mqtt.connect(config['mqtt.server.uri'], options)
-  let reported = false
+  let failures = 0
   client.on('connect', () => {
-    reported = false
+    failures = 0
     client.options.reconnectPeriod = firstRetryMs
   })
   client.on('close', () => {
     client.options.reconnectPeriod = Math.min(2 * (client.options.reconnectPeriod ?? firstRetryMs), longestRetryMs)
   })
-  // Without a listener an error would end the process. It is passing: the client tries again by itself.
+  // Without a listener an error would end the process. It is passing: the client tries again by itself. A broker that
+  // is started together with the sensors may be a moment late; what lasts is said once.
   client.on('error', (error) => {
-    if (!reported) log.warn('no connection to the MQTT broker; trying again', { device: id, reason: error.message })
-    reported = true
+    if (++failures !== failuresToReport) return
+    log.warn('no connection to the MQTT broker; trying again', { device: id, reason: error.message })
   })
   return client
 }
