@@ -194,7 +194,8 @@ function serverProperties(folder: string, port: number, controllerPort: number, 
     .join('')
 }
 
-const uuid = (): string => Buffer.from(crypto.getRandomValues(new Uint8Array(16))).toString('base64url')
+// The first bits are fixed: an id that begins with a hyphen would be taken for an option.
+const uuid = (): string => Buffer.from(crypto.getRandomValues(new Uint8Array(16)).fill(0, 0, 1)).toString('base64url')
 
 async function freePort(): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1')
