@@ -1,5 +1,6 @@
 import { isErrorKind } from '@tidewire/sdk'
 import type { Logger } from '../logging/logger.ts'
+import { messageOf } from '../logging/message-of.ts'
 import type { PluginRegistry } from '../plugin/plugin-registry.ts'
 import type { Assignment } from './assignment.ts'
 import type { RestartRequest } from './config-records.ts'
@@ -307,10 +308,6 @@ export class ConnectorActor {
     const { statuses, workerId, assignment } = this.#context
     statuses.putTask(this.#name, task, { state, workerId, generation: assignment.generation, trace }, { safe: true })
   }
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error)
 }
 
 function traceOf(error: unknown): string {

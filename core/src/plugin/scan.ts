@@ -1,6 +1,7 @@
 import { Worker } from 'node:worker_threads'
 import type { PluginManifest } from './manifest.ts'
 import type { ScanMessage } from './scan-thread.ts'
+import { messageOf } from '../logging/message-of.ts'
 
 /** What came of reading one module's manifest. */
 export type ScanResult =
@@ -72,8 +73,4 @@ function resultOf({ manifest, error }: ScanMessage): ScanResult {
     }
   }
   return { reason: error?.message ?? 'gave no manifest' }
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error)
 }

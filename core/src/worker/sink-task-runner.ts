@@ -19,6 +19,7 @@ import {
 } from '@tidewire/sdk'
 import type { FetchedRecords, GroupConsumer, GroupConsumerOptions, InRecord } from '../client/client.ts'
 import type { Logger } from '../logging/logger.ts'
+import { messageOf } from '../logging/message-of.ts'
 import type { ErrorPolicy } from './error-policy.ts'
 import type { SinkConversion, Slice } from './sink-conversion.ts'
 import { keyOf, SinkPositions } from './sink-positions.ts'
@@ -436,8 +437,4 @@ export class SinkTaskRunner implements TaskRunner {
     }
     last.catch(() => undefined)
   }
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error)
 }

@@ -14,6 +14,7 @@ import {
   type SourceTaskContext,
 } from '@tidewire/sdk'
 import type { Logger } from '../logging/logger.ts'
+import { messageOf } from '../logging/message-of.ts'
 import type { CommitStep } from './commit-step.ts'
 import type { DeliveryTracker } from './delivery.ts'
 import type { ErrorPolicy } from './error-policy.ts'
@@ -241,8 +242,4 @@ export class SourceTaskRunner implements TaskRunner {
     }
     if (this.#failed) throw this.#failure as Error
   }
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error)
 }
