@@ -11,7 +11,7 @@ import {
   type SyncRequest,
   type SyncResult,
 } from './group-exchange.ts'
-import { Group, type GroupSnapshot, type GroupState } from './group.ts'
+import { Group, type GroupState } from './group.ts'
 import {
   decodeGroupRecord,
   groupRecord,
@@ -21,6 +21,7 @@ import {
   type GroupRecord,
   type OffsetKey,
 } from './group-records.ts'
+import type { GroupSnapshot } from './group-snapshot.ts'
 import { coordinatorErrorOf, InternalTopic, type TransactionOwner } from './internal-topic.ts'
 import type { KafkaError } from './kafka-error.ts'
 import { OffsetStore } from './offset-store.ts'

@@ -62,6 +62,12 @@ export interface MemberClaim {
   readonly generationId: number
 }
 
+/** The part of a join that is kept. */
+export function settingsOf(request: JoinRequest): MemberSettings {
+  const { groupInstanceId, clientId, clientHost, sessionTimeoutMs, rebalanceTimeoutMs, protocols } = request
+  return { groupInstanceId, clientId, clientHost, sessionTimeoutMs, rebalanceTimeoutMs, protocols }
+}
+
 export function joinError(memberId: string, error: KafkaError): JoinResult {
   return {
     error,

@@ -7,7 +7,7 @@ import {
   offsetCommitKey,
   offsetCommitValue,
 } from '../protocol/messages/consumer-offsets.ts'
-import type { GroupSnapshot } from './group.ts'
+import type { GroupSnapshot } from './group-snapshot.ts'
 import type { StateRecord } from './internal-topic.ts'
 
 /** The versions that Kafka 2.1 to 4 write and read. */

@@ -1,8 +1,9 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { ManualClock } from './clock.ts'
-import { Group, type GroupSnapshot, type GroupState } from './group.ts'
+import { Group, type GroupState } from './group.ts'
 import type { JoinRequest, JoinResult, SyncResult } from './group-exchange.ts'
+import type { GroupSnapshot } from './group-snapshot.ts'
 import type { KafkaError } from './kafka-error.ts'
 
 const sessionTimeoutMs = 10_000

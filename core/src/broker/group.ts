@@ -16,38 +16,20 @@ import { randomUUID } from 'node:crypto'
 import type { Clock, Timer } from './clock.ts'
 import {
   joinError,
+  settingsOf,
   syncError,
   type JoinRequest,
   type JoinResult,
   type MemberClaim,
-  type MemberSettings,
   type SyncRequest,
   type SyncResult,
 } from './group-exchange.ts'
-import { Member } from './group-member.ts'
+import type { Member } from './group-member.ts'
+import { GroupRoster } from './group-roster.ts'
+import { settingsIn, snapshotOf, type GroupSnapshot } from './group-snapshot.ts'
 import type { KafkaError } from './kafka-error.ts'
 
 export type GroupState = 'Empty' | 'PreparingRebalance' | 'CompletingRebalance' | 'Stable' | 'Dead'
-
-/** What is kept of a group in `__consumer_offsets`. */
-export interface GroupSnapshot {
-  readonly protocolType: string
-  readonly generationId: number
-  readonly protocolName: string | null
-  readonly leader: string | null
-  readonly stateTimestamp: number
-  readonly members: readonly (MemberSnapshot & { readonly assignment: Buffer })[]
-}
-
-interface MemberSnapshot {
-  readonly memberId: string
-  readonly groupInstanceId: string | null
-  readonly clientId: string
-  readonly clientHost: string
-  readonly rebalanceTimeoutMs: number
-  readonly sessionTimeoutMs: number
-  readonly subscription: Buffer
-}
 
 export interface GroupOptions {
   readonly clock: Clock
@@ -65,11 +47,7 @@ const nothing = Buffer.alloc(0)
 export class Group {
   readonly id: string
   readonly #options: GroupOptions
-  readonly #members = new Map<string, Member>()
-  /** Static members: group instance id → member id. */
-  readonly #instances = new Map<string, string>()
-  /** Given an id and not back with it yet (KIP-394): member id → end of the wait. */
-  readonly #pending = new Map<string, Timer>()
+  readonly #roster: GroupRoster
   #state: GroupState = 'Empty'
   #stateSince: number
   #generationId = 0
@@ -86,6 +64,9 @@ export class Group {
     this.id = id
     this.#options = options
     this.#stateSince = options.clock.now()
+    this.#roster = new GroupRoster(options.clock, (expired) =>
+      this.#remove(expired, 'no heartbeat within the session timeout'),
+    )
   }
 
   /** A group as it was when the broker stopped. Its members have one session to make themselves heard. */
@@ -96,14 +77,13 @@ export class Group {
     group.#protocolName = snapshot.protocolName
     group.#leaderId = snapshot.leader
     if (snapshot.stateTimestamp >= 0) group.#stateSince = snapshot.stateTimestamp
-    for (const { memberId, assignment, subscription, ...settings } of snapshot.members) {
-      const protocols = [{ name: snapshot.protocolName ?? '', metadata: subscription }]
-      const member = group.#newMember(memberId, { ...settings, protocols })
+    for (const known of snapshot.members) {
+      const member = group.#roster.add(known.memberId, settingsIn(known, snapshot.protocolName))
       member.isNew = false
-      member.assignment = assignment
+      member.assignment = known.assignment
       member.touch()
     }
-    if (group.#members.size > 0) group.#state = 'Stable'
+    if (group.members.size > 0) group.#state = 'Stable'
     return group
   }
 
@@ -133,12 +113,12 @@ export class Group {
   }
 
   get members(): ReadonlyMap<string, Member> {
-    return this.#members
+    return this.#roster.members
   }
 
   /** Nobody is in it, or about to be. */
   isVacant(): boolean {
-    return this.#state === 'Empty' && this.#pending.size === 0
+    return this.#state === 'Empty' && !this.#roster.hasPending
   }
 
   /** Resolves when the rebalance that this join is part of has gathered its members. */
@@ -155,21 +135,16 @@ export class Group {
   #refuseJoin(request: JoinRequest): KafkaError | null {
     if (this.#state === 'Dead') return 'COORDINATOR_NOT_AVAILABLE'
     if (!this.#canSpeak(request)) return 'INCONSISTENT_GROUP_PROTOCOL'
-    const isIn =
-      this.#members.has(request.memberId) ||
-      this.#pending.has(request.memberId) ||
-      (request.groupInstanceId !== null && this.#instances.has(request.groupInstanceId))
-    if (!isIn && this.#members.size + this.#pending.size >= this.#options.maxSize) return 'GROUP_MAX_SIZE_REACHED'
-    return null
+    const isFull = this.#roster.size >= this.#options.maxSize
+    return isFull && !this.#roster.knows(request) ? 'GROUP_MAX_SIZE_REACHED' : null
   }
 
   /** Whether the group would still have a protocol that all its members offer. */
-  #canSpeak({ memberId, protocolType, protocols }: JoinRequest): boolean {
+  #canSpeak(request: JoinRequest): boolean {
+    const { protocolType, protocols } = request
     if (protocols.length === 0 || protocolType === '') return false
-    if (this.#members.size === 0) return true
-    if (protocolType !== this.#protocolType) return false
-    const others = [...this.#members.values()].filter((member) => member.memberId !== memberId)
-    return protocols.some(({ name }) => others.every((member) => member.offers(name)))
+    if (this.members.size === 0) return true
+    return protocolType === this.#protocolType && this.#roster.sharesOneOf(request)
   }
 
   #joinNew(request: JoinRequest, reply: (result: JoinResult) => void): void {
@@ -178,26 +153,20 @@ export class Group {
       this.#addAndRebalance(memberId, request, reply)
       return
     }
-    this.#pending.set(
-      memberId,
-      this.#options.clock.after(request.sessionTimeoutMs, () => this.#dropPending(memberId)),
-    )
+    this.#roster.expect(memberId, request.sessionTimeoutMs, () => this.#onPendingGone())
     reply({ ...joinError(memberId, 'MEMBER_ID_REQUIRED') })
   }
 
   #joinStatic(request: JoinRequest, groupInstanceId: string, reply: (result: JoinResult) => void): void {
     const memberId = `${groupInstanceId}-${randomUUID()}`
-    const formerId = this.#instances.get(groupInstanceId)
+    const formerId = this.#roster.memberIdOf(groupInstanceId)
     if (formerId === undefined) this.#addAndRebalance(memberId, request, reply)
-    else this.#replaceStatic(this.#members.get(formerId)!, memberId, request, reply)
+    else this.#replaceStatic(this.members.get(formerId)!, memberId, request, reply)
   }
 
   #joinExisting(request: JoinRequest, reply: (result: JoinResult) => void): void {
     const { memberId } = request
-    const pending = this.#pending.get(memberId)
-    if (pending !== undefined) {
-      pending.cancel()
-      this.#pending.delete(memberId)
+    if (this.#roster.unexpect(memberId)) {
       this.#addAndRebalance(memberId, request, reply)
       return
     }
@@ -206,7 +175,7 @@ export class Group {
       reply(joinError(memberId, problem))
       return
     }
-    const member = this.#members.get(memberId)!
+    const member = this.members.get(memberId)!
     const unchanged = member.matches(request.protocols)
     const isLeader = memberId === this.#leaderId
     switch (this.#state) {
@@ -236,8 +205,8 @@ export class Group {
   }
 
   #addAndRebalance(memberId: string, request: JoinRequest, reply: (result: JoinResult) => void): void {
-    if (this.#members.size === 0) this.#protocolType = request.protocolType
-    const member = this.#newMember(memberId, settingsOf(request))
+    if (this.members.size === 0) this.#protocolType = request.protocolType
+    const member = this.#roster.add(memberId, settingsOf(request))
     member.holdJoin(reply, () => joinError(memberId, 'REBALANCE_IN_PROGRESS'))
     member.touch()
     this.#leaderId ??= memberId
@@ -258,15 +227,11 @@ export class Group {
     const wasLeader = this.#leaderId === formerId
     member.answerJoin(joinError(formerId, 'FENCED_INSTANCE_ID'))
     member.answerSync(syncError('FENCED_INSTANCE_ID'))
-    this.#members.delete(formerId)
     this.#unsynced.delete(formerId)
-    member.memberId = memberId
-    member.settings = settingsOf(request)
-    this.#members.set(memberId, member)
-    this.#instances.set(request.groupInstanceId!, memberId)
+    this.#roster.rename(member, memberId, settingsOf(request))
     if (wasLeader) this.#leaderId = memberId
     member.touch()
-    if (this.#state !== 'Stable' || this.#selectProtocol() !== this.#protocolName) {
+    if (this.#state !== 'Stable' || this.#roster.selectProtocol() !== this.#protocolName) {
       member.holdJoin(reply, () => joinError(memberId, 'REBALANCE_IN_PROGRESS'))
       this.#rebalance('static member replaced', memberId)
       return
@@ -290,7 +255,7 @@ export class Group {
         resolve(syncError(problem))
         return
       }
-      const member = this.#members.get(request.memberId)!
+      const member = this.members.get(request.memberId)!
       switch (this.#state) {
         case 'PreparingRebalance':
           resolve(syncError('REBALANCE_IN_PROGRESS'))
@@ -321,7 +286,7 @@ export class Group {
       () => {
         if (!stillOurs()) return
         this.#enter('Stable')
-        for (const member of this.#members.values()) {
+        for (const member of this.members.values()) {
           member.assignment = decided.get(member.memberId) ?? nothing
           if (!member.awaitsSync) continue
           member.answerSync(this.#syncResultFor(member))
@@ -330,7 +295,7 @@ export class Group {
       },
       () => {
         if (!stillOurs()) return
-        for (const member of this.#members.values()) member.answerSync(syncError('COORDINATOR_NOT_AVAILABLE'))
+        for (const member of this.members.values()) member.answerSync(syncError('COORDINATOR_NOT_AVAILABLE'))
         this.#rebalance('the assignment could not be stored')
       },
     )
@@ -339,19 +304,19 @@ export class Group {
   heartbeat(claim: MemberClaim): KafkaError {
     const problem = this.#checkClaim(claim) ?? this.#checkGeneration(claim)
     if (problem !== null) return problem
-    this.#members.get(claim.memberId)!.touch()
+    this.members.get(claim.memberId)!.touch()
     return this.#state === 'PreparingRebalance' ? 'REBALANCE_IN_PROGRESS' : 'NONE'
   }
 
   /** Takes a member out at once, by its id or, for a static one, by its instance id alone. */
   leave(memberId: string, groupInstanceId: string | null): KafkaError {
     if (this.#state === 'Dead') return 'COORDINATOR_NOT_AVAILABLE'
-    if (groupInstanceId === null && this.#pending.has(memberId)) {
-      this.#dropPending(memberId)
+    if (groupInstanceId === null && this.#roster.unexpect(memberId)) {
+      this.#onPendingGone()
       return 'NONE'
     }
-    const actualId = groupInstanceId === null ? memberId : this.#instances.get(groupInstanceId)
-    const member = actualId === undefined ? undefined : this.#members.get(actualId)
+    const actualId = groupInstanceId === null ? memberId : this.#roster.memberIdOf(groupInstanceId)
+    const member = actualId === undefined ? undefined : this.members.get(actualId)
     if (member === undefined) return 'UNKNOWN_MEMBER_ID'
     if (groupInstanceId !== null && memberId !== '' && memberId !== actualId) return 'FENCED_INSTANCE_ID'
     this.#remove(member, 'member left')
@@ -363,63 +328,43 @@ export class Group {
     if (this.#state === 'Dead') return 'COORDINATOR_NOT_AVAILABLE'
     const anonymous = claim.generationId < 0 && claim.memberId === '' && claim.groupInstanceId === null
     // Tools and consumers with partitions of their own choice are not members; they must not overwrite a living group's.
-    if (anonymous) return transactional || this.#members.size === 0 ? 'NONE' : 'UNKNOWN_MEMBER_ID'
+    if (anonymous) return transactional || this.members.size === 0 ? 'NONE' : 'UNKNOWN_MEMBER_ID'
     if (claim.generationId < 0 && this.#state === 'Empty') return 'NONE'
     const problem = this.#checkClaim(claim) ?? this.#checkGeneration(claim)
     if (problem !== null) return problem
     if (!transactional && this.#state === 'CompletingRebalance') return 'REBALANCE_IN_PROGRESS'
-    this.#members.get(claim.memberId)!.touch()
+    this.members.get(claim.memberId)!.touch()
     return 'NONE'
   }
 
   /** Ends the group for good. Whoever still talks to this object is sent to look for the coordinator again. */
   kill(): void {
     this.#rebalanceTimer?.cancel()
-    for (const timer of this.#pending.values()) timer.cancel()
-    this.#pending.clear()
-    for (const member of this.#members.values()) {
-      member.release()
+    this.#roster.stopTimers()
+    for (const member of this.members.values()) {
       member.answerJoin(joinError(member.memberId, 'COORDINATOR_NOT_AVAILABLE'))
       member.answerSync(syncError('COORDINATOR_NOT_AVAILABLE'))
     }
     this.#enter('Dead')
   }
 
-  snapshot(assignmentOf = (memberId: string) => this.#members.get(memberId)!.assignment): GroupSnapshot {
+  snapshot(assignmentOf = (memberId: string) => this.members.get(memberId)!.assignment): GroupSnapshot {
     return {
       protocolType: this.#protocolType ?? '',
       generationId: this.#generationId,
       protocolName: this.#protocolName,
       leader: this.#leaderId,
       stateTimestamp: this.#stateSince,
-      members: [...this.#members.values()].map(({ memberId, settings, ...member }) => ({
-        memberId,
-        groupInstanceId: settings.groupInstanceId,
-        clientId: settings.clientId,
-        clientHost: settings.clientHost,
-        rebalanceTimeoutMs: settings.rebalanceTimeoutMs,
-        sessionTimeoutMs: settings.sessionTimeoutMs,
-        subscription: this.#members.get(memberId)?.metadataFor(this.#protocolName) ?? member.assignment,
-        assignment: assignmentOf(memberId),
-      })),
+      members: [...this.members.values()].map((member) =>
+        snapshotOf(member, this.#protocolName, assignmentOf(member.memberId)),
+      ),
     }
   }
 
-  #newMember(memberId: string, settings: MemberSettings): Member {
-    const member = new Member(memberId, settings, this.#options.clock, (expired) =>
-      this.#remove(expired, 'no heartbeat within the session timeout'),
-    )
-    this.#members.set(memberId, member)
-    if (settings.groupInstanceId !== null) this.#instances.set(settings.groupInstanceId, memberId)
-    return member
-  }
-
   #forget(member: Member): void {
-    member.release()
-    this.#members.delete(member.memberId)
+    this.#roster.remove(member)
     this.#unsynced.delete(member.memberId)
-    if (member.groupInstanceId !== null) this.#instances.delete(member.groupInstanceId)
-    if (this.#leaderId === member.memberId) this.#leaderId = this.#members.keys().next().value ?? null
+    if (this.#leaderId === member.memberId) this.#leaderId = this.members.keys().next().value ?? null
     member.answerJoin(joinError(member.memberId, 'UNKNOWN_MEMBER_ID'))
     member.answerSync(syncError('UNKNOWN_MEMBER_ID'))
   }
@@ -429,9 +374,8 @@ export class Group {
     this.#rebalance(reason, member.memberId)
   }
 
-  #dropPending(memberId: string): void {
-    this.#pending.get(memberId)?.cancel()
-    this.#pending.delete(memberId)
+  /** Someone who was given an id will not come: the rebalance waits for them no longer. */
+  #onPendingGone(): void {
     if (this.#state === 'PreparingRebalance') this.#completeJoinIfGathered()
   }
 
@@ -443,17 +387,17 @@ export class Group {
     }
     const { clock, initialRebalanceDelayMs, log } = this.#options
     log('Group rebalances', { group: this.id, generation: this.#generationId, reason, member: memberId })
-    for (const member of this.#members.values()) member.answerSync(syncError('REBALANCE_IN_PROGRESS'))
+    for (const member of this.members.values()) member.answerSync(syncError('REBALANCE_IN_PROGRESS'))
     this.#unsynced.clear()
     const isNew = this.#state === 'Empty'
     this.#enter('PreparingRebalance')
     if (isNew && initialRebalanceDelayMs > 0) {
-      const rebalanceTimeoutMs = Math.max(this.#rebalanceTimeoutMs(), initialRebalanceDelayMs)
+      const rebalanceTimeoutMs = Math.max(this.#roster.rebalanceTimeoutMs(), initialRebalanceDelayMs)
       this.#initialDelay = { endsAt: clock.now() + rebalanceTimeoutMs, grew: false }
       this.#waitForMore(initialRebalanceDelayMs)
       return
     }
-    this.#setTimer(this.#rebalanceTimeoutMs(), () => this.#completeJoin())
+    this.#setTimer(this.#roster.rebalanceTimeoutMs(), () => this.#completeJoin())
     this.#completeJoinIfGathered()
   }
 
@@ -473,20 +417,20 @@ export class Group {
   }
 
   #completeJoinIfGathered(): void {
-    if (this.#initialDelay !== undefined || this.#pending.size > 0) return
-    for (const member of this.#members.values()) if (!member.awaitsJoin) return
+    if (this.#initialDelay !== undefined || this.#roster.hasPending) return
+    for (const member of this.members.values()) if (!member.awaitsJoin) return
     this.#completeJoin()
   }
 
   /** Everyone is there, or the time is up: who has not come is out, save static members within their session. */
   #completeJoin(): void {
     this.#rebalanceTimer?.cancel()
-    for (const member of [...this.#members.values()]) {
+    for (const member of [...this.members.values()]) {
       if (!member.awaitsJoin && !member.isStatic) this.#forget(member)
     }
-    const joined = [...this.#members.values()].find((member) => member.awaitsJoin)
-    if (joined === undefined && this.#members.size > 0) {
-      this.#setTimer(this.#rebalanceTimeoutMs(), () => this.#completeJoin())
+    const joined = [...this.members.values()].find((member) => member.awaitsJoin)
+    if (joined === undefined && this.members.size > 0) {
+      this.#setTimer(this.#roster.rebalanceTimeoutMs(), () => this.#completeJoin())
       return
     }
     this.#generationId++
@@ -495,10 +439,10 @@ export class Group {
       return
     }
     // A leader that is away could not answer with an assignment.
-    if (this.#leaderId === null || !this.#members.get(this.#leaderId)!.awaitsJoin) this.#leaderId = joined.memberId
-    this.#protocolName = this.#selectProtocol()
+    if (this.#leaderId === null || !this.members.get(this.#leaderId)!.awaitsJoin) this.#leaderId = joined.memberId
+    this.#protocolName = this.#roster.selectProtocol()
     this.#enter('CompletingRebalance')
-    for (const member of this.#members.values()) {
+    for (const member of this.members.values()) {
       this.#unsynced.add(member.memberId)
       const waited = member.awaitsJoin
       member.answerJoin(this.#joinResultFor(member))
@@ -506,7 +450,7 @@ export class Group {
       member.isNew = false
       member.touch()
     }
-    this.#setTimer(this.#rebalanceTimeoutMs(), () => this.#dropUnsynced())
+    this.#setTimer(this.#roster.rebalanceTimeoutMs(), () => this.#dropUnsynced())
   }
 
   #becomeEmpty(): void {
@@ -521,32 +465,15 @@ export class Group {
 
   /** Members that took part in the rebalance and never came for their assignment hold up the rest no longer. */
   #dropUnsynced(): void {
-    const missing = [...this.#unsynced].flatMap((memberId) => this.#members.get(memberId) ?? [])
+    const missing = [...this.#unsynced].flatMap((memberId) => this.members.get(memberId) ?? [])
     this.#unsynced.clear()
     if (missing.length === 0) return
     for (const member of missing) this.#forget(member)
     this.#rebalance('no sync within the rebalance timeout')
   }
 
-  /** Each member votes for the first of its protocols that all offer; most votes win. */
-  #selectProtocol(): string | null {
-    const members = [...this.#members.values()]
-    const votes = new Map<string, number>()
-    for (const member of members) {
-      const vote = member.settings.protocols.find(({ name }) => members.every((other) => other.offers(name)))
-      if (vote !== undefined) votes.set(vote.name, (votes.get(vote.name) ?? 0) + 1)
-    }
-    return [...votes].sort((a, b) => b[1] - a[1])[0]?.[0] ?? null
-  }
-
-  #checkClaim({ memberId, groupInstanceId }: Pick<MemberClaim, 'memberId' | 'groupInstanceId'>): KafkaError | null {
-    if (this.#state === 'Dead') return 'COORDINATOR_NOT_AVAILABLE'
-    if (groupInstanceId !== null) {
-      const actualId = this.#instances.get(groupInstanceId)
-      if (actualId === undefined) return 'UNKNOWN_MEMBER_ID'
-      return actualId === memberId ? null : 'FENCED_INSTANCE_ID'
-    }
-    return this.#members.has(memberId) ? null : 'UNKNOWN_MEMBER_ID'
+  #checkClaim(claim: Pick<MemberClaim, 'memberId' | 'groupInstanceId'>): KafkaError | null {
+    return this.#state === 'Dead' ? 'COORDINATOR_NOT_AVAILABLE' : this.#roster.claimProblem(claim)
   }
 
   #checkGeneration({ generationId }: Pick<MemberClaim, 'generationId'>): KafkaError | null {
@@ -571,7 +498,7 @@ export class Group {
       leader: this.#leaderId ?? '',
       skipAssignment: false,
       members: isLeader
-        ? [...this.#members.values()].map(({ memberId, groupInstanceId, settings }) => ({
+        ? [...this.members.values()].map(({ memberId, groupInstanceId, settings }) => ({
             memberId,
             groupInstanceId,
             metadata: settings.protocols.find(({ name }) => name === this.#protocolName)?.metadata ?? nothing,
@@ -589,12 +516,6 @@ export class Group {
     }
   }
 
-  #rebalanceTimeoutMs(): number {
-    let longest = 0
-    for (const { settings } of this.#members.values()) longest = Math.max(longest, settings.rebalanceTimeoutMs)
-    return longest
-  }
-
   #setTimer(ms: number, run: () => void): void {
     this.#rebalanceTimer?.cancel()
     this.#rebalanceTimer = this.#options.clock.after(ms, run)
@@ -605,9 +526,4 @@ export class Group {
     this.#stateSince = this.#options.clock.now()
     if (state !== 'PreparingRebalance') this.#initialDelay = undefined
   }
-}
-
-function settingsOf(request: JoinRequest): MemberSettings {
-  const { groupInstanceId, clientId, clientHost, sessionTimeoutMs, rebalanceTimeoutMs, protocols } = request
-  return { groupInstanceId, clientId, clientHost, sessionTimeoutMs, rebalanceTimeoutMs, protocols }
 }
