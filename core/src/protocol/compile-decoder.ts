@@ -43,6 +43,7 @@ function leastBytes(field: Field, version: number, flexible: boolean): number {
     case 'int32':
       return 4
     case 'int64':
+    case 'float64':
       return 8
     case 'uuid':
       return 16

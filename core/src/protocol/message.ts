@@ -7,7 +7,18 @@
  */
 
 type FieldType =
-  'boolean' | 'int8' | 'int16' | 'int32' | 'int64' | 'string' | 'uuid' | 'bytes' | 'records' | 'array' | 'struct'
+  | 'boolean'
+  | 'int8'
+  | 'int16'
+  | 'int32'
+  | 'int64'
+  | 'float64'
+  | 'string'
+  | 'uuid'
+  | 'bytes'
+  | 'records'
+  | 'array'
+  | 'struct'
 
 /**
  * One field, and in which versions it is on the wire.
@@ -106,6 +117,7 @@ export const int16 = <const O extends Options>(options?: O): Scalar<number, O> =
 export const int32 = <const O extends Options>(options?: O): Scalar<number, O> => field('int32', 0, options)
 /** A JavaScript number; what lies beyond the safe integers is clamped to them when read. */
 export const int64 = <const O extends Options>(options?: O): Scalar<number, O> => field('int64', 0, options)
+export const float64 = <const O extends Options>(options?: O): Scalar<number, O> => field('float64', 0, options)
 export const string = <const O extends Options>(options?: O): Scalar<string, O> => field('string', '', options)
 /** In Kafka's notation, 22 characters of base64url: as its tools print topic ids. */
 export const uuid = <const O extends Options>(options?: O): Scalar<string, O> => field('uuid', ZERO_UUID, options)

@@ -61,6 +61,10 @@ export class Reader {
     return value
   }
 
+  float64(): number {
+    return this.buffer.readDoubleBE(this.take(8))
+  }
+
   unsignedVarint(): number {
     let value = 0
     for (let shift = 0; shift < 35; shift += 7) {
@@ -251,6 +255,11 @@ export class Writer {
     const high = Math.floor(value / TWO_32)
     this.chunk.writeInt32BE(high, at)
     this.chunk.writeUInt32BE(value - high * TWO_32, at + 4)
+  }
+
+  float64(value: number): void {
+    const at = this.room(8)
+    this.chunk.writeDoubleBE(value, at)
   }
 
   unsignedVarint(value: number): void {

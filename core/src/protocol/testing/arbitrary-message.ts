@@ -27,6 +27,7 @@ const scalars: Readonly<Record<string, fc.Arbitrary<unknown>>> = {
   int16: fc.integer({ min: -0x8000, max: 0x7fff }),
   int32: fc.integer({ min: -0x80000000, max: 0x7fffffff }),
   int64: fc.maxSafeInteger(),
+  float64: fc.double({ noNaN: true }),
   string: text,
   uuid: fc.uint8Array({ minLength: 16, maxLength: 16 }).map((bytes) => Buffer.from(bytes).toString('base64url')),
   bytes: buffer,
