@@ -1,9 +1,8 @@
 /**
- * Makes a declaration of settings (sdk/src/config.ts) into a validator: the declaration becomes a JSON Schema, strings
- * become the values that are meant, and ajv finds every setting at fault at once.
+ * Makes a declaration of settings (sdk/src/config.ts) into a validator: strings become the values that are meant, and
+ * every setting at fault is found at once.
  */
 import type { ConfigOf, Setting, Settings } from '@tidewire/sdk'
-import { Ajv } from 'ajv'
 import { nearestName } from './nearest-name.ts'
 
 /** A configuration as users give it. REST clients send strings; numbers, booleans and, for lists, arrays do as well. */
@@ -28,13 +27,6 @@ export interface CompileOptions {
   /** Names that someone else reads and checks: no warning for them. */
   readonly foreign?: (name: string) => boolean
 }
-
-type JsonSchema = Readonly<Record<string, unknown>>
-
-const int32 = { minimum: -(2 ** 31), maximum: 2 ** 31 - 1 }
-const safeInteger = { minimum: Number.MIN_SAFE_INTEGER, maximum: Number.MAX_SAFE_INTEGER }
-
-const ajv = new Ajv({ allErrors: true, strict: true, unicodeRegExp: false, validateFormats: false })
 
 /**
  * Compiles a declaration once; the function it returns is called for each configuration.
@@ -79,21 +71,31 @@ export function compileSettings<const S extends Settings>(
 
 interface Checker {
   /** The settings at fault. */
-  readonly check: (config: Record<string, unknown>) => Set<string>
+  readonly check: (config: Readonly<Record<string, unknown>>) => string[]
   readonly defaults: Readonly<Record<string, unknown>>
 }
 
-// Making a validator takes milliseconds, and a host thread needs the same few for each of its tasks.
+/** Whether a value already of its type is one that the setting takes. */
+type Rule = (value: unknown) => boolean
+
+// A host thread needs the same few for each of its tasks.
 const checkers = new WeakMap<Settings, Checker>()
 
 function checkerOf(settings: Settings): Checker {
   const known = checkers.get(settings)
   if (known !== undefined) return known
-  const validate = compileSchema(settingsSchema(settings))
-  const check = (config: Record<string, unknown>): Set<string> => {
-    if (validate(config)) return new Set()
-    return new Set(validate.errors!.map((error) => settingOf(error.instancePath, error.params)))
-  }
+  const rules = Object.entries(settings).map(([name, setting]) => ({
+    name,
+    isRequired: setting.required === true,
+    accepts: ruleOf(name, setting),
+  }))
+  const check = (config: Readonly<Record<string, unknown>>) =>
+    rules
+      .filter(({ name, isRequired, accepts }) => {
+        const value = config[name]
+        return value === undefined ? isRequired : !accepts(value)
+      })
+      .map(({ name }) => name)
   const defaults = Object.fromEntries(
     Object.entries(settings).flatMap(([name, setting]) =>
       setting.default === undefined ? [] : [[name, setting.default]],
@@ -108,11 +110,52 @@ function checkerOf(settings: Settings): Checker {
   return checker
 }
 
-/** The JSON Schema of a declaration, for values already of their type. */
-function settingsSchema(settings: Settings): JsonSchema {
-  const properties = Object.fromEntries(Object.entries(settings).map(([name, setting]) => [name, schemaOf(setting)]))
-  const required = Object.entries(settings).flatMap(([name, setting]) => (setting.required === true ? [name] : []))
-  return { type: 'object', properties, required }
+/** @throws TypeError where the declaration is none */
+function ruleOf(name: string, setting: Setting): Rule {
+  switch (setting.type) {
+    case 'int':
+      return numberRule(setting, (value) => value === (value | 0))
+    case 'long':
+      return numberRule(setting, Number.isSafeInteger)
+    case 'double':
+      return numberRule(setting, Number.isFinite)
+    case 'boolean':
+      return (value) => typeof value === 'boolean'
+    case 'list': {
+      const accepts = textRule(name, setting, 0)
+      const isFilled = (items: readonly unknown[]) => items.length > 0 || setting.required !== true
+      return (value) => Array.isArray(value) && isFilled(value) && value.every(accepts)
+    }
+    case 'class':
+      return textRule(name, setting, 1)
+    case 'string':
+    case 'password':
+      return textRule(name, setting, setting.required === true ? 1 : 0)
+    default:
+      // A plugin written without types.
+      throw new TypeError(`setting ${name}: there is no type ${String(setting.type satisfies never)}`)
+  }
+}
+
+function numberRule({ minimum = -Infinity, maximum = Infinity }: Setting, isOfType: (value: number) => boolean): Rule {
+  return (value) => typeof value === 'number' && isOfType(value) && value >= minimum && value <= maximum
+}
+
+function textRule(name: string, { enum: choices, pattern }: Setting, minLength: number): Rule {
+  const matcher = pattern === undefined ? undefined : regExpOf(name, pattern)
+  return (value) =>
+    typeof value === 'string' &&
+    value.length >= minLength &&
+    choices?.includes(value) !== false &&
+    matcher?.test(value) !== false
+}
+
+function regExpOf(name: string, pattern: string): RegExp {
+  try {
+    return new RegExp(pattern)
+  } catch (error) {
+    throw new TypeError(`setting ${name}: ${(error as Error).message}`, { cause: error })
+  }
 }
 
 /** What a setting accepts, in words that end the sentence "expected …". */
@@ -136,50 +179,6 @@ function expected(setting: Setting): string {
     case 'password':
       if (choice !== '') return `one of: ${choice}`
       return `${setting.required === true ? 'non-empty ' : ''}text${patternText(setting, '')}`
-  }
-}
-
-function compileSchema(schema: JsonSchema): ReturnType<typeof ajv.compile> {
-  try {
-    return ajv.compile(schema)
-  } catch (error) {
-    throw new TypeError(`settings do not make a valid schema: ${(error as Error).message}`, { cause: error })
-  } finally {
-    // Plugins come and go: the compiled function is kept by its user, not by ajv.
-    ajv.removeSchema(schema)
-  }
-}
-
-function schemaOf(setting: Setting): JsonSchema {
-  const base = {
-    description: setting.doc,
-    ...(setting.displayName === undefined ? {} : { title: setting.displayName }),
-  }
-  const range = {
-    ...(setting.minimum === undefined ? {} : { minimum: setting.minimum }),
-    ...(setting.maximum === undefined ? {} : { maximum: setting.maximum }),
-  }
-  const text = {
-    type: 'string',
-    ...(setting.enum === undefined ? {} : { enum: setting.enum }),
-    ...(setting.pattern === undefined ? {} : { pattern: setting.pattern }),
-  }
-  switch (setting.type) {
-    case 'int':
-      return { ...base, type: 'integer', ...int32, ...range }
-    case 'long':
-      return { ...base, type: 'integer', ...safeInteger, ...range }
-    case 'double':
-      return { ...base, type: 'number', ...range }
-    case 'boolean':
-      return { ...base, type: 'boolean' }
-    case 'list':
-      return { ...base, type: 'array', items: text, ...(setting.required === true ? { minItems: 1 } : {}) }
-    case 'class':
-      return { ...base, ...text, minLength: 1 }
-    case 'string':
-    case 'password':
-      return { ...base, ...text, ...(setting.required === true ? { minLength: 1 } : {}) }
   }
 }
 
@@ -220,11 +219,6 @@ function scalarText(value: unknown): unknown {
 function scalarList(value: unknown): unknown {
   const text = scalarText(value)
   return typeof text === 'string' ? [text] : value
-}
-
-function settingOf(instancePath: string, params: unknown): string {
-  if (instancePath === '') return (params as { missingProperty: string }).missingProperty
-  return instancePath.split('/')[1]!.replaceAll('~1', '/').replaceAll('~0', '~')
 }
 
 function problem(name: string, setting: Setting, value: unknown): string {

@@ -1,5 +1,5 @@
+import { inspect } from 'node:util'
 import type { Logger as SdkLogger } from '@tidewire/sdk'
-import { pino, type LoggerOptions } from 'pino'
 
 /** A logger that can be narrowed: what it writes carries the bindings of all its parents. */
 export interface Logger extends SdkLogger {
@@ -28,13 +28,31 @@ export function createLogger(sink: LogSink, bindings: Readonly<Record<string, un
   }
 }
 
+/** As other Node programs number them in their JSON lines. */
+const ranks: Readonly<Record<LogLevel, number>> = { trace: 10, debug: 20, info: 30, warn: 40, error: 50, silent: 60 }
+
 /** The process's own log: JSON lines on standard error, so that standard output stays free for what a command prints. */
-export function createProcessLogger(level: LogLevel): Logger {
-  const options: LoggerOptions = { level, base: null, timestamp: () => `,"time":"${new Date().toISOString()}"` }
-  const out = pino(options, process.stderr)
+export function createProcessLogger(level: LogLevel, out: { write(line: string): unknown } = process.stderr): Logger {
   return createLogger({
-    write: (lineLevel, message, details) => out[lineLevel](details, message),
+    write(lineLevel, message, details) {
+      if (ranks[lineLevel] >= ranks[level]) out.write(`${jsonLine(ranks[lineLevel], message, details)}\n`)
+    },
   })
+}
+
+/** Never throws: connectors log what they please. */
+function jsonLine(level: number, msg: string, details: Readonly<Record<string, unknown>>): string {
+  const time = new Date().toISOString()
+  try {
+    return JSON.stringify({ level, time, ...details, msg }, jsonable)
+  } catch {
+    return JSON.stringify({ level, time, details: inspect(details), msg })
+  }
+}
+
+function jsonable(_key: string, value: unknown): unknown {
+  if (typeof value === 'bigint') return String(value)
+  return value instanceof Error ? (value.stack ?? value.message) : value
 }
 
 /** Drops everything. For tests and tools that report in their own way. */
