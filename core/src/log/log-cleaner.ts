@@ -61,18 +61,19 @@ export class LogCleaner {
     await this.#last
   }
 
+  /** Of a deleted topic. Throws where that cannot be written. */
   forget(topic: string): void {
-    this.#compactedTo.delete(topic)
+    if (this.#compactedTo.delete(topic)) this.#save()
   }
 
   async #compactOne(log: PartitionLog): Promise<void> {
-    const { context, dir } = this.#host
+    const { context } = this.#host
     const started = performance.now()
     const before = log.sizeBytes
     const compactedTo = await log.compact(this.#compactedToOf(log), this.#maxMapBytes)
     const byPartition = this.#compactedTo.get(log.topic) ?? new Map<number, number>()
     this.#compactedTo.set(log.topic, byPartition.set(log.partition, compactedTo))
-    writeFileAtomically(context.fs, dir, CHECKPOINT_FILE, formatOffsetCheckpoint(this.#compactedTo))
+    this.#save()
     context.logger.debug('Compacted a partition', {
       topic: log.topic,
       partition: log.partition,
@@ -81,6 +82,11 @@ export class LogCleaner {
       bytesAfter: log.sizeBytes,
       ms: Math.round(performance.now() - started),
     })
+  }
+
+  #save(): void {
+    const { context, dir } = this.#host
+    writeFileAtomically(context.fs, dir, CHECKPOINT_FILE, formatOffsetCheckpoint(this.#compactedTo))
   }
 
   #compactedToOf(log: PartitionLog): number {

@@ -60,7 +60,7 @@ test('bad settings and partition counts are refused by name', async () => {
 test('a topic made again under the name of a deleted one is empty', async () => {
   const dir = temporaryDirectory()
   const manager = await openLog(dir)
-  await manager.createTopic('t', 1)
+  await manager.createTopic('t', 1, { 'file.delete.delay.ms': '0' })
   const old = manager.partition('t', 0)!
   await old.append(batchOf(['old']), all)
   await manager.deleteTopic('t')
@@ -166,4 +166,52 @@ test('a change of settings holds at the next append', async () => {
   await log.append(batchOf(['x'.repeat(2000)]), all)
   await manager.alterConfig('t', { 'max.message.bytes': '1000' })
   await expect(log.append(batchOf(['x'.repeat(2000)]), all)).rejects.toMatchObject({ code: 'MESSAGE_TOO_LARGE' })
+})
+
+test('a topic made again under the name of a deleted one has nothing of its start offset, after a crash either', async () => {
+  const dir = temporaryDirectory()
+  const manager = await openLog(dir)
+  await manager.createTopic('t', 1)
+  for (let i = 0; i < 10; i++) await manager.partition('t', 0)!.append(batchOf([`old ${i}`]), all)
+  await manager.partition('t', 0)!.deleteRecordsBefore(8)
+  await manager.checkpoint()
+  await manager.deleteTopic('t')
+  await manager.createTopic('t', 1)
+  await manager.partition('t', 0)!.append(batchOf(['new']), all)
+  const killed = temporaryDirectory()
+  cpSync(dir, killed, { recursive: true })
+  const log = (await openLog(killed)).partition('t', 0)!
+  expect([log.logStartOffset, log.logEndOffset, log.recoveryPoint]).toEqual([0, 1, 0])
+})
+
+test('checkpoints of topics that are gone are not taken for those of new ones', async () => {
+  const dir = temporaryDirectory()
+  await (await openLog(dir)).close()
+  writeFileSync(join(dir, 'log-start-offset-checkpoint'), '0\n1\nt 0 8\n')
+  writeFileSync(join(dir, 'recovery-point-offset-checkpoint'), '0\n1\nt 0 9\n')
+  const manager = await openLog(dir)
+  await manager.createTopic('t', 1)
+  expect(manager.partition('t', 0)!.logStartOffset).toBe(0)
+  expect(readFileSync(join(dir, 'log-start-offset-checkpoint'), 'utf8')).toBe('0\n0\n')
+  expect(readFileSync(join(dir, 'recovery-point-offset-checkpoint'), 'utf8')).toBe('0\n0\n')
+})
+
+test('file.delete.delay.ms: the directory of a deleted topic stays as long, or until the next start', async () => {
+  const dir = temporaryDirectory()
+  const left = () => readdirSync(dir).filter((name) => name.endsWith('-delete')).length
+  const manager = await openLog(dir)
+  for (const [topic, delay] of [
+    ['soon', '30'],
+    ['late', '60000'],
+  ] as const) {
+    await manager.createTopic(topic, 1, { 'file.delete.delay.ms': delay })
+    await manager.partition(topic, 0)!.append(batchOf(['x']), all)
+    await manager.deleteTopic(topic)
+  }
+  expect(left()).toBe(2)
+  await expect.poll(left).toBe(1)
+  await manager.close()
+  expect(left()).toBe(1)
+  await openLog(dir)
+  await expect.poll(left).toBe(0)
 })

@@ -1,22 +1,24 @@
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Logger } from '../logging/logger.ts'
+import { Checkpoints } from './checkpoints.ts'
 import { openDataDirectory, randomUuid } from './data-directory.ts'
 import { lockDirectory } from './directory-lock.ts'
 import type { DirectoryLock } from './directory-lock.ts'
-import { LogStorageError } from './errors.ts'
+import { LogStorageError, storageError } from './errors.ts'
+import { FileDeletions } from './file-deletions.ts'
 import { FilePool } from './file-pool.ts'
 import { nodeFileSystem, syncDirectory, writeFileAtomically } from './file-system.ts'
 import type { FileSystem } from './file-system.ts'
-import { formatOffsetCheckpoint, readOffsetCheckpoint } from './offset-checkpoint.ts'
-import type { PartitionOffsets } from './offset-checkpoint.ts'
 import { LogCleaner } from './log-cleaner.ts'
 import { PartitionLog } from './partition-log.ts'
 import type { FlushPolicy, StorageContext } from './storage-context.ts'
 import { ReadBuffers } from './read-buffers.ts'
+import { recoverPartitions } from './startup-recovery.ts'
 import { SyncQueue } from './sync-queue.ts'
 import { resolveTopicConfig, validateTopicConfig, type TopicConfig } from './topic-config.ts'
 import { checkTopicName, namesCollide } from './topic-name.ts'
+import { TopicRemoval } from './topic-removal.ts'
 import { TopicStore } from './topic-store.ts'
 import type { StoredTopic } from './topic-store.ts'
 
@@ -62,8 +64,6 @@ export interface Topic {
   readonly effective: TopicConfig
 }
 
-const RECOVERY_FILE = 'recovery-point-offset-checkpoint'
-const START_FILE = 'log-start-offset-checkpoint'
 const CLEAN_FILE = '.clean_shutdown'
 const MAX_PARTITIONS = 100_000
 
@@ -80,14 +80,15 @@ export class LogManager {
   readonly #namesById = new Map<string, string>()
   /** By `topic-partition`; opened on first use. */
   readonly #logs = new Map<string, PartitionLog>()
-  /** Of partitions that are not open, as the checkpoints have them. */
-  readonly #startOffsets: PartitionOffsets
-  readonly #recoveryPoints: PartitionOffsets
+  readonly #checkpoints: Checkpoints
   /** Whether partitions that are not open need no check. */
   readonly #clean: boolean
   readonly #timers: NodeJS.Timeout[] = []
   #checkpointing: Promise<void> | undefined
   readonly #cleaner: LogCleaner
+  readonly #removal: TopicRemoval
+  /** True when it resolves: no partition is left that an unclean shutdown may have harmed. */
+  #recovering: Promise<boolean> = Promise.resolve(true)
   #closed = false
 
   private constructor(options: LogManagerOptions, lock: DirectoryLock) {
@@ -100,6 +101,7 @@ export class LogManager {
       fs,
       pool: new FilePool(fs, options.maxOpenFiles ?? 512),
       syncs: new SyncQueue(fs),
+      deletions: new FileDeletions(fs, options.logger),
       buffers: new ReadBuffers(),
       logger: options.logger,
       flush: options.flush ?? 'commit',
@@ -107,8 +109,15 @@ export class LogManager {
     }
     this.#store = new TopicStore(fs, dir)
     for (const topic of this.#store.topics.values()) this.#publish(topic)
-    this.#startOffsets = readOffsetCheckpoint(fs, join(dir, START_FILE)) ?? emptyOffsets()
-    this.#recoveryPoints = readOffsetCheckpoint(fs, join(dir, RECOVERY_FILE)) ?? emptyOffsets()
+    this.#checkpoints = new Checkpoints(fs, dir, (topic) => this.#topics.has(topic))
+    this.#removal = new TopicRemoval({
+      fs,
+      dir,
+      store: this.#store,
+      deletions: this.#context.deletions,
+      logger: options.logger,
+      delayMs: ({ config }) => resolveTopicConfig(config, options.defaults).fileDeleteDelayMs,
+    })
     this.#clean = this.#takeCleanMark()
     const host = {
       context: this.#context,
@@ -119,7 +128,8 @@ export class LogManager {
   }
 
   /**
-   * Opens a data directory and takes its lock. After an unclean shutdown the tails of the partitions are checked.
+   * Opens a data directory and takes its lock. After an unclean shutdown the tails of the partitions are checked, in the background or
+   * before their first use.
    * @throws DataDirectoryError when it is in use, or of a newer format
    */
   static async open(options: LogManagerOptions): Promise<LogManager> {
@@ -127,8 +137,8 @@ export class LogManager {
     const lock = lockDirectory(options.dir)
     try {
       const manager = new LogManager(options, lock)
-      manager.#finishDeletions()
-      await manager.#recover()
+      manager.#removal.finish()
+      manager.#recovering = manager.#recover()
       manager.#startTimers()
       return manager
     } catch (error) {
@@ -162,6 +172,11 @@ export class LogManager {
     topicId: string = randomUuid(),
   ): Promise<Topic> {
     this.checkNewTopic(name, partitions, config)
+    try {
+      this.#checkpoints.forget(name)
+    } catch (error) {
+      throw storageError('What was known of an earlier topic could not be removed', error)
+    }
     return this.#change({ name, id: topicId, partitions, config }, undefined)
   }
 
@@ -203,10 +218,8 @@ export class LogManager {
       this.#logs.get(`${name}-${i}`)?.abandon()
       this.#logs.delete(`${name}-${i}`)
     }
-    this.#startOffsets.delete(name)
-    this.#recoveryPoints.delete(name)
-    this.#cleaner.forget(name)
-    this.#removeFiles(stored)
+    this.#forget(name)
+    this.#removal.remove(stored)
   }
 
   /**
@@ -253,6 +266,11 @@ export class LogManager {
     return log
   }
 
+  /** Resolves when the tails of all partitions are checked after an unclean shutdown; at once after a clean one. */
+  async recovered(): Promise<void> {
+    await this.#recovering
+  }
+
   get openFiles(): number {
     return this.#context.pool.openFiles
   }
@@ -263,17 +281,17 @@ export class LogManager {
     this.#closed = true
     for (const timer of this.#timers) clearInterval(timer)
     try {
-      await Promise.all([this.#checkpointing, this.#cleaner.idle()])
+      const [checked] = await Promise.all([this.#recovering, this.#checkpointing, this.#cleaner.idle()])
       const closed = await Promise.allSettled([...this.#logs.values()].map((log) => log.close()))
-      this.#saveRecoveryPoints()
+      this.#checkpoints.saveRecoveryPoints(this.#logs.values())
       this.#saveStartOffsets()
       const dirty = closed.find((result) => result.status === 'rejected' || !result.value)
-      if (dirty === undefined) writeFileAtomically(this.#fs, this.#options.dir, CLEAN_FILE, '')
-      else
-        this.#options.logger.error('The shutdown is not clean: the next start checks the tails', {
-          cause: reasonOf(dirty),
-        })
+      const cause = dirty === undefined ? undefined : reasonOf(dirty)
+      if (cause !== undefined) {
+        this.#options.logger.error('The shutdown is not clean: the next start checks the tails', { cause })
+      } else if (checked) writeFileAtomically(this.#fs, this.#options.dir, CLEAN_FILE, '')
     } finally {
+      this.#context.deletions.close()
       this.#logs.clear()
       this.#lock.release()
     }
@@ -290,7 +308,7 @@ export class LogManager {
   }
 
   #openPartition(topic: Topic, index: number): PartitionLog {
-    for (const deleted of this.#store.deleted.values()) if (deleted.name === topic.name) this.#removeFiles(deleted)
+    this.#removal.makeWay(topic.name)
     try {
       return new PartitionLog({
         context: this.#context,
@@ -299,8 +317,8 @@ export class LogManager {
         partition: index,
         dataDir: this.#options.dir,
         config: topic.effective,
-        logStartOffset: this.#startOffsets.get(topic.name)?.get(index) ?? 0,
-        recoveryPoint: this.#clean ? Infinity : (this.#recoveryPoints.get(topic.name)?.get(index) ?? 0),
+        logStartOffset: this.#checkpoints.startOffset(topic.name, index),
+        recoveryPoint: this.#clean ? Infinity : this.#checkpoints.recoveryPoint(topic.name, index),
         saveStartOffset: async () => this.#saveStartOffsets(),
       })
     } catch (error) {
@@ -348,31 +366,18 @@ export class LogManager {
     return true
   }
 
-  /** After an unclean shutdown: opens every partition, which checks its tail. Otherwise they are opened on first use. */
-  async #recover(): Promise<void> {
-    if (this.#clean) return
-    const started = performance.now()
-    let partitions = 0
-    for (const topic of this.topics()) {
-      for (let i = 0; i < topic.partitions; i++) {
-        try {
-          this.partition(topic.name, i)
-        } catch (error) {
-          this.#options.logger.error('A partition is offline', {
-            topic: topic.name,
-            partition: i,
-            error: String(error),
-          })
-        }
-        // Lets timers and signals through.
-        if (++partitions % 64 === 0) await new Promise((resolve) => setImmediate(resolve))
-      }
-    }
-    if (partitions === 0) return
+  async #recover(): Promise<boolean> {
+    if (this.#clean) return true
+    // A partition's first write makes its directory; the killed process may not have come to make that durable.
     syncDirectory(this.#fs, this.#options.dir)
-    this.#options.logger.info('Checked the tails of all partitions after an unclean shutdown', {
+    const partitions = this.topics().flatMap(({ name, partitions: count }) =>
+      Array.from({ length: count }, (_, partition) => ({ topic: name, partition })),
+    )
+    return recoverPartitions({
+      logger: this.#options.logger,
       partitions,
-      ms: Math.round(performance.now() - started),
+      open: (topic, partition) => void this.partition(topic, partition),
+      stopping: () => this.#closed,
     })
   }
 
@@ -447,60 +452,21 @@ export class LogManager {
       const before = log.recoveryPoint
       if ((await log.checkpoint()) !== before) changed = true
     }
-    if (changed) this.#saveRecoveryPoints()
-  }
-
-  #saveRecoveryPoints(): void {
-    for (const log of this.#logs.values()) setOffset(this.#recoveryPoints, log, log.recoveryPoint)
-    const content = formatOffsetCheckpoint(this.#recoveryPoints)
-    writeFileAtomically(this.#fs, this.#options.dir, RECOVERY_FILE, content)
+    if (changed) this.#checkpoints.saveRecoveryPoints(this.#logs.values())
   }
 
   #saveStartOffsets(): void {
-    for (const log of this.#logs.values()) {
-      if (log.logStartOffset > 0) setOffset(this.#startOffsets, log, log.logStartOffset)
-    }
-    const content = formatOffsetCheckpoint(this.#startOffsets)
-    writeFileAtomically(this.#fs, this.#options.dir, START_FILE, content)
+    this.#checkpoints.saveStartOffsets(this.#logs.values())
   }
 
-  // ---- deleted topics
-
-  #finishDeletions(): void {
-    const { dir } = this.#options
-    for (const topic of this.#store.deleted.values()) this.#removeFiles(topic)
-    for (const name of this.#fs.readdirSync(dir)) if (name.endsWith('-delete')) this.#removeDirectory(join(dir, name))
-  }
-
-  /** Moves the directories out of the way at once, so that the name is free, and removes them in the background. */
-  #removeFiles(topic: StoredTopic): void {
-    const { dir, logger } = this.#options
+  /** What is left of a deleted topic in the checkpoints, where it cannot be written now, is for {@link createTopic} to remove. */
+  #forget(topic: string): void {
     try {
-      for (let i = 0; i < topic.partitions; i++) {
-        const from = join(dir, `${topic.name}-${i}`)
-        if (!this.#fs.existsSync(from) || !this.#belongsTo(from, topic)) continue
-        const to = join(dir, `${topic.id}.${i}.${randomUuid()}-delete`)
-        this.#fs.renameSync(from, to)
-        this.#removeDirectory(to)
-      }
-      syncDirectory(this.#fs, dir)
-      this.#store.deleted.delete(topic.id)
-      this.#store.save()
+      this.#cleaner.forget(topic)
+      this.#checkpoints.forget(topic)
     } catch (error) {
-      logger.warn('Files of a deleted topic are left until the next start', { topic: topic.name, error: String(error) })
+      this.#options.logger.warn('The checkpoints could not be written', { error: String(error) })
     }
-  }
-
-  /** A topic of the same name may have been made since. */
-  #belongsTo(dir: string, topic: StoredTopic): boolean {
-    const path = join(dir, 'partition.metadata')
-    return !this.#fs.existsSync(path) || this.#fs.readFileSync(path, 'utf8').includes(`topic_id: ${topic.id}`)
-  }
-
-  #removeDirectory(path: string): void {
-    this.#fs.rm(path, { recursive: true, force: true }, (error) => {
-      if (error) this.#options.logger.warn('A deleted partition could not be removed', { path, error: error.message })
-    })
   }
 }
 
@@ -514,13 +480,4 @@ function checkPartitions(partitions: number): void {
     'INVALID_PARTITIONS',
     `Number of partitions was set to an invalid value: ${partitions}; it must be from 1 to ${MAX_PARTITIONS}.`,
   )
-}
-
-function emptyOffsets(): PartitionOffsets {
-  return new Map()
-}
-
-function setOffset(offsets: PartitionOffsets, log: PartitionLog, offset: number): void {
-  const byPartition = offsets.get(log.topic) ?? new Map<number, number>()
-  offsets.set(log.topic, byPartition.set(log.partition, offset))
 }

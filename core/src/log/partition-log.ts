@@ -104,7 +104,7 @@ export class PartitionLog {
     this.#snapshots = new ProducerSnapshots(context, this.#dir, loaded.snapshots)
     this.#reader = new PartitionReader(context, this.#segments)
     // What a killed process had written may be in the page cache only; it is about to be readable.
-    if (recoveryPoint !== Infinity) this.#segments.syncNow(recoveryPoint)
+    if (loaded.nextOffset > recoveryPoint) this.#segments.syncNow(recoveryPoint)
     const host = {
       context,
       name: `${topic}-${partition}`,
@@ -244,7 +244,7 @@ export class PartitionLog {
         this.#logStartOffset = before
         throw storageError('The log start offset could not be written', error)
       }
-      await this.#removeSegments(this.#segments.endingBelow(start))
+      this.#removeSegments(this.#segments.endingBelow(start))
     }
     return this.#logStartOffset
   }
@@ -288,7 +288,7 @@ export class PartitionLog {
       if (!this.#writer.idle || this.highWatermark < this.logEndOffset) return
       this.#writer.roll()
     }
-    await this.#removeSegments(expired)
+    this.#removeSegments(expired)
   }
 
   /** How much there is to compact, given the offset up to which that was done before. */
@@ -331,7 +331,7 @@ export class PartitionLog {
         removeCleaned(this.#context, cleaned)
         return compactedTo
       }
-      if (!(await this.#segments.swap(group, cleaned))) return compactedTo
+      if (!(await this.#segments.swap(group, cleaned, this.#config.fileDeleteDelayMs))) return compactedTo
     }
     return map.latestOffset + 1
   }
@@ -399,11 +399,11 @@ export class PartitionLog {
     return loaded
   }
 
-  /** Takes the oldest segments away: from the log at once, then their files. */
-  async #removeSegments(segments: readonly Segment[]): Promise<void> {
+  /** Takes the oldest segments out of the log, and their files away in time. */
+  #removeSegments(segments: readonly Segment[]): void {
     if (segments.length === 0) return
     this.#segments.replace(segments)
     this.#logStartOffset = Math.max(this.#logStartOffset, this.#segments.list[0]!.baseOffset)
-    await this.#segments.removeFiles(segments)
+    this.#segments.removeFiles(segments, this.#config.fileDeleteDelayMs)
   }
 }

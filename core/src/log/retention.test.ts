@@ -1,4 +1,4 @@
-import { readdirSync } from 'node:fs'
+import { existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { batchOf, openLog, temporaryDirectory } from './testing/test-log.ts'
@@ -55,4 +55,40 @@ test('a topic that is only compacted keeps what is old', async () => {
   await manager.applyRetention()
   expect([log.logStartOffset, log.logEndOffset]).toEqual([0, 1])
   await expect(log.deleteRecordsBefore(1)).rejects.toMatchObject({ code: 'POLICY_VIOLATION' })
+})
+
+test.each([
+  ['0', 0],
+  ['30', 0],
+  ['60000', 3],
+])('file.delete.delay.ms=%s: the files of deleted segments are renamed, and removed later', async (delay, stay) => {
+  const { dir, manager, log } = await filled(
+    { 'retention.bytes': '3000', 'file.delete.delay.ms': delay },
+    { now: 6000 },
+  )
+  const renamed = () => readdirSync(join(dir, 't-0')).filter((name) => name.endsWith('.deleted'))
+  await manager.applyRetention()
+  const names = ['log', 'index', 'timeindex'].map((suffix) => `00000000000000000000.${suffix}.deleted`)
+  if (stay > 0) expect(renamed()).toEqual(expect.arrayContaining(names))
+  else await expect.poll(renamed).toEqual([])
+  expect(log.logStartOffset).toBeGreaterThan(0)
+  await manager.close()
+  // What was not removed in time is removed when the partition is opened.
+  expect(renamed().length).toBeGreaterThanOrEqual(stay)
+  expect((await openLog(dir)).partition('t', 0)!.logStartOffset).toBe(log.logStartOffset)
+  expect(renamed()).toEqual([])
+})
+
+test('DeleteRecords hides records at once, in a restart too, and the files of whole segments go', async () => {
+  const { dir, manager, log } = await filled({ 'file.delete.delay.ms': '0' }, { now: 6000 })
+  const first = join(dir, 't-0', '00000000000000000000.log')
+  await log.deleteRecordsBefore(3)
+  expect(existsSync(first)).toBe(true)
+  await log.deleteRecordsBefore(33)
+  await expect.poll(() => existsSync(first)).toBe(false)
+  await expect(log.read(32, 1000, 'read_uncommitted')).rejects.toMatchObject({ code: 'OFFSET_OUT_OF_RANGE' })
+  // Retention counts what is left only.
+  await manager.alterConfig('t', { 'segment.bytes': '1024', 'retention.ms': '0' })
+  await manager.applyRetention()
+  expect([log.logStartOffset, log.logEndOffset]).toEqual([50, 50])
 })

@@ -134,27 +134,17 @@ export class SegmentSet {
     return this.#list.filter((_, i) => i + 1 < this.#list.length && this.#list[i + 1]!.baseOffset <= offset)
   }
 
-  /** Removes the files of segments that are not in the list any more, oldest first, so that a crash leaves no gap. */
-  async removeFiles(segments: readonly Segment[]): Promise<void> {
-    for (const segment of segments) {
-      segment.retire()
-      for (const file of segment.files()) {
-        if (this.#retired) return
-        await new Promise<void>((resolve, reject) => {
-          this.#context.fs.unlink(file.path, (error) => {
-            if (error === null || error.code === 'ENOENT') resolve()
-            else reject(error)
-          })
-        })
-      }
-    }
+  /** Takes the files of segments that are not in the list any more out of the way, oldest first, so that a crash leaves no gap. */
+  removeFiles(segments: readonly Segment[], delayMs: number): void {
+    if (this.#retired) return
+    for (const segment of segments) this.#remove(segment, delayMs)
   }
 
   /**
    * Puts a compacted segment, whose files are on disk with the suffix `.cleaned`, in the place of others, so that a crash at any point
    * leaves either it or them. False, with nothing changed, where they are no longer all part of the log.
    */
-  async swap(old: readonly Segment[], cleaned: Segment): Promise<boolean> {
+  async swap(old: readonly Segment[], cleaned: Segment, delayMs: number): Promise<boolean> {
     const { fs, syncs } = this.#context
     const [log, ...indexes] = cleaned.files()
     for (const file of [...indexes, log!]) this.#rename(file, '.cleaned', '.swap')
@@ -166,16 +156,19 @@ export class SegmentSet {
       for (const file of cleaned.files()) if (fs.existsSync(file.path)) fs.unlinkSync(file.path)
       return false
     }
-    for (const segment of old) {
-      segment.retire()
-      // Renamed rather than removed, which takes long for a large file.
-      for (const file of segment.files()) this.#rename(file, '', '.deleted')
-    }
+    for (const segment of old) this.#remove(segment, delayMs)
     for (const file of [...indexes, log!]) this.#rename(file, '.swap', '')
     this.replace(old, [cleaned])
     await syncs.syncDirectory(this.dir)
-    for (const segment of old) for (const file of segment.files()) fs.unlink(file.path, () => undefined)
     return true
+  }
+
+  /** Renamed at once, so that the next start knows; removed from the disk later. */
+  #remove(segment: Segment, delayMs: number): void {
+    segment.retire()
+    for (const file of segment.files()) this.#rename(file, '', '.deleted')
+    const paths = segment.files().map((file) => file.path)
+    this.#context.deletions.files(paths, delayMs)
   }
 
   #rename(file: PooledFile, from: string, to: string): void {

@@ -1,4 +1,5 @@
 import type { Logger } from '../logging/logger.ts'
+import type { FileDeletions } from './file-deletions.ts'
 import type { FilePool } from './file-pool.ts'
 import type { FileSystem } from './file-system.ts'
 import type { ReadBuffers } from './read-buffers.ts'
@@ -15,6 +16,7 @@ export interface StorageContext {
   readonly fs: FileSystem
   readonly pool: FilePool
   readonly syncs: SyncQueue
+  readonly deletions: FileDeletions
   readonly buffers: ReadBuffers
   readonly logger: Logger
   readonly flush: FlushPolicy
