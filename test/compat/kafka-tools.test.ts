@@ -161,9 +161,10 @@ describe.skipIf(missing !== undefined)(`tools of Kafka${missing === undefined ? 
     await members('leave')
     const [, records, revoked] = /^records (\d+), revoked (\d+)$/m.exec(await members('end'))!
     expect(records).toBe('5000')
-    // Cooperatively only what the second member took over was revoked; else, at each change, all that there was.
+    // Cooperatively only what the second member took over was revoked; else all that there was when it came. What a member that
+    // ends has to give up depends on whether a rebalance is on.
     if (assignor === 'CooperativeStickyAssignor') expect(revoked).toBe('3')
-    else expect(Number(revoked)).toBeGreaterThanOrEqual(9)
+    else expect(Number(revoked)).toBeGreaterThanOrEqual(6)
     const committed = tableOf(await groups(`--describe --group ${topic}`)).map((row) => Number(row['CURRENT-OFFSET']))
     expect(committed.reduce((sum, offset) => sum + offset)).toBe(5000)
   })
