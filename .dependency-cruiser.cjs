@@ -6,13 +6,14 @@ const layers = {
   log: ['protocol', 'logging'],
   broker: ['log', 'protocol', 'config', 'logging'],
   client: ['protocol', 'logging'],
+  cluster: ['client', 'config', 'logging'],
   convert: ['config'],
   transform: ['config'],
   plugin: ['convert', 'transform', 'config', 'logging'],
   worker: ['client', 'convert', 'transform', 'plugin', 'config', 'logging'],
-  herder: ['worker', 'client', 'convert', 'transform', 'plugin', 'config', 'logging'],
+  herder: ['cluster', 'worker', 'client', 'convert', 'transform', 'plugin', 'config', 'logging'],
   registry: ['client', 'config', 'logging'],
-  rest: ['herder', 'plugin', 'config', 'logging'],
+  rest: ['herder', 'cluster', 'plugin', 'config', 'logging'],
 }
 
 const layerRules = Object.entries(layers).map(([layer, allowed]) => ({

@@ -58,8 +58,11 @@ export interface ClusterWorker {
 export interface ClusterListener {
   /** These connectors' units may be others' now, or this worker's. Never called twice at a time. */
   assigned(connectors: ReadonlySet<string>): void
-  /** This worker has begun to lead, or has ceased to. */
-  leadershipChanged(leads: boolean): void
+  /**
+   * This worker has begun to lead, or has ceased to. A new leader decides nothing until the promise resolves: when the
+   * config topic has been read to its end as it is now, with earlier leaders fenced.
+   */
+  leadershipChanged(leads: boolean): void | Promise<void>
   /** For the leader: all that has to run somewhere, as the config topic says now. */
   work(): Iterable<Unit>
 }

@@ -2,7 +2,7 @@
  * Records of the config topic, as Kafka Connect writes them: text keys, JSON values without a schema envelope, null for
  * "deleted". An existing cluster's topic can be read, and its tools can read ours.
  */
-import type { TopicLogRecord } from './topic-log.ts'
+import type { TopicLogRecord } from '../cluster/topic-log.ts'
 
 /** What the user wants of a connector. */
 export type TargetState = 'STARTED' | 'PAUSED' | 'STOPPED'

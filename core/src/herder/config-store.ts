@@ -12,7 +12,7 @@ import {
   type TargetState,
 } from './config-records.ts'
 import { withTimeLimit } from './time-limit.ts'
-import { TopicLog, type TopicLogRecord } from './topic-log.ts'
+import { TopicLog, type TopicLogRecord } from '../cluster/topic-log.ts'
 
 export type Config = Readonly<Record<string, string>>
 

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { LogClient } from '../client/client.ts'
 import type { Logger } from '../logging/logger.ts'
-import { TopicLog, type TopicLogRecord } from './topic-log.ts'
+import { TopicLog, type TopicLogRecord } from '../cluster/topic-log.ts'
 
 export type State = 'UNASSIGNED' | 'RUNNING' | 'PAUSED' | 'FAILED' | 'RESTARTING' | 'STOPPED'
 

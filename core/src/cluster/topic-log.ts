@@ -13,6 +13,8 @@ export interface TopicLogOptions {
   readonly topic: string
   /** Called in log order within a partition, for every record since the start of the topic. Must not throw. */
   readonly onRecord: (record: TopicLogRecord) => void
+  /** Called after the last of the records that came together. */
+  readonly onBatch?: () => void
   readonly logger: Logger
 }
 
@@ -67,6 +69,11 @@ export class TopicLog {
     await this.#passed(new Map(ends.map(({ partition, offset }) => [partition, offset])))
   }
 
+  /** Of a topic with one partition: resolves when the record at this offset has been given to `onRecord`. */
+  async readPast(offset: number): Promise<void> {
+    await this.#passed(new Map([[0, offset + 1]]))
+  }
+
   /**
    * Writes, in this order within a partition, and resolves when all is on the log. See {@link writeAndRead}.
    * @throws LogError where a record was refused; those before it may have been written
@@ -108,6 +115,7 @@ export class TopicLog {
           this.#positions.set(partition, nextOffset)
         }
         failures = 0
+        this.#options.onBatch?.()
         this.#wakeWaiters()
       } catch (error) {
         failures++
