@@ -8,6 +8,9 @@
 import type { TopicPartition, TopicPartitionOffset } from '@tidewire/sdk'
 import type { Logger } from '../logging/logger.ts'
 import type { ScramMechanism } from '../protocol/scram.ts'
+import type { GroupMemberOptions, JoinedGeneration } from './group-member.ts'
+
+export type { GroupMemberOptions, JoinedGeneration, MemberMetadata } from './group-member.ts'
 
 /** Encryption of the connections to the log. */
 export interface TlsOptions {
@@ -255,11 +258,37 @@ export interface Admin {
   deleteGroup(groupId: string): Promise<void>
 }
 
+/**
+ * A member of a group that shares something other than partitions. The owner calls {@link join}, and again whenever
+ * {@link mustRejoin} says so. Heartbeats go on by themselves in between.
+ */
+export interface GroupMembership {
+  /** A new round has begun, or has to. */
+  readonly mustRejoin: boolean
+  /** Why the coordinator no longer counts this member in; until the next {@link join}. */
+  readonly lost: LogError | undefined
+  requestRejoin(): void
+  /** Someone is known to be coming or going: looks for the round that it leads to sooner than the next heartbeat. */
+  lookForRound(): void
+  /**
+   * Asks the coordinator whether the last round joined is still the group's last.
+   * @throws LogError where it is not, or could not be asked
+   */
+  check(): Promise<void>
+  /**
+   * Takes part in rounds until one succeeds, through errors that pass.
+   * @throws LogError FENCED_INSTANCE_ID, INCONSISTENT_GROUP_PROTOCOL, GROUP_AUTHORIZATION_FAILED …; CLOSED
+   */
+  join(): Promise<JoinedGeneration>
+  leave(): Promise<void>
+}
+
 /** Opens connections as they are needed and shares them among what it made. */
 export interface LogClient {
   producer(options?: ProducerOptions): Producer
   reader(options?: ReadOptions): Reader
   groupConsumer(options: GroupConsumerOptions): GroupConsumer
+  groupMember(options: GroupMemberOptions): GroupMembership
   readonly admin: Admin
   /** Closes everything that it made. */
   close(): Promise<void>

@@ -2,9 +2,10 @@ import { heartbeat } from '../protocol/messages/heartbeat.ts'
 import { joinGroup } from '../protocol/messages/join-group.ts'
 import { leaveGroup } from '../protocol/messages/leave-group.ts'
 import { syncGroup } from '../protocol/messages/sync-group.ts'
+import { errorByCode } from '../protocol/errors.ts'
 import type { ResponseOf } from '../protocol/message.ts'
 import { backoffMs, closedError, monotonicMs, retryBackoff, sleep } from './backoff.ts'
-import { LogError } from './client.ts'
+import { LogError, type GroupMembership } from './client.ts'
 import type { Cluster } from './cluster.ts'
 import { throwBrokerError } from './connection.ts'
 import type { ConnectionPool } from './connection-pool.ts'
@@ -26,6 +27,8 @@ export interface JoinedGeneration {
   readonly isLeader: boolean
   /** In the format of the protocol chosen; empty where the leader gave this member nothing. */
   readonly assignment: Buffer
+  /** For the leader: all members; also where it came back and there was nothing to assign anew (KIP-814). */
+  readonly members: readonly MemberMetadata[]
 }
 
 export interface GroupMemberOptions {
@@ -44,11 +47,18 @@ export interface GroupMemberOptions {
   readonly protocols: () => readonly { readonly name: string; readonly metadata: Buffer }[]
   /** Called on the leader: the assignment of each member, by member id. */
   readonly assign: (protocol: string, members: readonly MemberMetadata[]) => Promise<ReadonlyMap<string, Buffer>>
+  /**
+   * The coordinator counted this member in when it got a request that was sent at this time, in ms of
+   * `performance.now()`: it will until the session timeout after it at the least.
+   */
+  readonly onAlive?: ((sentAtMs: number) => void) | undefined
   /** {@link GroupMember.mustRejoin} or {@link GroupMember.lost} has come to be. Called from a timer or an answer. */
   readonly onChange: () => void
 }
 
 const NO_GENERATION = -1
+/** The first of the heartbeats that look for a round; each next one comes after twice the time. */
+const FIRST_LOOK_MS = 10
 
 /**
  * Membership of a group by the classic group protocol, for any protocol type. It knows nothing of what the group is
@@ -57,7 +67,7 @@ const NO_GENERATION = -1
  * The owner calls {@link join}, holds what it was assigned, and calls it again when {@link mustRejoin} says so, after it
  * has let go of what it has to. Heartbeats go on by themselves in between, however long the owner takes.
  */
-export class GroupMember {
+export class GroupMember implements GroupMembership {
   readonly #cluster: Cluster
   readonly #options: GroupMemberOptions
   /** Of its own: the coordinator holds back the answers to joins. */
@@ -69,6 +79,7 @@ export class GroupMember {
   #lost: LogError | undefined
   #timer: NodeJS.Timeout | undefined
   #heartbeatFailures = 0
+  #lookMs = Infinity
 
   constructor(cluster: Cluster, options: GroupMemberOptions) {
     this.#cluster = cluster
@@ -101,6 +112,30 @@ export class GroupMember {
     if (this.#mustRejoin) return
     this.#mustRejoin = true
     this.#options.onChange()
+  }
+
+  /**
+   * Someone is known to be coming or going: heartbeats go out in quick succession for a while, so that the round that
+   * it leads to is not held up until the next regular one.
+   */
+  lookForRound(): void {
+    if (this.#timer === undefined) return
+    this.#lookMs = FIRST_LOOK_MS
+    this.#scheduleHeartbeat(FIRST_LOOK_MS)
+  }
+
+  /**
+   * Asks the coordinator whether the last round joined is still the group's last.
+   * @throws LogError where it is not, or could not be asked
+   */
+  async check(): Promise<void> {
+    try {
+      await this.#sendHeartbeat()
+    } catch (error) {
+      if (error instanceof LogError) this.noteError(error)
+      // The next round is being prepared, and has not come about.
+      if (!(error instanceof LogError && error.code === 'REBALANCE_IN_PROGRESS')) throw error
+    }
   }
 
   /**
@@ -191,7 +226,8 @@ export class GroupMember {
       this.#startHeartbeats()
       const assignments = isLeader && !joined.skipAssignment ? await this.#assign(joined) : []
       const assignment = await this.#sync(protocolName ?? '', assignments)
-      return { generation: generationId, memberId, protocol: protocolName ?? '', isLeader, assignment }
+      const members = isLeader ? joined.members : []
+      return { generation: generationId, memberId, protocol: protocolName ?? '', isLeader, assignment, members }
     } catch (error) {
       this.#stopHeartbeats()
       this.#mustRejoin = true
@@ -212,12 +248,15 @@ export class GroupMember {
     }
     // The coordinator answers when all have joined, or the time for it is over.
     const timeoutMs = Math.max(rebalanceTimeoutMs, this.#cluster.requestTimeoutMs) + 5_000
-    return this.#cluster.withCoordinator('group', groupId, this.#pool, async (connection) => {
+    const sentAtMs = monotonicMs()
+    const joined = await this.#cluster.withCoordinator('group', groupId, this.#pool, async (connection) => {
       const response = await connection.request(joinGroup, body, { timeoutMs })
       if (response.memberId !== '') this.#memberId = response.memberId
       throwBrokerError(response.errorCode, `joining group ${groupId}`)
       return response
     })
+    this.#options.onAlive?.(sentAtMs)
+    return joined
   }
 
   async #assign(joined: ResponseOf<typeof joinGroup>): Promise<{ memberId: string; assignment: Buffer }[]> {
@@ -246,6 +285,7 @@ export class GroupMember {
 
   #startHeartbeats(): void {
     this.#heartbeatFailures = 0
+    this.#lookMs = Infinity
     this.#scheduleHeartbeat(this.#options.heartbeatIntervalMs)
   }
 
@@ -260,19 +300,16 @@ export class GroupMember {
   }
 
   async #heartbeat(): Promise<void> {
-    const { groupId, groupInstanceId, heartbeatIntervalMs, sessionTimeoutMs } = this.#options
-    const generationId = this.#generation
+    const { heartbeatIntervalMs } = this.#options
     const timer = this.#timer
     const startedAt = monotonicMs()
-    let nextMs = heartbeatIntervalMs
+    const intervalMs = Math.min(heartbeatIntervalMs, this.#lookMs)
+    this.#lookMs *= 2
+    let nextMs = intervalMs
     try {
-      const body = { groupId, generationId, memberId: this.#memberId, groupInstanceId: groupInstanceId ?? null }
-      await this.#cluster.withCoordinator('group', groupId, this.#pool, async (connection) => {
-        const response = await connection.request(heartbeat, body, { timeoutMs: sessionTimeoutMs })
-        throwBrokerError(response.errorCode, `heartbeat to group ${groupId}`)
-      })
+      await this.#sendHeartbeat()
       this.#heartbeatFailures = 0
-      nextMs = Math.max(0, heartbeatIntervalMs - (monotonicMs() - startedAt))
+      nextMs = Math.max(0, intervalMs - (monotonicMs() - startedAt))
     } catch (error) {
       // Of an earlier generation, or of none: the round that is on will tell.
       if (timer !== this.#timer || !(error instanceof LogError)) return
@@ -281,6 +318,25 @@ export class GroupMember {
       if (error.retriable) nextMs = Math.min(nextMs, backoffMs(++this.#heartbeatFailures, retryBackoff))
     }
     if (timer === this.#timer) this.#scheduleHeartbeat(nextMs)
+  }
+
+  /** @throws LogError */
+  async #sendHeartbeat(): Promise<void> {
+    const { groupId, groupInstanceId, sessionTimeoutMs } = this.#options
+    const body = {
+      groupId,
+      generationId: this.#generation,
+      memberId: this.#memberId,
+      groupInstanceId: groupInstanceId ?? null,
+    }
+    const sentAtMs = monotonicMs()
+    await this.#cluster.withCoordinator('group', groupId, this.#pool, async (connection) => {
+      const response = await connection.request(heartbeat, body, { timeoutMs: sessionTimeoutMs })
+      // A round is being prepared: the coordinator counts this member in as before.
+      if (errorByCode(response.errorCode).name === 'REBALANCE_IN_PROGRESS') this.#options.onAlive?.(sentAtMs)
+      throwBrokerError(response.errorCode, `heartbeat to group ${groupId}`)
+    })
+    this.#options.onAlive?.(sentAtMs)
   }
 
   #lose(error: LogError): void {

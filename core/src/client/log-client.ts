@@ -4,6 +4,8 @@ import type {
   ClientOptions,
   GroupConsumer,
   GroupConsumerOptions,
+  GroupMemberOptions,
+  GroupMembership,
   LogClient,
   Producer,
   ProducerOptions,
@@ -13,6 +15,7 @@ import type {
 import { Cluster } from './cluster.ts'
 import type { Address } from './connection.ts'
 import { LogGroupConsumer } from './group-consumer.ts'
+import { GroupMember } from './group-member.ts'
 import { LogProducer } from './producer.ts'
 import { LogReader } from './reader.ts'
 
@@ -48,6 +51,7 @@ export function createClient(options: ClientOptions): LogClient {
     producer: (producerOptions: ProducerOptions = {}): Producer => new LogProducer(cluster, producerOptions),
     reader: (readOptions: ReadOptions = {}): Reader => new LogReader(cluster, readOptions),
     groupConsumer: (groupOptions: GroupConsumerOptions): GroupConsumer => new LogGroupConsumer(cluster, groupOptions),
+    groupMember: (memberOptions: GroupMemberOptions): GroupMembership => new GroupMember(cluster, memberOptions),
     admin: new LogAdmin(cluster),
     close: () => cluster.close(),
   }

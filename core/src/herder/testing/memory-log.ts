@@ -36,6 +36,7 @@ export class MemoryLog {
       producer: () => this.#producer(),
       reader: () => this.#reader(),
       groupConsumer: unsupported,
+      groupMember: unsupported,
       admin: this.#admin(unsupported),
       close: async () => undefined,
     }

@@ -503,6 +503,9 @@ export function fakeLogClient(log: FakeLog = new FakeLog()): LogClient {
     producer: (options = {}) => new FakeProducer(log, options),
     reader: (options = {}) => new FakeReader(log, options),
     groupConsumer: (options) => new FakeGroupConsumer(log, options),
+    groupMember: () => {
+      throw new Error('not in the fake log')
+    },
     admin: new FakeAdmin(log),
     close: async () => Promise.resolve(),
   }
