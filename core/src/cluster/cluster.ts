@@ -17,6 +17,11 @@ export interface Unit {
 export interface StateRecord {
   readonly key: string
   readonly value: string | null
+  /**
+   * The request that it is written for, in a header: who reads the topic knows what has been carried out, so that a
+   * request that is sent again is not carried out again.
+   */
+  readonly request?: string
 }
 
 /**
@@ -63,8 +68,11 @@ export interface ClusterListener {
    * config topic has been read to its end as it is now, with earlier leaders fenced.
    */
   leadershipChanged(leads: boolean): void | Promise<void>
-  /** For the leader: all that has to run somewhere, as the config topic says now. */
-  work(): Iterable<Unit>
+  /**
+   * For the leader: all that has to run somewhere, as the config topic says now. Asked when earlier leaders are fenced:
+   * what they wrote is read first.
+   */
+  work(): Promise<readonly Unit[]>
 }
 
 export interface Cluster {

@@ -1,12 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { LogError, type LogClient, type Producer, type Reader } from '../client/client.ts'
+import { LogError, type InRecord, type LogClient, type Producer, type Reader } from '../client/client.ts'
 import type { Logger } from '../logging/logger.ts'
+import type { StateRecord } from './cluster.ts'
 
 /** A record of an internal topic. Keys are text, values text (JSON) or null for "deleted". */
-export interface TopicLogRecord {
-  readonly key: string
-  readonly value: string | null
-}
+export type TopicLogRecord = StateRecord
+
+/** Header of a record that names the request it was written for. */
+export const requestHeader = 'tidewire.request'
 
 export interface TopicLogOptions {
   readonly client: LogClient
@@ -109,9 +110,7 @@ export class TopicLog {
     while (!signal.aborted) {
       try {
         for (const { partition, records, nextOffset } of await reader.poll({ maxWaitMs: 30_000, signal })) {
-          for (const { key, value } of records) {
-            if (key !== null) this.#options.onRecord({ key: key.toString(), value: value?.toString() ?? null })
-          }
+          for (const record of records) if (record.key !== null) this.#options.onRecord(textOf(record, record.key))
           this.#positions.set(partition, nextOffset)
         }
         failures = 0
@@ -160,4 +159,9 @@ export class TopicLog {
       waiter.resolve()
     }
   }
+}
+
+function textOf({ value, headers }: InRecord, key: Buffer): TopicLogRecord {
+  const request = headers.find((header) => header.key === requestHeader)?.value
+  return { key: key.toString(), value: value?.toString() ?? null, ...(request ? { request: request.toString() } : {}) }
 }
