@@ -67,5 +67,5 @@ if (mode === 'write') {
   await manager.close()
 }
 const after = memory()
-console.log(JSON.stringify({ before, after, openFiles: Math.max(...openFiles), wrong: wrong.slice(0, 5) }))
+process.stdout.write(`${JSON.stringify({ before, after, openFiles: Math.max(...openFiles), wrong: wrong.slice(0, 5) })}\n`)
 if (mode === 'write') setInterval(() => undefined, 1000)
