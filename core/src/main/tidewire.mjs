@@ -26,7 +26,8 @@ if (process.platform === 'linux' && process.env['MALLOC_ARENA_MAX'] === undefine
     UV_THREADPOOL_SIZE: '8',
     ...process.env,
   }
-  const flags = ['--max-semi-space-size=2', ...process.execArgv, ...process.argv.slice(1)]
+  const resolver = ['--import', new URL('resolve-sources.mjs', import.meta.url).href]
+  const flags = ['--max-semi-space-size=2', ...resolver, ...process.execArgv, ...process.argv.slice(1)]
   process.execve?.(process.execPath, [process.execPath, ...flags], environment)
 }
 
@@ -34,3 +35,5 @@ process.env['NODE_COMPILE_CACHE'] ??= join(import.meta.dirname, '../../../node_m
 nodeModule.enableCompileCache(process.env['NODE_COMPILE_CACHE'])
 const { main } = await import('./cli.ts')
 await main(process.argv)
+// Now, and not only at the end: whoever is killed shall start as fast the next time.
+nodeModule.flushCompileCache()

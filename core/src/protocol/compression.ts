@@ -5,13 +5,13 @@
  * All synchronous: a batch takes less time than a hop to another thread and back costs.
  */
 import { createRequire } from 'node:module'
-import { gunzipSync, gzipSync, zstdCompressSync, zstdDecompressSync } from 'node:zlib'
 import { ProtocolError } from './errors.ts'
 import { checkLz4Size } from './lz4-frame.ts'
 import { compressSnappy, decompressSnappy } from './snappy-framing.ts'
 
-/** The native codecs are loaded when a batch first asks for one: most processes never do. */
+/** The codecs are loaded when a batch first asks for one: most processes never do. */
 const require = createRequire(import.meta.url)
+const zlib = () => require('node:zlib') as typeof import('node:zlib')
 const lz4 = () => require('lz4-napi') as typeof import('lz4-napi')
 
 /** By the number in the lowest three bits of a batch's attributes. */
@@ -24,13 +24,13 @@ export function compress(type: CompressionType, data: Buffer): Buffer {
     case 'none':
       return data
     case 'gzip':
-      return gzipSync(data)
+      return zlib().gzipSync(data)
     case 'snappy':
       return compressSnappy(data)
     case 'lz4':
       return lz4().compressFrameSync(data)
     case 'zstd':
-      return zstdCompressSync(data)
+      return zlib().zstdCompressSync(data)
   }
 }
 
@@ -44,14 +44,14 @@ export function decompress(type: CompressionType, data: Buffer, maxBytes: number
       case 'none':
         return data
       case 'gzip':
-        return gunzipSync(data, { maxOutputLength: maxBytes })
+        return zlib().gunzipSync(data, { maxOutputLength: maxBytes })
       case 'snappy':
         return decompressSnappy(data, maxBytes)
       case 'lz4':
         checkLz4Size(data, maxBytes)
         return lz4().decompressFrameSync(data)
       case 'zstd':
-        return zstdDecompressSync(data, { maxOutputLength: maxBytes })
+        return zlib().zstdDecompressSync(data, { maxOutputLength: maxBytes })
     }
   } catch (error) {
     if (error instanceof ProtocolError) throw error
