@@ -8,6 +8,7 @@ import type {
   InRecord,
   LogClient,
   OutRecord,
+  Producer,
 } from '../../core/src/client/client.ts'
 import { createClient } from '../../core/src/client/log-client.ts'
 import { partitionOfKey } from '../../core/src/client/partitioner.ts'
@@ -394,6 +395,37 @@ export function describeClient(name: string, start: () => Promise<LogUnderTest>)
       })
       await expect(newer.abort()).rejects.toMatchObject({ code: 'PRODUCER_FENCED' })
       await Promise.all([older.close(), newer.close(), late.close()])
+    })
+
+    test('transactions: an administrator fences producers, open transactions or none, known or not', async () => {
+      const topic = await newTopic(client)
+      const ids = Array.from({ length: 5 }, () => uniqueName('tx'))
+      const producers = ids.slice(0, 3).map((transactionalId) => client.producer({ transactionalId }))
+      await Promise.all(producers.map((producer) => producer.initTransactions()))
+      const [open, idle, committed] = producers as [Producer, Producer, Producer]
+      open.begin()
+      await open.produce([{ topic, key: null, value: 'open' }])
+      committed.begin()
+      await committed.produce([{ topic, key: null, value: 'committed' }])
+      await committed.commit()
+      await client.admin.fenceProducers([...ids, ids[0]!])
+      await expect(open.commit()).rejects.toMatchObject({ code: 'PRODUCER_FENCED', retriable: false })
+      for (const producer of [idle, committed]) {
+        producer.begin()
+        await expect(producer.produce([{ topic, key: null, value: 'fenced' }])).rejects.toMatchObject({
+          code: expect.stringMatching(/^(PRODUCER_FENCED|INVALID_PRODUCER_EPOCH)$/),
+        })
+      }
+      expect(values(await readAll(client, topic))).toEqual(['committed'])
+      const next = client.producer({ transactionalId: ids[0]! })
+      await next.initTransactions()
+      next.begin()
+      await next.produce([{ topic, key: null, value: 'next' }])
+      await next.commit()
+      expect(values(await readAll(client, topic))).toEqual(['committed', 'next'])
+      await client.admin.fenceProducers([])
+      await expect(client.admin.fenceProducers(['', uniqueName('tx')])).rejects.toMatchObject({ retriable: false })
+      await Promise.all([...producers, next].map((producer) => producer.close()))
     })
 
     test('calls out of order are refused', async () => {

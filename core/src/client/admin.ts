@@ -8,6 +8,7 @@ import { monotonicMs, retry } from './backoff.ts'
 import { LogError, type Admin, type NewTopic, type TopicDescription } from './client.ts'
 import type { Cluster, TopicMetadata } from './cluster.ts'
 import { brokerError, throwBrokerError } from './connection.ts'
+import { fenceProducers } from './fence-producers.ts'
 import { commitGroupOffsets, fetchGroupOffsets } from './group-offsets.ts'
 import { fetchOffsets, type OffsetAt } from './list-offsets.ts'
 import { partitionKey } from './topic-partitions.ts'
@@ -147,6 +148,10 @@ export class LogAdmin implements Admin {
         if (error !== undefined && error.code !== 'GROUP_ID_NOT_FOUND') throw error
       }),
     )
+  }
+
+  async fenceProducers(transactionalIds: readonly string[]): Promise<void> {
+    await fenceProducers(this.#cluster, transactionalIds, TIMEOUT_MS)
   }
 
   #retry<T>(what: string, attempt: () => Promise<T>): Promise<T> {

@@ -256,6 +256,12 @@ export interface Admin {
   alterGroupOffsets(groupId: string, offsets: readonly TopicPartitionOffset[]): Promise<void>
   /** Not an error where there is none. */
   deleteGroup(groupId: string): Promise<void>
+  /**
+   * Fences whoever produces with these transactional ids: what they have open is aborted, and they can begin nothing
+   * more. All are tried, whatever becomes of some.
+   * @throws LogError the first failure; its message names the ids that could not be fenced
+   */
+  fenceProducers(transactionalIds: readonly string[]): Promise<void>
 }
 
 /**

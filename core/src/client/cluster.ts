@@ -40,6 +40,8 @@ const METADATA_MAX_AGE_MS = 300_000
 
 export type CoordinatorKind = 'group' | 'transaction'
 
+const keyTypes = { group: 0, transaction: 1 } as const
+
 /**
  * What is known of the cluster: its brokers, who leads which partition, where the coordinators are. A cache; whoever
  * meets an error that shows it to be stale (`NOT_LEADER_OR_FOLLOWER`, `NOT_COORDINATOR`) asks for a refresh.
@@ -226,9 +228,24 @@ export class Cluster {
     }
   }
 
+  /**
+   * Looks for the coordinators of these that are not known, in one request where the broker can (KIP-699). One that has
+   * none at the moment is looked for again by {@link withCoordinator}, and its error met there.
+   * @throws LogError where no broker can be asked
+   */
+  async learnCoordinators(kind: CoordinatorKind, keys: readonly string[]): Promise<void> {
+    const unknown = keys.filter((key) => !this.#coordinators.has(`${kind} ${key}`))
+    const connection = await this.any()
+    if (unknown.length === 0 || !connection.speaks(findCoordinator, 4)) return
+    const response = await connection.request(findCoordinator, { keyType: keyTypes[kind], coordinatorKeys: unknown })
+    for (const { key, errorCode, host, port } of response.coordinators) {
+      if (errorCode === 0) this.#coordinators.set(`${kind} ${key}`, { host, port })
+    }
+  }
+
   async #findCoordinator(kind: CoordinatorKind, key: string): Promise<Address> {
     const connection = await this.any()
-    const keyType = kind === 'group' ? 0 : 1
+    const keyType = keyTypes[kind]
     const version = connection.version(findCoordinator)
     const body = version < 4 ? { key, keyType } : { keyType, coordinatorKeys: [key] }
     const response = await connection.request(findCoordinator, body, { version })

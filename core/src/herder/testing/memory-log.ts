@@ -160,6 +160,7 @@ export class MemoryLog {
       groupOffsets: unsupported,
       alterGroupOffsets: unsupported,
       deleteGroup: unsupported,
+      fenceProducers: unsupported,
     }
   }
 

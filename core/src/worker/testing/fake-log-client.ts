@@ -495,6 +495,10 @@ class FakeAdmin implements Admin {
   async deleteGroup(groupId: string): Promise<void> {
     this.#log.groups.delete(groupId)
   }
+
+  async fenceProducers(transactionalIds: readonly string[]): Promise<void> {
+    for (const id of transactionalIds) await new FakeProducer(this.#log, { transactionalId: id }).initTransactions()
+  }
 }
 
 /** A client of a {@link FakeLog}. */
