@@ -1,11 +1,15 @@
 import type { Socket } from 'node:net'
+import { join } from 'node:path'
 import { loadSsl } from '../config/ssl-settings.ts'
 import { LogManager } from '../log/log-manager.ts'
 import type { Logger } from '../logging/logger.ts'
+import { AnswerMemory } from './answer-memory.ts'
 import { BrokerStartError } from './broker-start-error.ts'
 import { systemClock } from './clock.ts'
 import { brokerConfig, topicDefaults, type BrokerConfig } from './config.ts'
+import { ConnectionLimits } from './connection-limits.ts'
 import { Connection, plainAddress } from './connection.ts'
+import { DynamicSettings } from './dynamic-settings.ts'
 import { GroupCoordinator } from './group-coordinator.ts'
 import { dispatchTo } from './handlers/registry.ts'
 import { Listener, parseEndpoint, usesSasl, usesTls, type ListenerTls } from './listeners.ts'
@@ -47,15 +51,16 @@ export interface Broker {
  */
 export async function startBroker(options: BrokerOptions): Promise<Broker> {
   const { logger } = options
-  const config = brokerConfig(options.config)
+  const settings = new DynamicSettings(brokerConfig(options.config), options.dataDir, logger)
+  const { config } = settings
   // The ports first: two brokers of one configuration then fail with what tells the user most.
   const listeners = await openListeners(options, config)
   let log: LogManager | undefined
   try {
-    const credentials = await openCredentials(config, listeners)
+    const credentials = await openCredentials(options, config, listeners)
     log = await openLog(options, config)
-    const services = await openServices(options, config, log)
-    const connections = acceptOn(listeners, options, services, credentials)
+    const services = await openServices(options, settings, credentials, log)
+    const connections = acceptOn(listeners, options, services)
     const { port } = listeners[0]!
     return {
       host: options.host,
@@ -79,9 +84,10 @@ async function openListeners(options: BrokerOptions, config: BrokerConfig): Prom
   ]
   const tls = endpoints.some(({ protocol }) => usesTls(protocol)) ? await loadTls(config) : undefined
   const listeners: Listener[] = []
+  const limits = new ConnectionLimits(config, logger)
   try {
     for (const endpoint of endpoints) {
-      listeners.push(await Listener.open(endpoint, { tls, maxConnections: config['max.connections'], logger }))
+      listeners.push(await Listener.open(endpoint, { tls, limits, logger }))
     }
   } catch (error) {
     await Promise.all(listeners.map((listener) => listener.close()))
@@ -103,14 +109,21 @@ async function loadTls(config: BrokerConfig): Promise<ListenerTls> {
   }
 }
 
-/** Undefined where no listener asks who the client is. */
-async function openCredentials(config: BrokerConfig, listeners: readonly Listener[]): Promise<Credentials | undefined> {
-  if (!listeners.some(({ protocol }) => usesSasl(protocol))) return undefined
+/** Checked at once where a listener asks who the client is. */
+async function openCredentials(
+  { dataDir }: BrokerOptions,
+  config: BrokerConfig,
+  listeners: readonly Listener[],
+): Promise<Credentials> {
   const path = config['sasl.users.file']
-  if (path === undefined) throw new BrokerStartError('SASL', 'a listener with SASL needs users: set sasl.users.file')
-  const credentials = new Credentials(path)
+  const credentials = new Credentials(path ?? join(dataDir, 'users'), path === undefined)
+  if (!listeners.some(({ protocol }) => usesSasl(protocol))) return credentials
   try {
-    await credentials.refresh()
+    const users = await credentials.users()
+    // With any other listener users can still be made through the protocol.
+    if (path === undefined && users.size === 0 && listeners.every(({ protocol }) => usesSasl(protocol))) {
+      throw new Error('nobody could log in: make a user with tidewire user, and set sasl.users.file')
+    }
   } catch (error) {
     throw new BrokerStartError('SASL', error instanceof Error ? error.message : String(error), { cause: error })
   }
@@ -129,26 +142,30 @@ async function openLog(options: BrokerOptions, config: BrokerConfig): Promise<Lo
   }
 }
 
-async function openServices(options: BrokerOptions, config: BrokerConfig, log: LogManager): Promise<BrokerServices> {
+async function openServices(
+  options: BrokerOptions,
+  settings: DynamicSettings,
+  credentials: Credentials,
+  log: LogManager,
+): Promise<BrokerServices> {
   const { dataDir, logger } = options
+  const { config } = settings
   const clock = systemClock
   const topics = new TopicCatalog(log, config)
   const producerIds = new ProducerIds(dataDir)
   const groups = new GroupCoordinator({ config, clock, log, logger })
   const transactions = new TransactionCoordinator({ config, clock, log, logger, producerIds, groups })
   topics.onDeleted((name) => groups.onTopicDeleted(name))
+  settings.onChange(() => log.setDefaults(topicDefaults(config)))
   await groups.load()
   await transactions.load()
-  return { config, logger, clock, log, topics, groups, transactions, producerIds, dataDir }
+  const answers = new AnswerMemory(config['queued.max.response.bytes'])
+  const coordinators = { groups, transactions, producerIds }
+  return { config, settings, logger, clock, log, topics, ...coordinators, answers, credentials, dataDir }
 }
 
-function acceptOn(
-  listeners: readonly Listener[],
-  options: BrokerOptions,
-  services: BrokerServices,
-  credentials: Credentials | undefined,
-): Set<Connection> {
-  const { config, logger } = services
+function acceptOn(listeners: readonly Listener[], options: BrokerOptions, services: BrokerServices): Set<Connection> {
+  const { config, logger, answers, credentials } = services
   const connections = new Set<Connection>()
   const memory = new RequestMemory(config['queued.max.request.bytes'])
   const dispatch = dispatchTo(services)
@@ -160,18 +177,15 @@ function acceptOn(
     const toldPort = told?.port ?? (index === 0 ? options.advertisedPort : undefined) ?? port
     const asksWho = usesSasl(protocol)
     listener.onSocket((socket) => {
-      if (connections.size >= config['max.connections']) {
-        socket.destroy()
-        return
-      }
       const connection = new Connection(socket, {
         logger,
         memory,
+        answers,
         dispatch,
         maxRequestBytes: config['socket.request.max.bytes'],
         maxIdleMs: config['connections.max.idle.ms'],
         advertised: { host: toldHost ?? (isWildcard ? plainAddress(socket.localAddress) : host), port: toldPort },
-        sasl: asksWho ? newSession(config, credentials!, logger, socket) : null,
+        sasl: asksWho ? newSession(config, credentials, logger, socket) : null,
       })
       connections.add(connection)
       connection.onClose(() => connections.delete(connection))

@@ -81,7 +81,13 @@ export const brokerSettings = defineConfig({
     type: 'long',
     default: 128 * 1024 * 1024,
     minimum: 1024,
-    doc: 'Bytes of requests in work over all connections, above which nothing more is read. Kafka: no limit.',
+    doc: 'Bytes of requests over all connections, above which large ones wait, and those that come at less than 64 KiB a second are disconnected. Kafka: no limit.',
+  },
+  'queued.max.response.bytes': {
+    type: 'long',
+    default: 128 * 1024 * 1024,
+    minimum: 1024 * 1024,
+    doc: 'Bytes of answers that clients have not read, over all connections, above which fetches wait and clients that read nothing for a second are disconnected. Not a setting of Kafka.',
   },
   'connections.max.idle.ms': {
     type: 'long',
@@ -89,7 +95,18 @@ export const brokerSettings = defineConfig({
     minimum: 0,
     doc: 'A connection that is silent for so long is closed.',
   },
-  'max.connections': { type: 'int', default: 10_000, minimum: 1, doc: 'Most connections at a time.' },
+  'max.connections': {
+    type: 'int',
+    default: 10_000,
+    minimum: 1,
+    doc: 'Most connections at a time; those beyond are closed. Kafka: no limit.',
+  },
+  'max.connections.per.ip': {
+    type: 'int',
+    default: 2_147_483_647,
+    minimum: 1,
+    doc: 'Most connections at a time from one address; those beyond are closed.',
+  },
   'group.initial.rebalance.delay.ms': {
     type: 'int',
     default: 0,

@@ -4,6 +4,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest'
 import { createLogger } from '../logging/logger.ts'
 import { Connection, type Dispatch } from './connection.ts'
 import type { RequestContext } from './handler.ts'
+import { AnswerMemory } from './answer-memory.ts'
 import { RequestMemory } from './request-memory.ts'
 
 /** A request as the handler under test met it, and how to answer it. */
@@ -38,6 +39,7 @@ beforeEach(async () => {
     connection = new Connection(socket, {
       logger: createLogger({ write: (level, message) => logged.push(`${level} ${message}`) }),
       memory,
+      answers: new AnswerMemory(1_000_000),
       dispatch,
       maxRequestBytes: 500_000,
       maxIdleMs: 200,
@@ -102,14 +104,14 @@ test('a failure closes the connection and is logged', async () => {
 })
 
 test('gives back the memory of its requests, and waits where there is none', async () => {
-  memory.reserve(900_000, () => undefined)
+  memory.begin({ resume: () => undefined, refuse: () => undefined }, 980_000)
   client.write(Buffer.concat([request(1), request(2, 400_000)]))
   await expect.poll(ids).toEqual([1])
   arrived[0]!.answer('one')
   // Small ones pass, large ones wait.
   await new Promise((resolve) => setTimeout(resolve, 50))
   expect(ids()).toEqual([1])
-  memory.release(900_000)
+  memory.release(980_000)
   await expect.poll(ids).toEqual([1, 2])
   arrived[1]!.answer('two')
   await expect.poll(() => memory.used).toBe(0)

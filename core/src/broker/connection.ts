@@ -5,7 +5,8 @@ import { ProtocolError } from '../protocol/errors.ts'
 import { FrameError, FrameParser } from './frame-parser.ts'
 import type { ConnectionSignal, RequestContext } from './handler.ts'
 import { RequestError } from './kafka-error.ts'
-import type { RequestMemory } from './request-memory.ts'
+import type { AnswerHolder, AnswerMemory } from './answer-memory.ts'
+import { smallRequestBytes, type Arrival, type RequestMemory } from './request-memory.ts'
 import type { SaslSession } from './sasl/session.ts'
 
 /** Answers one request: the frame of the answer, or null for none. */
@@ -18,6 +19,7 @@ export type Dispatch = (
 export interface ConnectionOptions {
   readonly logger: Logger
   readonly memory: RequestMemory
+  readonly answers: AnswerMemory
   readonly dispatch: Dispatch
   /** `socket.request.max.bytes` */
   readonly maxRequestBytes: number
@@ -51,7 +53,7 @@ interface Slot {
  * `allowNext`; answers go out in that order too. What the client does not read, or sends faster than it is handled,
  * stays in its own socket; a client that breaks the protocol loses its connection and nobody else notices.
  */
-export class Connection implements ConnectionSignal {
+export class Connection implements ConnectionSignal, Arrival, AnswerHolder {
   readonly #socket: Socket
   readonly #options: ConnectionOptions
   readonly #parser: FrameParser
@@ -61,8 +63,6 @@ export class Connection implements ConnectionSignal {
   #closed = false
   /** A request is at work that the next one must wait for. */
   #busy = false
-  /** Bytes taken from the request memory for the frame that is being read. */
-  #reserved = 0
   #waitsForMemory = false
   #pumping = false
   #sendsSoon = false
@@ -135,22 +135,26 @@ export class Connection implements ConnectionSignal {
     if (this.#closed || this.#ending || this.#busy || this.#waitsForMemory || this.#isOverloaded()) return false
     const size = this.#parser.frameSize()
     if (size === undefined) return false
-    if (this.#reserved === 0) {
-      const retry = () => {
-        this.#waitsForMemory = false
-        this.#pump()
-      }
-      if (!this.#options.memory.reserve(size, retry)) {
-        this.#waitsForMemory = true
-        return false
-      }
-      this.#reserved = size
-    }
+    const { memory } = this.#options
     const frame = this.#parser.take()
-    if (frame === undefined) return false
-    this.#reserved = 0
+    if (frame === undefined) {
+      if (size > smallRequestBytes) this.#waitsForMemory = !memory.arrived(this, this.#parser.bufferedBytes)
+      return false
+    }
+    memory.begin(this, frame.length)
     this.#start(frame)
     return true
+  }
+
+  /** There is memory again for the rest of a large request. */
+  resume(): void {
+    this.#waitsForMemory = false
+    this.#pump()
+  }
+
+  /** Ends the connection for what its client does to the others. */
+  refuse(reason: string): void {
+    this.#refuse(new FrameError(reason))
   }
 
   #start(frame: Buffer): void {
@@ -215,17 +219,25 @@ export class Connection implements ConnectionSignal {
     for (const { answer, onSent } of this.#slots.splice(0, waiting < 0 ? Infinity : waiting)) {
       const last = (answer?.length ?? 0) - 1
       answer?.forEach((chunk, index) => {
-        if (index < last || onSent === undefined) this.#socket.write(chunk)
+        if (index < last) this.#socket.write(chunk)
+        else if (onSent === undefined) this.#socket.write(chunk, this.#onWritten)
         else {
           this.#socket.write(chunk, (error) => {
             // After a failure the system may still hold on to the memory.
             if (error === null || error === undefined) onSent()
+            this.#onWritten()
           })
         }
       })
     }
     this.#socket.uncork()
+    this.#onWritten()
     if (this.#ending && this.#slots.length === 0) this.#socket.end(() => this.close())
+  }
+
+  /** What the client has not read may have changed. */
+  readonly #onWritten = (): void => {
+    if (!this.#closed) this.#options.answers.hold(this, this.#socket.writableLength)
   }
 
   #refuse(error: unknown): void {
@@ -269,8 +281,8 @@ export class Connection implements ConnectionSignal {
     if (this.#closed) return
     this.#closed = true
     clearTimeout(this.#authenticationTimer)
-    this.#options.memory.release(this.#reserved)
-    this.#reserved = 0
+    this.#options.memory.forget(this)
+    this.#options.answers.hold(this, 0)
     for (const listener of this.#closeListeners) listener()
     this.#closeListeners.clear()
   }

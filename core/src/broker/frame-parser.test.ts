@@ -44,3 +44,16 @@ test.for([-1, 0, 7, 1001, 0x47455420])('refuses a size of %i before anything mor
   parser.push(bytes)
   expect(() => parser.frameSize()).toThrow(FrameError)
 })
+
+test('bytes that come one by one take little more than their own room', () => {
+  const parser = new FrameParser(1_000_000)
+  const frame = framed(Buffer.alloc(200_000, 7))
+  let chunks = 0
+  for (let i = 0; i < 150_000; i++) {
+    parser.push(frame.subarray(i, i + 1))
+    chunks = Math.max(chunks, parser.chunks)
+  }
+  expect(chunks).toBeLessThan(40)
+  parser.push(frame.subarray(150_000))
+  expect(parser.take()?.equals(frame.subarray(4))).toBe(true)
+})

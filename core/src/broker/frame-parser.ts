@@ -6,6 +6,9 @@ export class FrameError extends Error {
 /** API key, version and correlation id. */
 const smallestFrame = 8
 
+/** Pieces from this size on are left alone. */
+const mergedBytes = 16 * 1024
+
 /**
  * Cuts a byte stream into the frames of the protocol (four bytes of size, then as many bytes). Holds what has arrived
  * and no more, whatever size a frame announces.
@@ -25,9 +28,21 @@ export class FrameParser {
     return this.#bytes
   }
 
+  /** Pieces that they are held in. */
+  get chunks(): number {
+    return this.#chunks.length
+  }
+
   push(chunk: Buffer): void {
     this.#chunks.push(chunk)
     this.#bytes += chunk.length
+    // A chunk of one byte takes hundreds: who sends byte by byte must not hold more than was sent. Each merge at least
+    // doubles a piece, so that no byte is copied often.
+    for (let last = this.#chunks.length - 1; last > 0 && this.#chunks[last]!.length < mergedBytes; last--) {
+      const pieces = this.#chunks.slice(-2)
+      if (pieces[0]!.length > 2 * pieces[1]!.length) return
+      this.#chunks.splice(-2, 2, Buffer.concat(pieces))
+    }
   }
 
   /**

@@ -1,5 +1,6 @@
 import { LogStorageError } from '../log/errors.ts'
 import type { Logger } from '../logging/logger.ts'
+import { UsersFileError } from './sasl/users-file.ts'
 import { ProtocolError, type ErrorName } from '../protocol/errors.ts'
 
 /** Kafka's name of an error; the handlers turn it into its code when they answer. */
@@ -20,6 +21,7 @@ export class RequestError extends Error {
 export function kafkaErrorOf(error: unknown, logger: Pick<Logger, 'error'>): KafkaError {
   if (error instanceof RequestError || error instanceof LogStorageError) return error.code
   if (error instanceof ProtocolError && error.code !== 'CORRUPT_FRAME') return error.code
+  if (error instanceof UsersFileError) return 'KAFKA_STORAGE_ERROR'
   const reason = error instanceof Error ? error.stack : String(error)
   logger.error('A request failed unforeseen', { error: reason })
   return 'UNKNOWN_SERVER_ERROR'
@@ -27,6 +29,8 @@ export function kafkaErrorOf(error: unknown, logger: Pick<Logger, 'error'>): Kaf
 
 /** Text for the client beside the error code; nothing of what nobody foresaw. */
 export function errorMessageOf(error: unknown): string | null {
-  const isForeseen = error instanceof RequestError || error instanceof LogStorageError || error instanceof ProtocolError
-  return isForeseen ? error.message : null
+  const isForeseen = [RequestError, LogStorageError, ProtocolError, UsersFileError].some(
+    (kind) => error instanceof kind,
+  )
+  return isForeseen ? (error as Error).message : null
 }

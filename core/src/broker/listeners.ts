@@ -3,6 +3,7 @@ import type { createServer as CreateTlsServer, TLSSocket } from 'node:tls'
 import type { SslMaterial } from '../config/ssl-settings.ts'
 import type { Logger } from '../logging/logger.ts'
 import { BrokerStartError } from './broker-start-error.ts'
+import type { ConnectionLimits } from './connection-limits.ts'
 import { securityProtocols, type SecurityProtocol } from './security-settings.ts'
 
 interface Endpoint {
@@ -37,7 +38,7 @@ export interface ListenerTls extends SslMaterial {
 export interface ListenerOptions {
   /** Undefined where no listener uses it. */
   readonly tls: ListenerTls | undefined
-  readonly maxConnections: number
+  readonly limits: ConnectionLimits
   readonly logger: Logger
 }
 
@@ -58,7 +59,8 @@ export class Listener {
   /** @throws BrokerStartError */
   static async open({ protocol, host, port }: Endpoint, options: ListenerOptions): Promise<Listener> {
     const server = await newServer(protocol, options)
-    server.maxConnections = options.maxConnections
+    // Before the handshake of TLS, which is what costs most.
+    server.prependListener('connection', (socket: Socket) => options.limits.admit(socket))
     await new Promise<void>((resolve, reject) => {
       server.once('error', (error: NodeJS.ErrnoException) => reject(listenError(error, host, port)))
       server.listen(port, host === '' ? undefined : host, () => resolve())

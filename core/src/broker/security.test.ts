@@ -5,8 +5,9 @@ import { afterEach, beforeEach, expect, test } from 'vitest'
 import { silentLogger } from '../logging/logger.ts'
 import { startBroker } from './broker.ts'
 import { brokerConfig, type BrokerConfig } from './config.ts'
+import { DynamicSettings } from './dynamic-settings.ts'
 import { startBrokerThread } from './start-broker-thread.ts'
-import { describeBrokerSettings } from './topic-settings.ts'
+import { describeBrokerSettings } from './described-settings.ts'
 
 let dir: string
 beforeEach(async () => (dir = await mkdtemp(join(tmpdir(), 'tidewire-test-'))))
@@ -24,7 +25,7 @@ test.each<[Partial<BrokerConfig>, string]>([
   [{ 'log.listeners': ['SSL://127.0.0.1:0'] }, 'ssl.keystore.location'],
   [{ 'log.listeners': ['SSL://127.0.0.1:0'], 'ssl.keystore.location': '/nowhere' }, '/nowhere cannot be read: ENOENT'],
   [{ 'log.listeners': ['SSL://127.0.0.1:0'], 'ssl.keystore.key': 'x' }, 'private key'],
-  [{ 'log.listeners': ['SASL_PLAINTEXT://127.0.0.1:0'] }, 'set sasl.users.file'],
+  [{ 'log.security.protocol': 'SASL_PLAINTEXT' }, 'nobody could log in'],
   [{ 'log.security.protocol': 'SASL_PLAINTEXT', 'sasl.users.file': '/nowhere' }, 'sasl.users.file /nowhere'],
   [{ 'log.listeners': ['SASL://127.0.0.1:0'] }, 'is not PROTOCOL://host:port'],
   [{ 'log.listeners': ['PLAINTEXT://127.0.0.1:70000'] }, 'is not PROTOCOL://host:port'],
@@ -55,7 +56,7 @@ test('listens on all that is named, in a thread too', async () => {
 
 test('secrets are not described', () => {
   const config = brokerConfig({ 'ssl.key.password': 'hidden', 'ssl.keystore.key': 'hidden' })
-  const described = describeBrokerSettings(config, null)
+  const described = describeBrokerSettings(new DynamicSettings(config, dir, silentLogger), null)
   expect(JSON.stringify(described)).not.toContain('hidden')
   expect(described.find(({ name }) => name === 'ssl.key.password')).toMatchObject({
     value: null,

@@ -72,6 +72,7 @@ export class LogManager {
   /** Drawn once per data directory; Kafka's form of a uuid. */
   readonly clusterId: string
   readonly #options: LogManagerOptions
+  #defaults: Readonly<Record<string, string>>
   readonly #fs: FileSystem
   readonly #lock: DirectoryLock
   readonly #context: StorageContext
@@ -94,6 +95,7 @@ export class LogManager {
   private constructor(options: LogManagerOptions, lock: DirectoryLock) {
     const { dir, fs = nodeFileSystem } = options
     this.#options = options
+    this.#defaults = options.defaults ?? {}
     this.#fs = fs
     this.#lock = lock
     this.clusterId = openDataDirectory(fs, dir)
@@ -116,7 +118,7 @@ export class LogManager {
       store: this.#store,
       deletions: this.#context.deletions,
       logger: options.logger,
-      delayMs: ({ config }) => resolveTopicConfig(config, options.defaults).fileDeleteDelayMs,
+      delayMs: ({ config }) => resolveTopicConfig(config, this.#defaults).fileDeleteDelayMs,
     })
     this.#clean = this.#takeCleanMark()
     const host = {
@@ -252,6 +254,15 @@ export class LogManager {
     return topic
   }
 
+  /** What holds from now on for what topics do not say themselves. */
+  setDefaults(defaults: Readonly<Record<string, string>>): void {
+    this.#defaults = defaults
+    for (const stored of this.#store.topics.values()) {
+      const topic = this.#publish(stored)
+      for (let i = 0; i < topic.partitions; i++) this.#logs.get(`${topic.name}-${i}`)?.setConfig(topic.effective)
+    }
+  }
+
   /**
    * The partition, opened on first use; undefined where there is none.
    * @throws LogStorageError KAFKA_STORAGE_ERROR where its files cannot be opened
@@ -349,7 +360,7 @@ export class LogManager {
   }
 
   #publish(stored: StoredTopic): Topic {
-    const topic: Topic = { ...stored, effective: resolveTopicConfig(stored.config, this.#options.defaults) }
+    const topic: Topic = { ...stored, effective: resolveTopicConfig(stored.config, this.#defaults) }
     this.#topics.set(topic.name, topic)
     this.#namesById.set(topic.id, topic.name)
     return topic

@@ -55,10 +55,19 @@ export async function scramCredential(
   salt: Buffer,
   iterations: number = scramIterations.default,
 ): Promise<ScramCredential> {
+  return saltedCredential(mechanism, await saltPassword(mechanism, password, { salt, iterations }), salt, iterations)
+}
+
+/** Of a password that somebody else has salted. */
+export function saltedCredential(
+  mechanism: ScramMechanism,
+  saltedPassword: Buffer,
+  salt: Buffer,
+  iterations: number,
+): ScramCredential {
   const digest = digestOf(mechanism)
-  const salted = await saltPassword(mechanism, password, { salt, iterations })
-  const storedKey = hash(digest, hmac(digest, salted, 'Client Key'))
-  return { salt, iterations, storedKey, serverKey: hmac(digest, salted, 'Server Key') }
+  const storedKey = hash(digest, hmac(digest, saltedPassword, 'Client Key'))
+  return { salt, iterations, storedKey, serverKey: hmac(digest, saltedPassword, 'Server Key') }
 }
 
 /** Whether the password is the one that the credential was made of. */

@@ -1,7 +1,10 @@
-/** AlterConfigs, v0–2: sets all settings of a topic anew; what is not named goes back to its default. v2 flexible */
+/**
+ * AlterConfigs, v0–2: sets all settings of a topic or the broker anew; what is not named goes back to its default.
+ * v2 flexible
+ */
 import { errorCodes } from '../../protocol/errors.ts'
 import { alterConfigs } from '../../protocol/messages/alter-configs.ts'
-import { alterTopicConfig } from '../alter-topic-config.ts'
+import { alterSettings } from '../alter-settings.ts'
 import { defineHandler } from '../handler.ts'
 import { errorMessageOf, kafkaErrorOf, RequestError } from '../kafka-error.ts'
 
@@ -18,7 +21,7 @@ export const alterConfigsHandler = defineHandler({
           }),
         )
       try {
-        await alterTopicConfig(services, resourceType, resourceName, replace, validateOnly)
+        await alterSettings(services, { resourceType, resourceName }, replace, validateOnly)
         return { errorCode: errorCodes.NONE, errorMessage: null, resourceType, resourceName }
       } catch (error) {
         const errorMessage = errorMessageOf(error)

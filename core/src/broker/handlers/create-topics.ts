@@ -9,7 +9,7 @@ import { createTopics } from '../../protocol/messages/create-topics.ts'
 import { defineHandler } from '../handler.ts'
 import { errorMessageOf, kafkaErrorOf, RequestError } from '../kafka-error.ts'
 import { nodeId, type BrokerServices } from '../services.ts'
-import { describeTopicSettings } from '../topic-settings.ts'
+import { describeTopicSettings } from '../described-settings.ts'
 import { isInternalTopic, type NewTopic } from '../topic-catalog.ts'
 
 type TopicRequest = RequestOf<typeof createTopics>['topics'][number]
@@ -84,7 +84,7 @@ function success(
   config: Readonly<Record<string, string>>,
   topicId?: string,
 ): TopicAnswer {
-  const configs = describeTopicSettings(services.config, config, null)
+  const configs = describeTopicSettings(services.settings, config, null)
   return {
     name,
     topicId,

@@ -2,11 +2,17 @@
 import { errorCodes } from '../../protocol/errors.ts'
 import type { RequestOf } from '../../protocol/message.ts'
 import { describeConfigs } from '../../protocol/messages/describe-configs.ts'
+import { brokerScope } from '../alter-settings.ts'
 import { defineHandler } from '../handler.ts'
 import { errorMessageOf, kafkaErrorOf, RequestError } from '../kafka-error.ts'
 import { resourceTypes } from '../resource-types.ts'
-import { nodeId, type BrokerServices } from '../services.ts'
-import { describeBrokerSettings, describeTopicSettings, type DescribedSetting } from '../topic-settings.ts'
+import type { BrokerServices } from '../services.ts'
+import {
+  describeBrokerSettings,
+  describeClusterSettings,
+  describeTopicSettings,
+  type DescribedSetting,
+} from '../described-settings.ts'
 
 type Resource = RequestOf<typeof describeConfigs>['resources'][number]
 
@@ -47,16 +53,12 @@ function settingsOf(services: BrokerServices, resource: Resource): DescribedSett
     case resourceTypes.TOPIC: {
       const topic = services.topics.get(resourceName)
       if (topic === undefined) throw new RequestError('UNKNOWN_TOPIC_OR_PARTITION', `There is no topic ${resourceName}`)
-      return describeTopicSettings(services.config, topic.config, names)
+      return describeTopicSettings(services.settings, topic.config, names)
     }
     case resourceTypes.BROKER:
-      // The empty name stands for the dynamic defaults of all brokers, of which there are none.
-      if (resourceName === '') return []
-      if (resourceName !== String(nodeId)) {
-        const reason = `Unexpected broker id, expected ${nodeId}, but received ${resourceName}`
-        throw new RequestError('INVALID_REQUEST', reason)
-      }
-      return describeBrokerSettings(services.config, names)
+      return brokerScope(resourceName) === 'cluster'
+        ? describeClusterSettings(services.settings, names)
+        : describeBrokerSettings(services.settings, names)
     default:
       throw new RequestError('INVALID_REQUEST', `Resources of type ${resourceType} have no settings here`)
   }

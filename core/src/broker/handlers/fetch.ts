@@ -41,7 +41,7 @@ export const fetchHandler = defineHandler({
     try {
       for (;;) {
         wake.reset()
-        const round = await readRound(services, request, wanted)
+        const round = await readWithin(services, request, wanted)
         const leftMs = deadline - services.clock.now()
         const isEnough = round.failed || round.bytes >= request.minBytes || wanted.length === 0
         if (isEnough || leftMs <= 0 || context.signal.closed) {
@@ -86,9 +86,26 @@ export function leaderEpochProblem(claimed: number, { leaderEpoch }: PartitionLo
   return claimed < leaderEpoch ? 'FENCED_LEADER_EPOCH' : 'UNKNOWN_LEADER_EPOCH'
 }
 
-async function readRound(services: BrokerServices, request: Request, wanted: readonly Wanted[]): Promise<Round> {
+/** Reads as much as the client wants and there is memory for. */
+async function readWithin(services: BrokerServices, request: Request, wanted: readonly Wanted[]): Promise<Round> {
+  const { answers, config } = services
+  const reserved = answers.reserve(Math.max(Math.min(request.maxBytes, config['fetch.max.bytes']), 0))
+  const maxBytes = typeof reserved === 'number' ? reserved : await reserved
+  try {
+    return await readRound(services, request, wanted, maxBytes)
+  } finally {
+    answers.release(maxBytes)
+  }
+}
+
+async function readRound(
+  services: BrokerServices,
+  request: Request,
+  wanted: readonly Wanted[],
+  maxBytes: number,
+): Promise<Round> {
   const isolation = request.isolationLevel === 1 ? 'read_committed' : 'read_uncommitted'
-  let left = Math.min(request.maxBytes, services.config['fetch.max.bytes'])
+  let left = maxBytes
   let bytes = 0
   let failed = false
   const responses: TopicAnswer[] = []

@@ -1,9 +1,8 @@
-/** IncrementalAlterConfigs, v0–1 (KIP-339): changes single settings of a topic. v1 flexible */
-import { topicSettings } from '../../log/topic-config.ts'
+/** IncrementalAlterConfigs, v0–1 (KIP-339): changes single settings of a topic or the broker. v1 flexible */
 import { errorCodes } from '../../protocol/errors.ts'
 import type { RequestOf } from '../../protocol/message.ts'
 import { incrementalAlterConfigs } from '../../protocol/messages/incremental-alter-configs.ts'
-import { alterTopicConfig } from '../alter-topic-config.ts'
+import { alterSettings, defaultItems } from '../alter-settings.ts'
 import { defineHandler } from '../handler.ts'
 import { errorMessageOf, kafkaErrorOf, RequestError } from '../kafka-error.ts'
 
@@ -17,8 +16,8 @@ export const incrementalAlterConfigsHandler = defineHandler({
   async handle(services, { resources, validateOnly }) {
     const responses = resources.map(async ({ resourceType, resourceName, configs }) => {
       try {
-        const change = (current: Readonly<Record<string, string>>) => applyAll(current, configs)
-        await alterTopicConfig(services, resourceType, resourceName, change, validateOnly)
+        const change = (current: Readonly<Record<string, string>>) => applyAll(resourceType, current, configs)
+        await alterSettings(services, { resourceType, resourceName }, change, validateOnly)
         return { errorCode: errorCodes.NONE, errorMessage: null, resourceType, resourceName }
       } catch (error) {
         const errorMessage = errorMessageOf(error)
@@ -30,13 +29,17 @@ export const incrementalAlterConfigsHandler = defineHandler({
 })
 
 /** @throws RequestError */
-function applyAll(current: Readonly<Record<string, string>>, changes: readonly Change[]): Record<string, string> {
+function applyAll(
+  resourceType: number,
+  current: Readonly<Record<string, string>>,
+  changes: readonly Change[],
+): Record<string, string> {
   const names = changes.map(({ name }) => name)
   const repeated = names.find((name, i) => names.indexOf(name) !== i)
   if (repeated !== undefined) throw new RequestError('INVALID_REQUEST', `${repeated} is changed twice`)
   const entries = new Map(Object.entries(current))
   for (const change of changes) {
-    const value = changed(entries.get(change.name), change)
+    const value = changed(resourceType, entries.get(change.name), change)
     if (value === null) entries.delete(change.name)
     else entries.set(change.name, value)
   }
@@ -44,15 +47,19 @@ function applyAll(current: Readonly<Record<string, string>>, changes: readonly C
 }
 
 /** The new value; null: back to the default. */
-function changed(current: string | undefined, { name, configOperation, value }: Change): string | null {
+function changed(
+  resourceType: number,
+  current: string | undefined,
+  { name, configOperation, value }: Change,
+): string | null {
   if (configOperation === operations.DELETE) return null
   if (value === null) throw new RequestError('INVALID_REQUEST', `Null value not supported for ${name}`)
   if (configOperation === operations.SET) return value
-  const setting = topicSettings[name]
-  if (setting?.type !== 'list') {
+  const defaults = defaultItems(resourceType, name)
+  if (defaults === undefined) {
     throw new RequestError('INVALID_CONFIG', `Config value append or subtract is not allowed for config key: ${name}`)
   }
-  const items = new Set(split(current ?? setting.default))
+  const items = new Set(current === undefined ? defaults : split(current))
   if (configOperation === operations.APPEND) for (const item of split(value)) items.add(item)
   else if (configOperation === operations.SUBTRACT) for (const item of split(value)) items.delete(item)
   else throw new RequestError('INVALID_REQUEST', `Unknown operation ${configOperation} for ${name}`)

@@ -10,12 +10,19 @@ import type { BrokerServices } from '../services.ts'
 import { addOffsetsToTxnHandler } from './add-offsets-to-txn.ts'
 import { addPartitionsToTxnHandler } from './add-partitions-to-txn.ts'
 import { alterConfigsHandler } from './alter-configs.ts'
+import { alterUserScramCredentialsHandler } from './alter-user-scram-credentials.ts'
 import { apiVersionsHandler, unsupportedApiVersions } from './api-versions.ts'
+import { createAclsHandler } from './create-acls.ts'
+import { consumerGroupDescribeHandler } from './consumer-group-describe.ts'
+import { consumerGroupHeartbeatHandler } from './consumer-group-heartbeat.ts'
 import { createPartitionsHandler } from './create-partitions.ts'
 import { createTopicsHandler } from './create-topics.ts'
+import { deleteAclsHandler } from './delete-acls.ts'
 import { deleteGroupsHandler } from './delete-groups.ts'
 import { deleteRecordsHandler } from './delete-records.ts'
 import { deleteTopicsHandler } from './delete-topics.ts'
+import { describeAclsHandler } from './describe-acls.ts'
+import { describeClientQuotasHandler } from './describe-client-quotas.ts'
 import { describeClusterHandler } from './describe-cluster.ts'
 import { describeConfigsHandler } from './describe-configs.ts'
 import { describeGroupsHandler } from './describe-groups.ts'
@@ -23,6 +30,8 @@ import { describeLogDirsHandler } from './describe-log-dirs.ts'
 import { describeProducersHandler } from './describe-producers.ts'
 import { describeTopicPartitionsHandler } from './describe-topic-partitions.ts'
 import { describeTransactionsHandler } from './describe-transactions.ts'
+import { describeUserScramCredentialsHandler } from './describe-user-scram-credentials.ts'
+import { electLeadersHandler } from './elect-leaders.ts'
 import { endTxnHandler } from './end-txn.ts'
 import { fetchHandler } from './fetch.ts'
 import { findCoordinatorHandler } from './find-coordinator.ts'
@@ -31,8 +40,10 @@ import { incrementalAlterConfigsHandler } from './incremental-alter-configs.ts'
 import { initProducerIdHandler } from './init-producer-id.ts'
 import { joinGroupHandler } from './join-group.ts'
 import { leaveGroupHandler } from './leave-group.ts'
+import { listConfigResourcesHandler } from './list-config-resources.ts'
 import { listGroupsHandler } from './list-groups.ts'
 import { listOffsetsHandler } from './list-offsets.ts'
+import { listPartitionReassignmentsHandler } from './list-partition-reassignments.ts'
 import { listTransactionsHandler } from './list-transactions.ts'
 import { metadataHandler } from './metadata.ts'
 import { offsetCommitHandler } from './offset-commit.ts'
@@ -71,18 +82,29 @@ export const handlers: readonly Handler[] = [
   addOffsetsToTxnHandler,
   endTxnHandler,
   txnOffsetCommitHandler,
+  describeAclsHandler,
+  createAclsHandler,
+  deleteAclsHandler,
   describeConfigsHandler,
   alterConfigsHandler,
   describeLogDirsHandler,
   saslAuthenticateHandler,
   createPartitionsHandler,
   deleteGroupsHandler,
+  electLeadersHandler,
   incrementalAlterConfigsHandler,
+  listPartitionReassignmentsHandler,
   offsetDeleteHandler,
+  describeClientQuotasHandler,
+  describeUserScramCredentialsHandler,
+  alterUserScramCredentialsHandler,
   describeClusterHandler,
   describeProducersHandler,
   describeTransactionsHandler,
   listTransactionsHandler,
+  listConfigResourcesHandler,
+  consumerGroupHeartbeatHandler,
+  consumerGroupDescribeHandler,
   describeTopicPartitionsHandler,
 ]
 

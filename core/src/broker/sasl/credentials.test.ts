@@ -2,15 +2,16 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { credentialLines, Credentials, parseCredentials, withoutUser } from './credentials.ts'
+import { credentialLines, Credentials } from './credentials.ts'
+import { parseUsers, withoutUser } from './users-file.ts'
 
 test('lines that are written are read again', async () => {
   const names = ['alice', 'a b%c#d', 'ü']
   const lines = (await Promise.all(names.map((name) => credentialLines(name, 'secret')))).flat()
-  const users = parseCredentials(`# users\n\n${lines.join('\r\n')}\n`, 'users')
+  const users = parseUsers(`# users\n\n${lines.join('\r\n')}\n`, 'users')
   expect([...users.keys()]).toEqual(names)
   for (const credentials of users.values()) expect(Object.keys(credentials)).toEqual(['SCRAM-SHA-256', 'SCRAM-SHA-512'])
-  expect([...parseCredentials(withoutUser(lines.join('\n'), 'a b%c#d'), 'users').keys()]).toEqual(['alice', 'ü'])
+  expect([...parseUsers(withoutUser(lines.join('\n'), 'a b%c#d'), 'users').keys()]).toEqual(['alice', 'ü'])
 })
 
 test('a line at fault is named by its number, and not shown', async () => {
@@ -27,8 +28,8 @@ test('a line at fault is named by its number, and not shown', async () => {
     `${good} more`,
   ]
   for (const line of wrong) {
-    expect(() => parseCredentials(`${good}\n${line}`, 'users'), line).toThrow(/^sasl\.users\.file users, line 2: /)
-    expect(() => parseCredentials(line, 'users'), line).not.toThrow('password')
+    expect(() => parseUsers(`${good}\n${line}`, 'users'), line).toThrow(/^sasl\.users\.file users, line 2: /)
+    expect(() => parseUsers(line, 'users'), line).not.toThrow('password')
   }
 })
 

@@ -29,7 +29,7 @@ export interface SaslExchange {
   readonly mechanism: SaslMechanism
   /**
    * Takes the next token of the client.
-   * @throws SaslRefusal, ScramError, CredentialsError; the exchange is over then
+   * @throws SaslRefusal, ScramError, UsersFileError; the exchange is over then
    */
   step(token: Buffer): Promise<SaslStep>
 }
@@ -39,7 +39,7 @@ export function saslExchange(mechanism: SaslMechanism, credentials: Credentials)
 }
 
 const maxTokenBytes = 16 * 1024
-const maxNameLength = 1024
+export const maxUserNameLength = 1024
 
 function tokenText(token: Buffer): string {
   if (token.length > maxTokenBytes) throw new SaslRefusal('a token too long')
@@ -49,7 +49,7 @@ function tokenText(token: Buffer): string {
 }
 
 function requireName(user: string, authorizationId: string): void {
-  if (user === '' || user.length > maxNameLength) throw new SaslRefusal('a user name that is empty or too long')
+  if (user === '' || user.length > maxUserNameLength) throw new SaslRefusal('a user name that is empty or too long')
   if (authorizationId !== '' && authorizationId !== user)
     throw new SaslRefusal('acting as another user is not possible')
 }
