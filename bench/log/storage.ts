@@ -1,7 +1,7 @@
 /**
- * The storage alone, without sockets: appends per second, latency of acks=all under group commit, and reads.
+ * The storage alone, without sockets: appends per second, latency of acks=all under group commit, reads, and starts with many partitions.
  *
- *     node bench/log/storage.ts [--dir DIR] [--mib 256] [--write]
+ *     node bench/log/storage.ts [--dir DIR] [--mib 256] [--start-mib 10240] [--write]
  */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -13,12 +13,14 @@ import type { PartitionLog } from '../../core/src/log/partition-log.ts'
 import { silentLogger } from '../../core/src/logging/logger.ts'
 import { RecordBatchBuilder } from '../../core/src/protocol/record-batch.ts'
 import { percentile, report, table } from '../support/report.ts'
+import { measureStarts } from './starts.ts'
 
 const MIB = 1024 * 1024
 const { values: args } = parseArgs({
   options: {
     dir: { type: 'string', default: tmpdir() },
     mib: { type: 'string', default: '256' },
+    'start-mib': { type: 'string', default: '10240' },
     write: { type: 'boolean' },
   },
 })
@@ -133,4 +135,5 @@ async function readRun(maxBytes: number): Promise<void> {
 for (const run of runs) await appendRun(run)
 for (const kib of [16, 64, 1024]) await readRun(kib * 1024)
 const head = ['', 'MiB/s', 'µs each', 'µs CPU each', 'p50 / p99 ms']
-await report('storage', 'node bench/log/storage.ts', table(head, rows))
+const starts = await measureStarts(args.dir, Number(args['start-mib']))
+await report('storage', 'npm run bench:storage', `${table(head, rows)}\n\n${starts}`)
