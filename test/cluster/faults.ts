@@ -1,0 +1,170 @@
+/** What is done to a cluster. Each fault ends when the trouble is over; that the cluster recovers is for others to see. */
+import type { ConnectorConfig, ConnectorsModel } from './connectors-model.ts'
+import type { Random } from './random.ts'
+import { askRest, pause, type TestCluster, type TestWorkerProcess } from './test-cluster.ts'
+
+export interface FaultContext {
+  readonly cluster: TestCluster
+  readonly model: ConnectorsModel
+  readonly random: Random
+  /** The connectors under load, which faults may change. */
+  readonly flows: readonly string[]
+  readonly sessionMs: number
+  readonly rebalanceDelayMs: number
+  readonly leader: () => Promise<TestWorkerProcess>
+  readonly fewestWorkers: number
+}
+
+export interface Fault {
+  readonly name: string
+  readonly isPossible: (context: FaultContext) => boolean
+  /** Does it, and says what exactly was done. */
+  readonly run: (context: FaultContext) => Promise<string>
+}
+
+const enoughToLoseOne = ({ cluster, fewestWorkers }: FaultContext): boolean => cluster.present.length > fewestWorkers
+const always = (): boolean => true
+const anyWorker = ({ cluster, random }: FaultContext): TestWorkerProcess => random.oneOf(cluster.present)
+
+/** Kills a worker; half of the time it is back before its work is given to others. */
+async function kill(context: FaultContext, worker: TestWorkerProcess): Promise<string> {
+  const { cluster, random, sessionMs, rebalanceDelayMs } = context
+  const comesBack = random.below(2) === 0 || !enoughToLoseOne(context)
+  const afterMs = random.between(0, sessionMs + rebalanceDelayMs)
+  await cluster.end(worker, 'SIGKILL')
+  if (!comesBack) return `${worker.id} (pid ${worker.pid}), for good`
+  await pause(afterMs)
+  await cluster.start(worker.slot)
+  return `${worker.id} (pid ${worker.pid}), back after ${afterMs} ms`
+}
+
+/** Shorter than the session or clearly longer. */
+function absence({ random, sessionMs, rebalanceDelayMs }: FaultContext): number {
+  return random.below(3) === 0
+    ? random.between(200, sessionMs / 2)
+    : random.between(sessionMs * 1.3, sessionMs * 1.5 + rebalanceDelayMs * 2)
+}
+
+const holdOrCut = {
+  hold: async (context: FaultContext, worker: TestWorkerProcess): Promise<string> => {
+    const forMs = Math.round(absence(context))
+    await context.cluster.hold(worker, forMs)
+    return `${worker.id} (pid ${worker.pid}) for ${forMs} ms`
+  },
+  cut: async (context: FaultContext, worker: TestWorkerProcess): Promise<string> => {
+    const forMs = Math.round(absence(context))
+    const how = context.random.oneOf(['refused', 'silent'] as const)
+    await context.cluster.cutOff(worker, how, forMs)
+    return `${worker.id} (pid ${worker.pid}), ${how}, for ${forMs} ms`
+  },
+}
+
+async function restartLog({ cluster, random }: FaultContext): Promise<string> {
+  const awayMs = random.oneOf([0, 500, 3000])
+  await cluster.log.kill()
+  await pause(awayMs)
+  await cluster.log.restart()
+  return `away for ${awayMs} ms and its start`
+}
+
+async function join({ cluster, random }: FaultContext): Promise<string> {
+  const worker = await cluster.start(random.oneOf(cluster.freeSlots))
+  return `${worker.id} (pid ${worker.pid})`
+}
+
+async function leave(context: FaultContext): Promise<string> {
+  const worker = anyWorker(context)
+  await context.cluster.end(worker, 'SIGTERM')
+  return `${worker.id} (pid ${worker.pid})`
+}
+
+/** A rolling restart of one: it stops cleanly and comes back. */
+async function restart(context: FaultContext): Promise<string> {
+  const worker = anyWorker(context)
+  await context.cluster.end(worker, 'SIGTERM')
+  await context.cluster.start(worker.slot)
+  return `${worker.id} (pid ${worker.pid})`
+}
+
+async function update({ cluster, model, random, flows }: FaultContext): Promise<string> {
+  const name = random.oneOf(flows)
+  const { config } = model.last(name)
+  const change: ConnectorConfig =
+    random.below(2) === 0
+      ? { 'tasks.max': String(1 + (Number(config!['tasks.max']) % 3)) }
+      : { note: `changed ${random.below(1_000_000)}` }
+  const { id, url } = random.oneOf(cluster.present)
+  await model.update(url, name, { ...config, ...change })
+  return `${name} by ${id}: ${JSON.stringify(change)}`
+}
+
+async function pauseAndResume({ cluster, model, random, flows }: FaultContext): Promise<string> {
+  const name = random.oneOf(flows)
+  const action = random.oneOf(['pause', 'stop'] as const)
+  const forMs = random.oneOf([0, 100, 2000])
+  await model.steer(random.oneOf(cluster.present).url, name, action)
+  await pause(forMs)
+  // An unanswered call is made again: the next fault expects all to run.
+  while (!(await model.steer(random.oneOf(cluster.present).url, name, 'resume'))) await pause(500)
+  return `${action} ${name} for ${forMs} ms`
+}
+
+async function restartByRest({ cluster, random, flows }: FaultContext): Promise<string> {
+  const name = random.oneOf(flows)
+  const { url, id } = random.oneOf(cluster.present)
+  const { status } = await askRest(url, 'POST', `/connectors/${name}/restart?includeTasks=true&onlyFailed=false`)
+  return `${name} by ${id}: ${status}`
+}
+
+const faults: readonly Fault[] = [
+  {
+    name: 'kill a worker',
+    isPossible: always,
+    run: async (context) => kill(context, anyWorker(context)),
+  },
+  {
+    name: 'kill the leader',
+    isPossible: always,
+    run: async (context) => kill(context, await context.leader()),
+  },
+  {
+    name: 'hold a worker',
+    isPossible: always,
+    run: async (context) => holdOrCut.hold(context, anyWorker(context)),
+  },
+  {
+    name: 'hold the leader',
+    isPossible: always,
+    run: async (context) => holdOrCut.hold(context, await context.leader()),
+  },
+  {
+    name: 'cut a worker off',
+    isPossible: always,
+    run: async (context) => holdOrCut.cut(context, anyWorker(context)),
+  },
+  {
+    name: 'cut the leader off',
+    isPossible: always,
+    run: async (context) => holdOrCut.cut(context, await context.leader()),
+  },
+  { name: 'kill the log', isPossible: always, run: restartLog },
+  { name: 'a worker joins', isPossible: ({ cluster }) => cluster.freeSlots.length > 0, run: join },
+  { name: 'a worker leaves', isPossible: enoughToLoseOne, run: leave },
+  { name: 'a worker restarts', isPossible: always, run: restart },
+  { name: 'a config changes', isPossible: always, run: update },
+  { name: 'pause and resume', isPossible: always, run: pauseAndResume },
+  { name: 'restart by REST', isPossible: always, run: restartByRest },
+]
+
+/** Deals all faults in a random order, then all again in another, leaving out what is not possible at the moment. */
+export class FaultDeck {
+  #cards: Fault[] = []
+
+  next(context: FaultContext): Fault {
+    for (;;) {
+      if (this.#cards.length === 0) this.#cards = [...faults]
+      const [fault] = this.#cards.splice(context.random.below(this.#cards.length), 1)
+      if (fault!.isPossible(context)) return fault!
+    }
+  }
+}
