@@ -68,11 +68,8 @@ export interface ClusterListener {
    * config topic has been read to its end as it is now, with earlier leaders fenced.
    */
   leadershipChanged(leads: boolean): void | Promise<void>
-  /**
-   * For the leader: all that has to run somewhere, as the config topic says now. Asked when earlier leaders are fenced:
-   * what they wrote is read first.
-   */
-  work(): Promise<readonly Unit[]>
+  /** For the leader: all that has to run somewhere, as the config topic says now. */
+  work(): Iterable<Unit>
 }
 
 export interface Cluster {

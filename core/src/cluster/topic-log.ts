@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { LogError, type InRecord, type LogClient, type Producer, type Reader } from '../client/client.ts'
+import { LogError, type InRecord, type LogClient, type OutRecord, type Producer, type Reader } from '../client/client.ts'
 import type { Logger } from '../logging/logger.ts'
 import type { StateRecord } from './cluster.ts'
 
@@ -7,7 +7,7 @@ import type { StateRecord } from './cluster.ts'
 export type TopicLogRecord = StateRecord
 
 /** Header of a record that names the request it was written for. */
-export const requestHeader = 'tidewire.request'
+const requestHeader = 'tidewire.request'
 
 export interface TopicLogOptions {
   readonly client: LogClient
@@ -81,7 +81,7 @@ export class TopicLog {
    */
   async write(records: readonly TopicLogRecord[]): Promise<ReadonlyMap<number, number>> {
     const { topic } = this.#options
-    const { failures, offsets } = await this.#producer.produce(records.map(({ key, value }) => ({ topic, key, value })))
+    const { failures, offsets } = await this.#producer.produce(records.map((record) => outRecord(topic, record)))
     if (failures[0] !== undefined) throw failures[0].error
     return new Map(offsets.map(({ partition, offset }) => [partition, offset]))
   }
@@ -159,6 +159,11 @@ export class TopicLog {
       waiter.resolve()
     }
   }
+}
+
+/** As it goes into the topic. */
+export function outRecord(topic: string, { key, value, request }: StateRecord): OutRecord {
+  return { topic, key, value, ...(request === undefined ? {} : { headers: [{ key: requestHeader, value: request }] }) }
 }
 
 function textOf({ value, headers }: InRecord, key: Buffer): TopicLogRecord {
