@@ -166,6 +166,14 @@ export const sourceSettings = defineConfig({
     displayName: 'Transaction boundary interval',
     doc: 'The interval, in milliseconds. Left out: the worker’s offset.flush.interval.ms.',
   },
+  'topic.creation.groups': {
+    type: 'list',
+    default: [],
+    importance: 'low',
+    group: 'Topic creation',
+    displayName: 'Topic creation groups',
+    doc: 'Groups of topics that this connector makes with settings of their own, the first that matches first: topic.creation.<group>.include, .exclude, .partitions, .replication.factor and any setting of topics. For all others topic.creation.default.* holds; without any of these, the broker’s defaults.',
+  },
   'source.max.buffered.bytes': {
     type: 'long',
     default: 16 * 1024 * 1024,
@@ -211,7 +219,6 @@ export const sinkSettings = defineConfig({
 export const unsupportedConnectorSettings: Readonly<Record<string, string>> = {
   'transforms*': 'transforms are not available yet; reshape the records before or after this connector',
   'predicates*': 'predicates belong to transforms, which are not available yet',
-  'topic.creation.*': 'create the topic beforehand with the settings it needs',
   'producer.override.*': 'client settings cannot be overridden per connector yet',
   'consumer.override.*': 'client settings cannot be overridden per connector yet',
   'admin.override.*': 'client settings cannot be overridden per connector yet',

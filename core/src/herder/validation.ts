@@ -18,6 +18,7 @@ import {
 import { kafkaDefinition, type ConfigKeyInfo } from '../config/kafka-definition.ts'
 import { secretMask } from '../config/secrets.ts'
 import { compileSettings, type ParsedSettings, type RawConfig, type SettingErrors } from '../config/settings.ts'
+import { isTopicCreationSetting, parseTopicCreation } from '../config/topic-creation.ts'
 import type { ConnectorManifest, PluginRef } from '../plugin/manifest.ts'
 import type { ConnectorPlugin, ConverterPlugin, PluginRegistry } from '../plugin/plugin-registry.ts'
 
@@ -103,7 +104,12 @@ export class ConfigValidator {
     if (type === 'sink' && errors['topics'] === undefined) {
       addAll(errors, sinkProblems(parsed as unknown as SinkConnectorConfig))
     }
-    if (type === 'source') addAll(errors, this.#exactlyOnceProblems(plugin.manifest, parsed))
+    if (type === 'source') {
+      addAll(errors, this.#exactlyOnceProblems(plugin.manifest, parsed))
+      const topics = parseTopicCreation(config)
+      addAll(errors, topics.errors)
+      Object.assign(settings, topics.settings)
+    }
     for (const use of converterUses) {
       const converter = await this.#validateConverter(config, use, add, warnings)
       if (converter !== undefined) Object.assign(settings, prefixed(use, converter.manifest.settings))
@@ -160,7 +166,10 @@ export class ConfigValidator {
     return this.#cached(manifest, 'connector', () =>
       compileSettings(
         { ...frameworkSettings(manifest.type), ...manifest.settings },
-        { unsupported: { ...unsupportedConnectorSettings, ...manifest.unsupported }, foreign: isConverterSetting },
+        {
+          unsupported: { ...unsupportedConnectorSettings, ...manifest.unsupported },
+          foreign: isCheckedApart(manifest.type),
+        },
       ),
     )
   }
@@ -244,6 +253,11 @@ export function configInfos(
       })),
     ],
   }
+}
+
+/** Names whose declaration depends on the config itself. */
+function isCheckedApart(type: ConnectorManifest['type']): (name: string) => boolean {
+  return (name) => isConverterSetting(name) || (type === 'source' && isTopicCreationSetting(name))
 }
 
 function prefixed(use: string, settings: Settings): Settings {

@@ -8,6 +8,7 @@ import {
   type SourceConnectorConfig,
 } from '../config/connector-settings.ts'
 import { compileSettings } from '../config/settings.ts'
+import { parseTopicCreation } from '../config/topic-creation.ts'
 import type { Logger } from '../logging/logger.ts'
 import { loadConnector, loadConverter } from '../plugin/load.ts'
 import { AtLeastOnceCommit } from './at-least-once-commit.ts'
@@ -63,10 +64,13 @@ function buildSource(definition: Source, { spec, around, config, converters }: P
   requireValid(errors)
   const exactlyOnce = isExactlyOnce(definition, framework, settings)
   const abort = new AbortController()
+  const { creation, errors: creationErrors } = parseTopicCreation(spec.config)
+  requireValid(creationErrors)
   const topics = new SourceTopics({
     admin: client.admin,
     internalTopics: settings.internalTopics,
     create: settings.createTopics,
+    creation,
   })
   const policy = errorPolicy(spec, framework, around)
   const conversion = new SourceConversion(converters, policy, topics, abort.signal)

@@ -22,6 +22,7 @@ import { ExactlyOnceCommit } from './exactly-once-commit.ts'
 import { OffsetStore } from './offset-store.ts'
 import { SourceConversion } from './source-conversion.ts'
 import { SourceTaskRunner } from './source-task-runner.ts'
+import { parseTopicCreation } from '../config/topic-creation.ts'
 import { SourceTopics } from './source-topics.ts'
 import { until } from './testing/conditions.ts'
 import { FakeLog, fakeLogClient } from './testing/fake-log-client.ts'
@@ -85,7 +86,12 @@ describe.each([
   function start(setup: Setup): { runner: SourceTaskRunner; ended: Promise<unknown>; running: () => boolean } {
     const client = fakeLogClient(log)
     const abort = new AbortController()
-    const topics = new SourceTopics({ admin: client.admin, internalTopics: [offsetTopic], create: true })
+    const topics = new SourceTopics({
+      admin: client.admin,
+      internalTopics: [offsetTopic],
+      create: true,
+      creation: parseTopicCreation({}).creation,
+    })
     const policy = new ErrorPolicy({
       tolerance: setup.tolerance ?? 'none',
       retryTimeoutMs: 0,

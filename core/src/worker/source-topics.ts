@@ -1,5 +1,6 @@
 import { DataError } from '@tidewire/sdk'
-import type { Admin } from '../client/client.ts'
+import { LogError, type Admin, type NewTopic } from '../client/client.ts'
+import type { TopicCreation } from '../config/topic-creation.ts'
 
 export interface SourceTopicsOptions {
   readonly admin: Admin
@@ -7,6 +8,8 @@ export interface SourceTopicsOptions {
   readonly internalTopics: readonly string[]
   /** `topic.creation.enable`. */
   readonly create: boolean
+  /** `topic.creation.*` of the connector. */
+  readonly creation: TopicCreation
 }
 
 const legalName = /^[a-zA-Z0-9._-]{1,249}$/
@@ -46,20 +49,29 @@ export class SourceTopics {
   }
 
   /**
-   * Makes the new topics that do not exist, with one partition and the broker's default of replicas.
-   * @throws LogError
+   * Makes the new topics that do not exist, as the connector's `topic.creation.*` says.
+   * @throws LogError; one that the broker will not take back names the group whose settings it refused, and the topic
    */
   async create(): Promise<void> {
     const names = this.#missing
     if (this.#options.create) {
       const existing = new Set((await this.#options.admin.topics(names)).map(({ topic }) => topic))
-      const missing = names.filter((name) => !existing.has(name))
-      if (missing.length > 0) {
-        await this.#options.admin.createTopics(
-          missing.map((topic) => ({ topic, partitions: 1, replicationFactor: -1 })),
-        )
-      }
+      const missing = names
+        .filter((name) => !existing.has(name))
+        .map((topic) => ({ topic, ...this.#options.creation(topic) }))
+      const byGroup = Map.groupBy(missing, ({ group }) => group)
+      await Promise.all(byGroup.entries().map(async ([group, topics]) => this.#make(group, topics)))
     }
     this.#missing = this.#missing.filter((name) => !names.includes(name))
+  }
+
+  async #make(group: string, topics: readonly NewTopic[]): Promise<void> {
+    try {
+      await this.#options.admin.createTopics(topics)
+    } catch (error) {
+      if (!(error instanceof LogError) || error.retriable) throw error
+      const message = `topic.creation.${group}.* cannot be carried out: ${error.message}`
+      throw new LogError(error.code, message, { retriable: false, cause: error })
+    }
   }
 }
