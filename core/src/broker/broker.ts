@@ -153,7 +153,7 @@ async function openServices(
   const clock = systemClock
   const topics = new TopicCatalog(log, config)
   const producerIds = new ProducerIds(dataDir)
-  const groups = new GroupCoordinator({ config, clock, log, logger })
+  const groups = new GroupCoordinator({ config, clock, log, logger, topics })
   const transactions = new TransactionCoordinator({ config, clock, log, logger, producerIds, groups })
   topics.onDeleted((name) => groups.onTopicDeleted(name))
   settings.onChange(() => log.setDefaults(topicDefaults(config)))

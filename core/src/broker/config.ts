@@ -121,6 +121,30 @@ export const brokerSettings = defineConfig({
     doc: 'Longest session timeout allowed.',
   },
   'group.max.size': { type: 'int', default: 2_147_483_647, minimum: 1, doc: 'Most members of one group.' },
+  'group.consumer.session.timeout.ms': {
+    type: 'int',
+    default: 45_000,
+    minimum: 1,
+    doc: 'Session timeout of members of the newer group protocol (KIP-848); they do not choose one themselves.',
+  },
+  'group.consumer.heartbeat.interval.ms': {
+    type: 'int',
+    default: 1000,
+    minimum: 1,
+    doc: 'How often members of the newer group protocol send heartbeats, which is also how soon they learn of a change. Kafka: 5000.',
+  },
+  'group.consumer.max.size': {
+    type: 'int',
+    default: 2_147_483_647,
+    minimum: 1,
+    doc: 'Most members of one group of the newer protocol.',
+  },
+  'group.consumer.assignors': {
+    type: 'list',
+    default: ['uniform', 'range'],
+    enum: ['uniform', 'range'],
+    doc: 'Assignors that members of the newer group protocol may ask for; the first is taken where none does.',
+  },
   'offset.metadata.max.bytes': {
     type: 'int',
     default: 4096,

@@ -8,6 +8,7 @@ import { ManualClock } from './clock.ts'
 import { brokerConfig } from './config.ts'
 import { GroupCoordinator } from './group-coordinator.ts'
 import { javaHash } from './internal-topic.ts'
+import { TopicCatalog } from './topic-catalog.ts'
 
 let dir: string
 let clock: ManualClock
@@ -28,7 +29,8 @@ afterEach(async () => {
 
 async function start(): Promise<void> {
   log = await LogManager.open({ dir, logger: silentLogger, clock: () => clock.now() })
-  groups = new GroupCoordinator({ config: brokerConfig(), clock, log, logger: silentLogger })
+  const config = brokerConfig()
+  groups = new GroupCoordinator({ config, clock, log, logger: silentLogger, topics: new TopicCatalog(log, config) })
   await groups.load()
 }
 

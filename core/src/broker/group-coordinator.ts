@@ -2,6 +2,11 @@ import type { Logger } from '../logging/logger.ts'
 import type { LogManager } from '../log/log-manager.ts'
 import type { Clock, Timer } from './clock.ts'
 import type { BrokerConfig } from './config.ts'
+import type { ConsumerGroup, ConsumerGroupState } from './consumer-group/consumer-group.ts'
+import { ConsumerGroups, type HeartbeatResult } from './consumer-group/consumer-groups.ts'
+import type { HeartbeatRequest } from './consumer-group/heartbeat.ts'
+import { decodeConsumerGroupRecord } from './consumer-group/records.ts'
+import type { Topics } from './consumer-group/subscriptions.ts'
 import {
   joinError,
   syncError,
@@ -22,8 +27,8 @@ import {
   type OffsetKey,
 } from './group-records.ts'
 import type { GroupSnapshot } from './group-snapshot.ts'
-import { coordinatorErrorOf, InternalTopic, type TransactionOwner } from './internal-topic.ts'
-import type { KafkaError } from './kafka-error.ts'
+import { coordinatorErrorOf, InternalTopic, type StateRecord, type TransactionOwner } from './internal-topic.ts'
+import { RequestError, type KafkaError } from './kafka-error.ts'
 import { OffsetStore } from './offset-store.ts'
 import { offsetsTopic } from './topic-catalog.ts'
 
@@ -32,6 +37,7 @@ export interface GroupCoordinatorOptions {
   readonly clock: Clock
   readonly log: LogManager
   readonly logger: Logger
+  readonly topics: Topics
 }
 
 export interface OffsetToCommit {
@@ -40,30 +46,55 @@ export interface OffsetToCommit {
   readonly value: Omit<CommittedOffset, 'commitTimestamp'>
 }
 
+interface ListedGroup {
+  readonly groupId: string
+  readonly protocolType: string
+  readonly state: GroupState | ConsumerGroupState
+  readonly type: 'classic' | 'consumer'
+}
+
 /**
- * All consumer groups and their offsets. What it answers has been written to `__consumer_offsets` first; at start it reads
+ * All consumer groups, of the classic protocol and of the newer one, and their offsets. What it answers has been written to `__consumer_offsets` first; at start it reads
  * that topic back.
  */
 export class GroupCoordinator {
   readonly #options: GroupCoordinatorOptions
   readonly #topic: InternalTopic
+  /** Of the classic protocol. */
   readonly #groups = new Map<string, Group>()
+  /** Of the newer protocol. */
+  readonly #consumerGroups: ConsumerGroups
   readonly #offsets = new OffsetStore()
   #cleanup: Timer | undefined
 
   constructor(options: GroupCoordinatorOptions) {
-    const { config, clock, log } = options
+    const { config, clock, log, logger, topics } = options
     this.#options = options
     this.#topic = new InternalTopic(offsetsTopic, log, config['offsets.topic.num.partitions'], () => clock.now())
+    this.#consumerGroups = new ConsumerGroups({
+      config,
+      clock,
+      logger,
+      topics,
+      append: (groupId, records) => this.#append(groupId, records),
+      classic: {
+        isInUse: (groupId) => (this.#groups.get(groupId)?.state ?? 'Empty') !== 'Empty',
+        // One that only ever held offsets was never stored.
+        tombstones: (groupId) => (this.#groups.get(groupId)?.protocolType ? [groupRecord(groupId, null)] : []),
+        forget: (groupId) => this.#forget(groupId),
+      },
+    })
   }
 
   /** @throws LogStorageError where the log cannot be read */
   async load(): Promise<void> {
     const snapshots = new Map<string, GroupSnapshot>()
     await this.#topic.load({
-      record: ({ key, value }, batch) => {
+      record: ({ key, value, timestamp }, batch) => {
         const record = this.#decode(key, value)
-        if (record?.kind === 'group') {
+        if (record !== undefined && 'record' in record) {
+          this.#consumerGroups.restore(record.group, record.record, timestamp)
+        } else if (record?.kind === 'group') {
           if (record.value === null) snapshots.delete(record.group)
           else snapshots.set(record.group, record.value)
         } else if (record?.kind === 'offset') {
@@ -75,12 +106,14 @@ export class GroupCoordinator {
       marker: (producerId, committed) => this.#offsets.completePending(producerId, committed),
     })
     for (const [id, snapshot] of snapshots) this.#groups.set(id, Group.restore(id, snapshot, this.#groupOptions(id)))
+    this.#consumerGroups.start()
     this.#scheduleCleanup()
   }
 
-  #decode(key: Buffer | null, value: Buffer | null): GroupRecord | undefined {
+  #decode(key: Buffer | null, value: Buffer | null): GroupRecord | ReturnType<typeof decodeConsumerGroupRecord> {
     try {
-      return key === null ? undefined : decodeGroupRecord(key, value)
+      if (key === null) return undefined
+      return decodeGroupRecord(key, value) ?? decodeConsumerGroupRecord(key, value)
     } catch (error) {
       this.#options.logger.warn(`A record of ${offsetsTopic} could not be read and is left out`, {
         error: String(error),
@@ -93,14 +126,17 @@ export class GroupCoordinator {
     const { clock, config, logger } = this.#options
     return {
       clock,
-      persist: async (snapshot: GroupSnapshot) => {
-        await this.#topic.ensure()
-        await this.#topic.append(id, [groupRecord(id, snapshot)])
-      },
+      persist: (snapshot: GroupSnapshot) => this.#append(id, [groupRecord(id, snapshot)]),
       initialRebalanceDelayMs: config['group.initial.rebalance.delay.ms'],
       maxSize: config['group.max.size'],
       log: (message: string, details?: Readonly<Record<string, unknown>>) => logger.debug(message, details),
     }
+  }
+
+  /** @throws LogStorageError, RequestError */
+  async #append(groupId: string, records: readonly StateRecord[], owner?: TransactionOwner): Promise<void> {
+    await this.#topic.ensure()
+    await this.#topic.append(groupId, records, owner)
   }
 
   #groupFor(id: string): Group {
@@ -130,8 +166,19 @@ export class GroupCoordinator {
     const refuse = (error: KafkaError) => Promise.resolve(joinError(request.memberId, error))
     if (groupId === '') return refuse('INVALID_GROUP_ID')
     if (!isAllowed) return refuse('INVALID_SESSION_TIMEOUT')
-    if (!this.#groups.has(groupId) && request.memberId !== '') return refuse('UNKNOWN_MEMBER_ID')
-    return this.#groupFor(groupId).join(request)
+    const begin = () => {
+      if (!this.#groups.has(groupId) && request.memberId !== '') return refuse('UNKNOWN_MEMBER_ID')
+      return this.#groupFor(groupId).join(request)
+    }
+    return this.#consumerGroups.giveWay(groupId, begin).catch((error: unknown) => {
+      const known = error instanceof RequestError ? error.code : coordinatorErrorOf(error, this.#options.logger)
+      return joinError(request.memberId, known)
+    })
+  }
+
+  /** A member of the newer protocol joins, goes on or leaves; what comes of it is durable when it resolves. */
+  consumerHeartbeat(request: HeartbeatRequest): Promise<HeartbeatResult> {
+    return this.#consumerGroups.heartbeat(request)
   }
 
   sync(groupId: string, request: SyncRequest): Promise<SyncResult> {
@@ -175,9 +222,8 @@ export class GroupCoordinator {
       }))
     if (accepted.length === 0) return results
     try {
-      await this.#topic.ensure()
       const records = accepted.map(({ key, value }) => offsetRecord(key, value))
-      await this.#topic.append(groupId, records, owner ?? undefined)
+      await this.#append(groupId, records, owner ?? undefined)
     } catch (error) {
       return coordinatorErrorOf(error, this.#options.logger)
     }
@@ -190,9 +236,13 @@ export class GroupCoordinator {
 
   #checkCommit(groupId: string, claim: MemberClaim, transactional: boolean): KafkaError {
     if (groupId === '' && claim.generationId >= 0) return 'INVALID_GROUP_ID'
+    const consumerGroup = this.#consumerGroups.get(groupId)
+    if (consumerGroup !== undefined) return this.#consumerGroups.checkCommit(consumerGroup, claim, transactional)
     const group = this.#groups.get(groupId)
     if (group !== undefined) return group.checkCommit(claim, transactional)
-    if (claim.generationId >= 0 && claim.memberId !== '') return 'ILLEGAL_GENERATION'
+    if (claim.generationId >= 0 && claim.memberId !== '') {
+      return claim.hasMemberEpoch === true ? 'GROUP_ID_NOT_FOUND' : 'ILLEGAL_GENERATION'
+    }
     this.#groupFor(groupId)
     return 'NONE'
   }
@@ -220,53 +270,83 @@ export class GroupCoordinator {
     return this.#offsets.isPending(key)
   }
 
+  /** Whether a member of the newer protocol may fetch offsets. */
+  checkFetch(groupId: string, memberId: string | null, memberEpoch: number): KafkaError {
+    const group = this.#consumerGroups.get(groupId)
+    return group === undefined ? 'NONE' : this.#consumerGroups.checkFetch(group, memberId, memberEpoch)
+  }
+
   /** The groups that there are, those with nothing but offsets included. */
-  list(): { groupId: string; protocolType: string; state: GroupState }[] {
-    const ids = new Set([...this.#groups.keys(), ...this.#offsets.groups()])
+  list(): ListedGroup[] {
+    const ids = new Set([...this.#groups.keys(), ...this.#consumerGroups.ids(), ...this.#offsets.groups()])
     return [...ids].map((groupId) => {
+      const consumerGroup = this.#consumerGroups.get(groupId)
+      if (consumerGroup !== undefined) {
+        return { groupId, protocolType: 'consumer', state: consumerGroup.state, type: 'consumer' }
+      }
       const group = this.#groups.get(groupId)
-      return { groupId, protocolType: group?.protocolType ?? '', state: group?.state ?? 'Empty' }
+      const state = group?.state ?? 'Empty'
+      return { groupId, protocolType: group?.protocolType ?? '', state, type: 'classic' }
     })
   }
 
+  /** A group of the classic protocol, or one with nothing but offsets. */
   group(groupId: string): Group | undefined {
     const known = this.#groups.get(groupId)
-    if (known !== undefined || !this.#offsets.has(groupId)) return known
+    if (known !== undefined || !this.#offsets.has(groupId) || this.#consumerGroups.get(groupId) !== undefined)
+      return known
     return this.#groupFor(groupId)
+  }
+
+  /** A group of the newer protocol. */
+  consumerGroup(groupId: string): ConsumerGroup | undefined {
+    return this.#consumerGroups.get(groupId)
+  }
+
+  /** The assignor that a group of the newer protocol uses. */
+  assignorOf(group: ConsumerGroup): string {
+    return this.#consumerGroups.assignorOf(group)
   }
 
   /** Deletes an empty group with its offsets. */
   async delete(groupId: string): Promise<KafkaError> {
     if (groupId === '') return 'INVALID_GROUP_ID'
+    const consumerGroup = this.#consumerGroups.get(groupId)
     const group = this.group(groupId)
-    if (group === undefined) return 'GROUP_ID_NOT_FOUND'
-    if (!group.isVacant()) return 'NON_EMPTY_GROUP'
-    const keys = [...this.#offsets.of(groupId)].map(([key]) => key)
+    if (consumerGroup === undefined && group === undefined) return 'GROUP_ID_NOT_FOUND'
+    if (group?.isVacant() === false) return 'NON_EMPTY_GROUP'
+    let keys: OffsetKey[] = []
+    const forgetOffsets = () => {
+      keys = [...this.#offsets.of(groupId)].map(([key]) => key)
+      return keys.map((key) => offsetRecord(key, null))
+    }
     try {
-      await this.#topic.ensure()
-      await this.#topic.append(groupId, [groupRecord(groupId, null), ...keys.map((key) => offsetRecord(key, null))])
+      if (consumerGroup === undefined) await this.#append(groupId, [groupRecord(groupId, null), ...forgetOffsets()])
+      else if (!(await this.#consumerGroups.delete(consumerGroup, forgetOffsets))) return 'NON_EMPTY_GROUP'
     } catch (error) {
       return coordinatorErrorOf(error, this.#options.logger)
     }
     for (const key of keys) this.#offsets.set(key, null)
     // Someone may have joined meanwhile: then the group goes on, without the offsets.
-    if (group.isVacant()) {
-      group.kill()
-      this.#groups.delete(groupId)
-    }
+    if (group?.isVacant() === true) this.#forget(groupId)
     return 'NONE'
+  }
+
+  #forget(groupId: string): void {
+    this.#groups.get(groupId)?.kill()
+    this.#groups.delete(groupId)
   }
 
   /** Deletes offsets of topics that the group does not read now. One error for each key, in its order. */
   async deleteOffsets(groupId: string, keys: readonly OffsetKey[]): Promise<KafkaError | KafkaError[]> {
+    const consumerGroup = this.#consumerGroups.get(groupId)
     const group = this.group(groupId)
-    if (group === undefined) return 'GROUP_ID_NOT_FOUND'
-    if (group.members.size > 0 && group.protocolType !== 'consumer') return 'NON_EMPTY_GROUP'
-    const inUse = new Set<string>()
-    for (const member of group.members.values()) {
-      for (const topic of subscribedTopics(member.metadataFor(group.protocolName)) ?? []) inUse.add(topic)
-    }
-    const results = keys.map(({ topic }): KafkaError => (inUse.has(topic) ? 'GROUP_SUBSCRIBED_TO_TOPIC' : 'NONE'))
+    if (consumerGroup === undefined && group === undefined) return 'GROUP_ID_NOT_FOUND'
+    if (group !== undefined && group.members.size > 0 && group.protocolType !== 'consumer') return 'NON_EMPTY_GROUP'
+    const inUse = group === undefined ? new Set<string>() : topicsOf(group)
+    const reads = (topic: string) =>
+      consumerGroup === undefined ? inUse.has(topic) : this.#consumerGroups.isSubscribed(consumerGroup, topic)
+    const results = keys.map(({ topic }): KafkaError => (reads(topic) ? 'GROUP_SUBSCRIBED_TO_TOPIC' : 'NONE'))
     const error = await this.#forgetOffsets(
       groupId,
       keys.filter((key, i) => results[i] === 'NONE' && this.#offsets.get(key) !== undefined),
@@ -305,21 +385,35 @@ export class GroupCoordinator {
     const retentionMs = this.#options.config['offsets.retention.minutes'] * 60_000
     const now = this.#options.clock.now()
     for (const { groupId } of this.list()) {
-      const group = this.group(groupId)
-      if (group === undefined || !group.isVacant() || this.#offsets.hasPending(groupId)) continue
-      const expired = [...this.#offsets.of(groupId)].flatMap(([key, value]) => {
-        // A group that had members counts from when the last one left, others from the commit.
-        const since = group.protocolType === null ? value.commitTimestamp : group.stateSince
-        return now - Math.max(since, value.commitTimestamp) > retentionMs ? [key] : []
-      })
+      const vacantSince = this.#vacantSince(groupId)
+      if (vacantSince === null || this.#offsets.hasPending(groupId)) continue
+      const expired = [...this.#offsets.of(groupId)].flatMap(([key, { commitTimestamp }]) =>
+        now - Math.max(vacantSince, commitTimestamp) > retentionMs ? [key] : [],
+      )
       await this.#forgetOffsets(groupId, expired)
-      if (!this.#offsets.has(groupId) && group.isVacant()) await this.delete(groupId)
+      if (!this.#offsets.has(groupId) && this.#vacantSince(groupId) !== null) await this.delete(groupId)
     }
+  }
+
+  /** When its last member left; 0 for a group that never had one, null for one that has. */
+  #vacantSince(groupId: string): number | null {
+    const consumerGroup = this.#consumerGroups.get(groupId)
+    if (consumerGroup !== undefined) return consumerGroup.members.size === 0 ? consumerGroup.changedAt : null
+    const group = this.group(groupId)
+    if (group?.isVacant() !== true) return null
+    return group.protocolType === null ? 0 : group.stateSince
   }
 
   /** Ends the timers. Members stay members: after a restart they have one session to come back. */
   close(): void {
     this.#cleanup?.cancel()
     for (const group of this.#groups.values()) group.kill()
+    this.#consumerGroups.close()
   }
+}
+
+/** What the members of a group of the protocol type `consumer` subscribe to. */
+function topicsOf(group: Group): Set<string> {
+  const members = group.members.values()
+  return new Set(members.flatMap((member) => subscribedTopics(member.metadataFor(group.protocolName)) ?? []))
 }

@@ -59,7 +59,10 @@ export interface SyncResult {
 export interface MemberClaim {
   readonly memberId: string
   readonly groupInstanceId: string | null
+  /** In groups of the newer protocol, the member's epoch. */
   readonly generationId: number
+  /** Whether the version of the request knows member epochs (KIP-848). */
+  readonly hasMemberEpoch?: boolean
 }
 
 /** The part of a join that is kept. */

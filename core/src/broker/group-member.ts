@@ -1,5 +1,6 @@
-import type { Clock, Timer } from './clock.ts'
+import type { Clock } from './clock.ts'
 import type { JoinResult, MemberProtocol, MemberSettings, SyncResult } from './group-exchange.ts'
+import { Session } from './session.ts'
 
 /** How long a member that has just come may wait for the rebalance without a heartbeat (it cannot send one yet). */
 const newMemberTimeoutMs = 300_000
@@ -11,18 +12,18 @@ export class Member {
   assignment: Buffer = Buffer.alloc(0)
   /** True from its first join until that join is answered. */
   isNew = true
-  readonly #clock: Clock
-  readonly #onExpired: (member: Member) => void
-  #timer: Timer | undefined
-  #expiresAt = 0
+  readonly #session: Session
   #join: ((result: JoinResult) => void) | undefined
   #sync: ((result: SyncResult) => void) | undefined
 
   constructor(memberId: string, settings: MemberSettings, clock: Clock, onExpired: (member: Member) => void) {
     this.memberId = memberId
     this.settings = settings
-    this.#clock = clock
-    this.#onExpired = onExpired
+    this.#session = new Session(clock, () => {
+      // Who waits for an answer of ours cannot be expected to send heartbeats; only a new member has a limit there.
+      if (!this.isNew && (this.awaitsJoin || this.awaitsSync)) this.touch()
+      else onExpired(this)
+    })
   }
 
   get groupInstanceId(): string | null {
@@ -84,29 +85,11 @@ export class Member {
 
   /** Starts its session anew: it has been heard from. */
   touch(): void {
-    this.#expiresAt = this.#clock.now() + (this.isNew ? newMemberTimeoutMs : this.settings.sessionTimeoutMs)
-    // The one timer is left running and set again when it fires, so that a heartbeat costs nothing. A shorter session than
-    // the timer's needs a new one.
-    if (this.#timer === undefined || this.#expiresAt < this.#timerAt) this.#arm()
+    this.#session.renew(this.isNew ? newMemberTimeoutMs : this.settings.sessionTimeoutMs)
   }
 
   /** Ends its session without a word. */
   release(): void {
-    this.#timer?.cancel()
-    this.#timer = undefined
-  }
-
-  #timerAt = 0
-
-  #arm(): void {
-    this.#timer?.cancel()
-    this.#timerAt = this.#expiresAt
-    this.#timer = this.#clock.after(Math.max(0, this.#expiresAt - this.#clock.now()), () => {
-      this.#timer = undefined
-      // Who waits for an answer of ours cannot be expected to send heartbeats; only a new member has a limit there.
-      if (!this.isNew && (this.awaitsJoin || this.awaitsSync)) this.touch()
-      else if (this.#clock.now() < this.#expiresAt) this.#arm()
-      else this.#onExpired(this)
-    })
+    this.#session.end()
   }
 }

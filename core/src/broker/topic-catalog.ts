@@ -25,10 +25,16 @@ export class TopicCatalog {
   readonly #log: LogManager
   readonly #config: BrokerConfig
   readonly #onDeleted: ((name: string) => void)[] = []
+  #version = 0
 
   constructor(log: LogManager, config: BrokerConfig) {
     this.#log = log
     this.#config = config
+  }
+
+  /** Changes whenever a topic comes, goes or grows; not with the internal topics. */
+  get version(): number {
+    return this.#version
   }
 
   all(): Topic[] {
@@ -77,7 +83,9 @@ export class TopicCatalog {
   /** @throws RequestError, LogStorageError */
   async create(topic: NewTopic): Promise<Topic> {
     const { partitions } = this.check(topic)
-    return this.#log.createTopic(topic.name, partitions, topic.config)
+    const created = await this.#log.createTopic(topic.name, partitions, topic.config)
+    this.#version++
+    return created
   }
 
   /** For a client that names a topic that is not there. Two that come at once get the same topic. */
@@ -91,9 +99,19 @@ export class TopicCatalog {
     }
   }
 
+  /**
+   * Raises the number of partitions.
+   * @throws LogStorageError
+   */
+  async grow(name: string, partitions: number): Promise<void> {
+    await this.#log.addPartitions(name, partitions)
+    this.#version++
+  }
+
   /** @throws LogStorageError */
   async delete(name: string): Promise<void> {
     await this.#log.deleteTopic(name)
+    this.#version++
     for (const listener of this.#onDeleted) listener(name)
   }
 

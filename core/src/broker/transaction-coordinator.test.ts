@@ -10,6 +10,7 @@ import { brokerConfig } from './config.ts'
 import { GroupCoordinator } from './group-coordinator.ts'
 import { InternalTopic } from './internal-topic.ts'
 import { ProducerIds } from './producer-ids.ts'
+import { TopicCatalog } from './topic-catalog.ts'
 import { transactionTopic } from './topic-catalog.ts'
 import { TransactionCoordinator, type ProducerIdentity } from './transaction-coordinator.ts'
 import { transactionRecord, type TransactionState } from './transaction-log.ts'
@@ -38,7 +39,7 @@ async function start(): Promise<void> {
   const config = brokerConfig()
   const logger = silentLogger
   log = await LogManager.open({ dir, logger, clock: () => clock.now() })
-  groups = new GroupCoordinator({ config, clock, log, logger })
+  groups = new GroupCoordinator({ config, clock, log, logger, topics: new TopicCatalog(log, config) })
   transactions = new TransactionCoordinator({ config, clock, log, logger, groups, producerIds: new ProducerIds(dir) })
   await groups.load()
   await transactions.load()

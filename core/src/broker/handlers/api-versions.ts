@@ -9,6 +9,8 @@ import { defineHandler, type Handler } from '../handler.ts'
 
 /** Version 2: an epoch for each transaction, and partitions that join it by being written to (KIP-890). */
 const transactionVersion = 'transaction.version'
+/** Version 1: the newer group protocol (KIP-848). */
+const groupVersion = 'group.version'
 
 /** @param served all handlers, this one included; read when it is first asked */
 export function apiVersionsHandler(served: () => readonly Handler[]): Handler {
@@ -20,9 +22,18 @@ export function apiVersionsHandler(served: () => readonly Handler[]): Handler {
       apiKeys: announced(served()),
       throttleTimeMs: 0,
       // Clients before v4 cannot read a lowest version of 0 (KIP-1022); what is in force is in the finalized ones.
-      supportedFeatures: version < 4 ? [] : [{ name: transactionVersion, minVersion: 0, maxVersion: 2 }],
+      supportedFeatures:
+        version < 4
+          ? []
+          : [
+              { name: groupVersion, minVersion: 0, maxVersion: 1 },
+              { name: transactionVersion, minVersion: 0, maxVersion: 2 },
+            ],
       finalizedFeaturesEpoch: 0,
-      finalizedFeatures: [{ name: transactionVersion, minVersionLevel: 2, maxVersionLevel: 2 }],
+      finalizedFeatures: [
+        { name: groupVersion, minVersionLevel: 1, maxVersionLevel: 1 },
+        { name: transactionVersion, minVersionLevel: 2, maxVersionLevel: 2 },
+      ],
     }),
   })
 }

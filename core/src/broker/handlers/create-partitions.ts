@@ -47,5 +47,5 @@ async function grow(services: BrokerServices, request: TopicRequest, validateOnl
     const reason = `Each new partition needs broker ${nodeId} as its only replica.`
     throw new RequestError('INVALID_REPLICA_ASSIGNMENT', reason)
   }
-  if (!validateOnly) await services.log.addPartitions(name, count)
+  if (!validateOnly) await services.topics.grow(name, count)
 }

@@ -1,4 +1,4 @@
-/** ListGroups, v0–5. v3 flexible · v4 by state · v5 by type; all groups here are of the classic type */
+/** ListGroups, v0–5. v3 flexible · v4 by state · v5 by type: classic, consumer (KIP-848) */
 import { errorCodes } from '../../protocol/errors.ts'
 import { listGroups } from '../../protocol/messages/list-groups.ts'
 import { defineHandler } from '../handler.ts'
@@ -12,8 +12,8 @@ export const listGroupsHandler = defineHandler({
     const groups = services.groups
       .list()
       .filter(({ state }) => states.size === 0 || states.has(state.toLowerCase()))
-      .filter(() => types.size === 0 || types.has('classic'))
-      .map(({ groupId, protocolType, state }) => ({ groupId, protocolType, groupState: state, groupType: 'classic' }))
+      .filter(({ type }) => types.size === 0 || types.has(type))
+      .map(({ groupId, protocolType, state, type }) => ({ groupId, protocolType, groupState: state, groupType: type }))
     return { throttleTimeMs: 0, errorCode: errorCodes.NONE, groups }
   },
 })

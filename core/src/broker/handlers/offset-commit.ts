@@ -1,7 +1,7 @@
 /**
  * OffsetCommit, v2–10.
- * v2–4 retention time (ignored: offsets.retention.minutes holds for all) · v6 leader epoch · v7 static members · v8 flexible · v9 newer group protocol (not
- * served) · v10 topic ids
+ * v2–4 retention time (ignored: offsets.retention.minutes holds for all) · v6 leader epoch · v7 static members · v8 flexible · v9 member epochs
+ * (KIP-848) · v10 topic ids
  */
 import { errorCodes } from '../../protocol/errors.ts'
 import { offsetCommit } from '../../protocol/messages/offset-commit.ts'
@@ -16,6 +16,7 @@ export const offsetCommitHandler = defineHandler({
       memberId: request.memberId,
       groupInstanceId: request.groupInstanceId,
       generationId: request.generationIdOrMemberEpoch,
+      hasMemberEpoch: version >= 9,
     }
     const named = request.topics.map((topic) => ({
       ...topic,

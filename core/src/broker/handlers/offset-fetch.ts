@@ -1,7 +1,6 @@
 /**
  * OffsetFetch, v1–10.
- * v2 null for all topics · v5 leader epoch · v6 flexible · v7 only decided offsets (KIP-447) · v8 many groups · v9 newer group protocol (not served) · v10 topic
- * ids
+ * v2 null for all topics · v5 leader epoch · v6 flexible · v7 only decided offsets (KIP-447) · v8 many groups · v9 member epochs (KIP-848) · v10 topic ids
  */
 import { errorCodes } from '../../protocol/errors.ts'
 import { ZERO_UUID } from '../../protocol/message.ts'
@@ -26,7 +25,9 @@ export const offsetFetchHandler = defineHandler({
       const topics = fetchGroup(services, request.groupId, wanted, request.requireStable)
       return { throttleTimeMs: 0, topics, errorCode: errorCodes.NONE }
     }
-    const groups = request.groups.map(({ groupId, topics }) => {
+    const groups = request.groups.map(({ groupId, memberId, memberEpoch, topics }) => {
+      const refusal = services.groups.checkFetch(groupId, memberId, memberEpoch)
+      if (refusal !== 'NONE') return { groupId, topics: [], errorCode: errorCodes[refusal] }
       const wanted = topics?.map((topic) => ({
         ...topic,
         name: version < 10 ? topic.name : services.topics.byId(topic.topicId)?.name,
