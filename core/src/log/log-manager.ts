@@ -461,7 +461,12 @@ export class LogManager {
     let changed = false
     for (const log of [...this.#logs.values()]) {
       const before = log.recoveryPoint
-      if ((await log.checkpoint()) !== before) changed = true
+      try {
+        if ((await log.checkpoint()) !== before) changed = true
+      } catch (error) {
+        const partition = `${log.topic}-${log.partition}`
+        this.#options.logger.warn('A partition could not be made durable', { partition, error: String(error) })
+      }
     }
     if (changed) this.#checkpoints.saveRecoveryPoints(this.#logs.values())
   }

@@ -17,7 +17,7 @@ export interface RecoveryHost {
  * After an unclean shutdown: checks the tails of all partitions while the log is in use already. A partition that is asked for before
  * its turn is checked then and there, so nobody sees one that is not.
  *
- * Returns whether all were dealt with.
+ * Returns whether all are in order: one that could not be opened still has to be checked by the next start.
  */
 export async function recoverPartitions(host: RecoveryHost): Promise<boolean> {
   const { logger, partitions } = host
@@ -50,5 +50,5 @@ export async function recoverPartitions(host: RecoveryHost): Promise<boolean> {
   const ms = Math.round(performance.now() - started)
   const found = { partitions: partitions.length, ...(offline > 0 ? { offline } : {}), ms }
   logger.info('Checked the tails of all partitions after an unclean shutdown', found)
-  return true
+  return offline === 0
 }

@@ -1,4 +1,4 @@
-import { statSync } from 'node:fs'
+import { existsSync, readFileSync, rmSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { batchOf, openLog, recordsOf, temporaryDirectory } from './testing/test-log.ts'
@@ -9,21 +9,25 @@ import type { PartitionLog } from './partition-log.ts'
 
 const all = { acks: -1, origin: 'client' } as const
 
-/** A disk that is full, or fails to sync, while it is told to. */
+/** A disk that is full, or fails otherwise, while it is told to. */
 class FaultyDisk {
   full = false
   failingSyncs = false
+  failingReads = false
+  /** What of its path a file's name has that cannot be opened. */
+  unreadable: string | undefined
+  writeError = 'ENOSPC'
   /** Bytes that a write still takes on a full disk, before it fails. */
   room = 0
   readonly fs: FileSystem = {
     ...nodeFileSystem,
     writeSync: ((fd: number, ...rest: never[]) => {
-      if (this.full) throw diskError('ENOSPC')
+      if (this.full) throw diskError(this.writeError)
       return (nodeFileSystem.writeSync as (...args: unknown[]) => number)(fd, ...rest)
     }) as FileSystem['writeSync'],
     writevSync: (fd, buffers, position) => {
       if (!this.full) return nodeFileSystem.writevSync(fd, buffers, position)
-      if (this.room === 0) throw diskError('ENOSPC')
+      if (this.room === 0) throw diskError(this.writeError)
       const part = Buffer.concat(buffers as readonly Buffer[]).subarray(0, this.room)
       this.room = 0
       return nodeFileSystem.writevSync(fd, [part], position)
@@ -34,7 +38,7 @@ class FaultyDisk {
       position: number,
       done: (error: Error | null, n: number) => void,
     ) => {
-      if (this.full) setImmediate(() => done(diskError('ENOSPC'), 0))
+      if (this.full) setImmediate(() => done(diskError(this.writeError), 0))
       else nodeFileSystem.writev(fd, buffers, position, done)
     }) as FileSystem['writev'],
     fdatasync: ((fd: number, done: (error: Error | null) => void) => {
@@ -45,6 +49,18 @@ class FaultyDisk {
       if (this.failingSyncs) throw diskError('EIO')
       nodeFileSystem.fdatasyncSync(fd)
     },
+    openSync: (path, ...rest) => {
+      if (this.unreadable !== undefined && String(path).includes(this.unreadable)) throw diskError('EIO')
+      return nodeFileSystem.openSync(path, ...rest)
+    },
+    read: ((...args: unknown[]) => {
+      if (this.failingReads) setImmediate(() => (args.at(-1) as (error: Error) => void)(diskError('EIO')))
+      else (nodeFileSystem.read as (...args: unknown[]) => void)(...args)
+    }) as FileSystem['read'],
+    readSync: ((...args: unknown[]) => {
+      if (this.failingReads) throw diskError('EIO')
+      return (nodeFileSystem.readSync as (...args: unknown[]) => number)(...args)
+    }),
   }
 }
 
@@ -79,24 +95,28 @@ async function values(log: PartitionLog): Promise<(string | null)[]> {
 
 const storageError = { code: 'KAFKA_STORAGE_ERROR' }
 
-test('a full disk refuses appends, keeps what was acknowledged, and is used again when there is space', async () => {
-  const { disk, dir, manager, log } = await openFaulty()
-  await send(log, 0)
-  disk.full = true
-  await expect(send(log, 1)).rejects.toMatchObject(storageError)
-  const file = join(dir, 't-0', '00000000000000000000.log')
-  const { size } = statSync(file)
-  disk.room = 30
-  await expect(send(log, 1)).rejects.toMatchObject(storageError)
-  expect(statSync(file).size).toBe(size)
-  expect(await values(log)).toEqual(['0'])
-  disk.full = false
-  // Sequence number 1 is still due: what failed has left no trace in the producer's state.
-  expect(await send(log, 1)).toMatchObject({ baseOffset: 1, duplicate: false })
-  expect(await values(log)).toEqual(['0', '1'])
-  await manager.close()
-  expect(await values((await openLog(dir)).partition('t', 0)!)).toEqual(['0', '1'])
-})
+test.each(['ENOSPC', 'EIO'])(
+  '%s: appends are refused, what was acknowledged stays, and the next works',
+  async (code) => {
+    const { disk, dir, manager, log } = await openFaulty()
+    disk.writeError = code
+    await send(log, 0)
+    disk.full = true
+    await expect(send(log, 1)).rejects.toMatchObject(storageError)
+    const file = join(dir, 't-0', '00000000000000000000.log')
+    const { size } = statSync(file)
+    disk.room = 30
+    await expect(send(log, 1)).rejects.toMatchObject(storageError)
+    expect(statSync(file).size).toBe(size)
+    expect(await values(log)).toEqual(['0'])
+    disk.full = false
+    // Sequence number 1 is still due: what failed has left no trace in the producer's state.
+    expect(await send(log, 1)).toMatchObject({ baseOffset: 1, duplicate: false })
+    expect(await values(log)).toEqual(['0', '1'])
+    await manager.close()
+    expect(await values((await openLog(dir)).partition('t', 0)!)).toEqual(['0', '1'])
+  },
+)
 
 test('large writes fail and come back in the same way', async () => {
   const { disk, log } = await openFaulty()
@@ -159,4 +179,69 @@ test('a topic that cannot be written down is not made', async () => {
   expect(manager.topic('u')).toBeUndefined()
   disk.full = false
   await manager.createTopic('u', 1)
+})
+
+test('while the disk cannot be read, readers are told so, appends go on, and then all is there', async () => {
+  const { disk, log } = await openFaulty()
+  await send(log, 0)
+  disk.failingReads = true
+  await expect(log.read(0, 1000, 'read_uncommitted')).rejects.toMatchObject(storageError)
+  expect(await send(log, 1)).toMatchObject({ baseOffset: 1 })
+  disk.failingReads = false
+  expect(await values(log)).toEqual(['0', '1'])
+})
+
+test('a read error at opening is not taken for a torn tail: the partition is offline until it can be read', async () => {
+  const { disk, dir, manager, log } = await openFaulty()
+  await send(log, 0)
+  await manager.createTopic('u', 1)
+  await send(manager.partition('u', 0)!, 0)
+  await manager.close()
+  const path = join(dir, 't-0', '00000000000000000000.log')
+  const { size } = statSync(path)
+  for (const stop of ['clean', 'unclean']) {
+    if (stop === 'unclean') {
+      rmSync(join(dir, '.clean_shutdown'))
+      rmSync(join(dir, 'recovery-point-offset-checkpoint'))
+    }
+    disk.unreadable = '/t-0/'
+    const again = await openLog(dir, { fs: disk.fs })
+    await again.recovered()
+    expect(() => again.partition('t', 0)).toThrow(expect.objectContaining(storageError))
+    expect(await values(again.partition('u', 0)!)).toEqual(['0'])
+    disk.unreadable = undefined
+    disk.failingReads = true
+    expect(() => again.partition('t', 0)).toThrow(expect.objectContaining(storageError))
+    disk.failingReads = false
+    await again.close()
+    // What was not checked in time still has to be.
+    expect(existsSync(join(dir, '.clean_shutdown'))).toBe(stop === 'clean')
+    expect(statSync(path).size).toBe(size)
+  }
+  const back = await openLog(dir, { fs: disk.fs })
+  expect(await values(back.partition('t', 0)!)).toEqual(['0'])
+})
+
+test('a partition whose checkpoint fails does not keep the others from theirs', async () => {
+  const { disk, dir, manager, log } = await openFaulty()
+  await manager.createTopic('u', 1)
+  const other = manager.partition('u', 0)!
+  await Promise.all([send(log, 0), send(other, 0)])
+  // Large enough for index entries.
+  for (let i = 1; i < 4; i++) await send(log, i, 'x'.repeat(5000))
+  disk.unreadable = '/t-0/00000000000000000000.index'
+  await manager.checkpoint()
+  expect([log.recoveryPoint, other.recoveryPoint]).toEqual([0, 1])
+  expect(readFileSync(join(dir, 'recovery-point-offset-checkpoint'), 'utf8')).toContain('u 0 1')
+  disk.unreadable = undefined
+  await manager.checkpoint()
+  expect(log.recoveryPoint).toBe(4)
+})
+
+test('a shutdown whose last sync fails is not taken for a clean one', async () => {
+  const { disk, dir, manager, log } = await openFaulty('os')
+  await send(log, 0)
+  disk.failingSyncs = true
+  await manager.close()
+  expect(existsSync(join(dir, '.clean_shutdown'))).toBe(false)
 })

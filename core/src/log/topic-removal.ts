@@ -2,7 +2,7 @@ import { join } from 'node:path'
 import type { Logger } from '../logging/logger.ts'
 import { randomUuid } from './data-directory.ts'
 import type { FileDeletions } from './file-deletions.ts'
-import { syncDirectory } from './file-system.ts'
+import { isNotFound, syncDirectory } from './file-system.ts'
 import type { FileSystem } from './file-system.ts'
 import type { StoredTopic, TopicStore } from './topic-store.ts'
 
@@ -57,8 +57,11 @@ export class TopicRemoval {
 
   /** A topic of the same name may have been made since. */
   #belongsTo(dir: string, topic: StoredTopic): boolean {
-    const { fs } = this.#host
-    const path = join(dir, 'partition.metadata')
-    return !fs.existsSync(path) || fs.readFileSync(path, 'utf8').includes(`topic_id: ${topic.id}`)
+    try {
+      return this.#host.fs.readFileSync(join(dir, 'partition.metadata'), 'utf8').includes(`topic_id: ${topic.id}`)
+    } catch (error) {
+      if (isNotFound(error)) return true
+      throw error
+    }
   }
 }
