@@ -57,10 +57,10 @@ class FaultyDisk {
       if (this.failingReads) setImmediate(() => (args.at(-1) as (error: Error) => void)(diskError('EIO')))
       else (nodeFileSystem.read as (...args: unknown[]) => void)(...args)
     }) as FileSystem['read'],
-    readSync: ((...args: unknown[]) => {
+    readSync: (...args: unknown[]) => {
       if (this.failingReads) throw diskError('EIO')
       return (nodeFileSystem.readSync as (...args: unknown[]) => number)(...args)
-    }),
+    },
   }
 }
 
