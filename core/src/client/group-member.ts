@@ -48,10 +48,11 @@ export interface GroupMemberOptions {
   /** Called on the leader: the assignment of each member, by member id. */
   readonly assign: (protocol: string, members: readonly MemberMetadata[]) => Promise<ReadonlyMap<string, Buffer>>
   /**
-   * The coordinator counted this member in when it got a request that was sent at this time, in ms of
-   * `performance.now()`: it will until the session timeout after it at the least.
+   * The coordinator counted this member in, under this id, when it got a request that was sent at this time, in ms of
+   * `performance.now()`: it will until the session timeout after it at the least. Under another id it is a new member,
+   * whatever it was before.
    */
-  readonly onAlive?: ((sentAtMs: number) => void) | undefined
+  readonly onAlive?: ((sentAtMs: number, memberId: string) => void) | undefined
   /** {@link GroupMember.mustRejoin} or {@link GroupMember.lost} has come to be. Called from a timer or an answer. */
   readonly onChange: () => void
 }
@@ -223,7 +224,8 @@ export class GroupMember implements GroupMembership {
       const { protocolName, generationId, leader, memberId } = joined
       this.#generation = generationId
       const isLeader = leader === memberId
-      this.#startHeartbeats()
+      // Where the owner gave up meanwhile (`abandon`), nothing keeps the session alive.
+      if (this.#lost === undefined) this.#startHeartbeats()
       const assignments = isLeader && !joined.skipAssignment ? await this.#assign(joined) : []
       const assignment = await this.#sync(protocolName ?? '', assignments)
       const members = isLeader ? joined.members : []
@@ -255,7 +257,7 @@ export class GroupMember implements GroupMembership {
       throwBrokerError(response.errorCode, `joining group ${groupId}`)
       return response
     })
-    this.#options.onAlive?.(sentAtMs)
+    this.#options.onAlive?.(sentAtMs, joined.memberId)
     return joined
   }
 
@@ -323,20 +325,21 @@ export class GroupMember implements GroupMembership {
   /** @throws LogError */
   async #sendHeartbeat(): Promise<void> {
     const { groupId, groupInstanceId, sessionTimeoutMs } = this.#options
-    const body = {
-      groupId,
-      generationId: this.#generation,
-      memberId: this.#memberId,
-      groupInstanceId: groupInstanceId ?? null,
-    }
+    const memberId = this.#memberId
+    const body = { groupId, generationId: this.#generation, memberId, groupInstanceId: groupInstanceId ?? null }
     const sentAtMs = monotonicMs()
     await this.#cluster.withCoordinator('group', groupId, this.#pool, async (connection) => {
       const response = await connection.request(heartbeat, body, { timeoutMs: sessionTimeoutMs })
       // A round is being prepared: the coordinator counts this member in as before.
-      if (errorByCode(response.errorCode).name === 'REBALANCE_IN_PROGRESS') this.#options.onAlive?.(sentAtMs)
+      if (errorByCode(response.errorCode).name === 'REBALANCE_IN_PROGRESS') this.#noteAlive(sentAtMs, memberId)
       throwBrokerError(response.errorCode, `heartbeat to group ${groupId}`)
     })
-    this.#options.onAlive?.(sentAtMs)
+    this.#noteAlive(sentAtMs, memberId)
+  }
+
+  /** Unless the answer comes so late that it is about a membership of the past. */
+  #noteAlive(sentAtMs: number, memberId: string): void {
+    if (memberId === this.#memberId) this.#options.onAlive?.(sentAtMs, memberId)
   }
 
   #lose(error: LogError): void {

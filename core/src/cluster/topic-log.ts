@@ -1,5 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { LogError, type InRecord, type LogClient, type OutRecord, type Producer, type Reader } from '../client/client.ts'
+import {
+  LogError,
+  type InRecord,
+  type LogClient,
+  type OutRecord,
+  type Producer,
+  type Reader,
+} from '../client/client.ts'
 import type { Logger } from '../logging/logger.ts'
 import type { StateRecord } from './cluster.ts'
 

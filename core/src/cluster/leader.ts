@@ -1,0 +1,332 @@
+/**
+ * The work of the leader: decides who runs what, and writes what the leader alone may write, through one transactional
+ * producer that fences the leader before it and is fenced by the next.
+ */
+import { setTimeout as sleep } from 'node:timers/promises'
+import { LogError, type LogClient, type Producer } from '../client/client.ts'
+import type { Logger } from '../logging/logger.ts'
+import { decide } from './assignment.ts'
+import { assignmentKey, encodeAssignment, workerKey, type Assignment, type WorkerRecord } from './assignment-records.ts'
+import { NotLeaderError, type ClusterListener, type LeaderWriter, type StateRecord } from './cluster.ts'
+import { outRecord } from './topic-log.ts'
+
+/** A round of the group in which this worker was made the leader. */
+export interface LeaderRound {
+  readonly generation: number
+  readonly members: ReadonlyMap<string, { readonly url: string }>
+}
+
+export interface LeaderOptions {
+  readonly client: LogClient
+  /** `assignment.storage.topic` */
+  readonly topic: string
+  readonly groupId: string
+  readonly workerId: string
+  readonly sessionTimeoutMs: number
+  /** `scheduled.rebalance.max.delay.ms` */
+  readonly maxDelayMs: number
+  readonly logger: Logger
+  readonly leadershipChanged: ClusterListener['leadershipChanged']
+  readonly work: ClusterListener['work']
+  /** As of what has been read of the assignments topic. */
+  readonly assignment: () => Assignment | undefined
+  readonly records: ReadonlyMap<string, WorkerRecord>
+  /** Reads the assignments topic to its end. */
+  readonly readToEnd: () => Promise<void>
+  /** @throws LogError where the group has had another round since the one this worker was made leader in */
+  readonly checkRound: () => Promise<void>
+  /** Another leads, and the group has not told yet. */
+  readonly onDeposed: () => void
+  readonly leaderUrl: () => string | undefined
+}
+
+interface Write {
+  readonly topic: string
+  readonly records: readonly StateRecord[]
+  readonly resolve: (offset: number) => void
+  readonly reject: (error: Error) => void
+}
+
+/** From one fencing to the next, of this worker or of another. */
+interface Term {
+  readonly producer: Producer
+  readonly ended: AbortController
+  /** Whether the listener knows all that earlier leaders have written, or why it could not find out. */
+  listener: 'asked' | 'ready' | Error
+}
+
+/** Larger than any sensible assignment; what counts for the log is its size when it is compressed. */
+const MAX_REQUEST_BYTES = 64 * 1024 * 1024
+
+export class Leader implements LeaderWriter {
+  readonly #options: LeaderOptions
+  readonly #writes: Write[] = []
+  readonly #settled: (() => void)[] = []
+  #round: LeaderRound | undefined
+  #term: Term | undefined
+  #running: Promise<void> | undefined
+  #stopped = new AbortController()
+  #wake: (() => void) | undefined
+  #mustDecide = false
+  /** The round whose members' records have been read. */
+  #knownRound: LeaderRound | undefined
+  #current: Assignment | undefined
+  #timer: NodeJS.Timeout | undefined
+
+  constructor(options: LeaderOptions) {
+    this.#options = options
+  }
+
+  /** Every earlier leader is fenced. */
+  get leads(): boolean {
+    return this.#term !== undefined
+  }
+
+  lead(round: LeaderRound): void {
+    this.#round = round
+    if (this.#stopped.signal.aborted) this.#stopped = new AbortController()
+    this.#running ??= this.#run(this.#stopped.signal).finally(() => {
+      this.#running = undefined
+      // Made leader again while the last of it was ending.
+      if (this.#round !== undefined) this.lead(this.#round)
+    })
+    this.decideAnew()
+  }
+
+  /** Another leads, or nobody does. */
+  stepDown(): void {
+    this.#round = undefined
+    this.#stopped.abort()
+    this.#endTerm()
+    this.#wake?.()
+  }
+
+  /** Something that the decision depends on has changed. */
+  decideAnew(): void {
+    this.#mustDecide = true
+    this.#wake?.()
+  }
+
+  /** Resolves when all there is to decide and to write now has been, or this worker does not lead any more. */
+  async settle(): Promise<void> {
+    if (this.#term === undefined) return
+    this.decideAnew()
+    await new Promise<void>((resolve) => this.#settled.push(resolve))
+  }
+
+  async write(topic: string, records: readonly StateRecord[]): Promise<number> {
+    if (this.#term === undefined) throw this.#notLeader()
+    return new Promise((resolve, reject) => {
+      this.#writes.push({ topic, records, resolve, reject })
+      this.#wake?.()
+    })
+  }
+
+  async close(): Promise<void> {
+    this.stepDown()
+    await this.#running
+  }
+
+  #notLeader(): NotLeaderError {
+    return new NotLeaderError('this worker does not lead the cluster', this.#options.leaderUrl())
+  }
+
+  async #run(signal: AbortSignal): Promise<void> {
+    const { logger } = this.#options
+    for (let failures = 0; ;) {
+      try {
+        const term = await this.#takeOver(signal)
+        while (!term.ended.signal.aborted) {
+          await this.#work(term)
+          if (term.listener === 'ready') failures = 0
+        }
+      } catch (error) {
+        this.#endTerm()
+        if (signal.aborted) return
+        if (isDeposed(error)) {
+          logger.info('another worker leads the cluster', { group: this.#options.groupId })
+          this.#round = undefined
+          this.#options.onDeposed()
+          return
+        }
+        failures++
+        if (failures === 1) logger.warn('leading the cluster: trying again', { error: String(error) })
+        await sleep(Math.min(50 * 2 ** failures, 2000), undefined, { signal }).catch(() => undefined)
+      }
+    }
+  }
+
+  /**
+   * Fences whoever led before, and takes up what it has decided. The order matters: that the round still is the last
+   * one after the fencing means that any later leader's fencing comes after ours, and that what we read then is all.
+   */
+  async #takeOver(signal: AbortSignal): Promise<Term> {
+    const { client, groupId, sessionTimeoutMs, logger } = this.#options
+    const producer = client.producer({
+      transactionalId: `connect-cluster-${groupId}`,
+      transactionTimeoutMs: Math.max(sessionTimeoutMs, 10_000),
+      compression: 'zstd',
+      maxRequestBytes: MAX_REQUEST_BYTES,
+    })
+    const close = (): void => void closeQuietly(producer)
+    signal.addEventListener('abort', close, { once: true })
+    try {
+      await producer.initTransactions()
+      await this.#options.checkRound()
+      this.#knownRound = this.#round
+      await this.#options.readToEnd()
+      signal.throwIfAborted()
+    } catch (error) {
+      close()
+      throw error
+    } finally {
+      signal.removeEventListener('abort', close)
+    }
+    this.#current = this.#options.assignment()
+    const term: Term = { producer, ended: new AbortController(), listener: 'asked' }
+    this.#term = term
+    this.#mustDecide = true
+    logger.info('this worker leads the cluster', { group: groupId, generation: this.#current?.generation ?? 0 })
+    // Not waited for here: it may want to write meanwhile.
+    void Promise.resolve(this.#options.leadershipChanged(true))
+      .then(
+        () => (term.listener = 'ready'),
+        (error: unknown) => (term.listener = error instanceof Error ? error : new Error(String(error))),
+      )
+      .then(() => this.#wake?.())
+    return term
+  }
+
+  #endTerm(): void {
+    const term = this.#term
+    if (term === undefined) return
+    this.#term = undefined
+    term.ended.abort()
+    clearTimeout(this.#timer)
+    void closeQuietly(term.producer)
+    const error = this.#notLeader()
+    for (const write of this.#writes.splice(0)) write.reject(error)
+    this.#settle()
+    void Promise.resolve(this.#options.leadershipChanged(false)).catch(() => undefined)
+    this.#wake?.()
+  }
+
+  #settle(): void {
+    for (const resolve of this.#settled.splice(0)) resolve()
+  }
+
+  async #work(term: Term): Promise<void> {
+    if (term.listener instanceof Error) throw term.listener
+    if (this.#writes.length > 0) await this.#writeAll(term, this.#writes.splice(0))
+    else if (this.#mustDecide && term.listener === 'ready') await this.#decide(term)
+    else {
+      if (term.listener === 'ready') this.#settle()
+      await new Promise<void>((resolve) => (this.#wake = resolve))
+      this.#wake = undefined
+    }
+  }
+
+  async #decide(term: Term): Promise<void> {
+    const { groupId, workerId, topic, records, maxDelayMs } = this.#options
+    const round = this.#round!
+    if (this.#knownRound !== round) {
+      await this.#options.readToEnd()
+      this.#knownRound = round
+    }
+    if (term.ended.signal.aborted) return
+    this.#mustDecide = false
+    const { generation, members } = round
+    const work = this.#options.work()
+    const inputs = { round: generation, leader: workerId, members, records, work, nowMs: Date.now(), maxDelayMs }
+    const before = this.#current
+    const next = decide(before, inputs)
+    if (next === undefined) return
+    const gone = [...records].filter(
+      ([id, { left }]) => !members.has(id) && !next.workers.has(id) && (left || before?.workers.has(id) === true),
+    )
+    await this.#transaction(term, [
+      {
+        topic,
+        records: [
+          { key: assignmentKey(groupId), value: encodeAssignment(groupId, next) },
+          ...gone.map(([id]) => ({ key: workerKey(groupId, id), value: null })),
+        ],
+      },
+    ])
+    this.#current = next
+    this.#setTimer(next)
+  }
+
+  /** For the first of those who are waited for and do not come. */
+  #setTimer({ workers }: Assignment): void {
+    clearTimeout(this.#timer)
+    const deadlines = [...workers.values()].flatMap(({ awayUntil }) => awayUntil ?? [])
+    if (deadlines.length === 0) return
+    const waitMs = Math.max(1, Math.min(...deadlines) - Date.now())
+    this.#timer = setTimeout(() => this.decideAnew(), Math.min(waitMs, 0x7fffffff)).unref()
+  }
+
+  /** What has gathered goes in one transaction. */
+  async #writeAll(term: Term, writes: readonly Write[]): Promise<void> {
+    try {
+      const offsets = await this.#transaction(term, writes)
+      writes.forEach(({ resolve }, i) => resolve(offsets[i]!))
+    } catch (error) {
+      if (error instanceof RefusedError && writes.length > 1) {
+        // One spoils it for all: each for itself.
+        for (const write of writes) await this.#writeAll(term, [write])
+        return
+      }
+      const reason = isDeposed(error) || term.ended.signal.aborted ? this.#notLeader() : (error as Error)
+      for (const { reject } of writes) reject(reason instanceof RefusedError ? reason.cause : reason)
+      if (!(error instanceof RefusedError)) throw error
+    }
+  }
+
+  /** @returns the offset of each write's first record */
+  async #transaction(
+    { producer, ended }: Term,
+    writes: readonly Pick<Write, 'topic' | 'records'>[],
+  ): Promise<number[]> {
+    if (ended.signal.aborted) throw this.#notLeader()
+    producer.begin()
+    const results = await Promise.all(
+      writes.map(({ topic, records }) => producer.produce(records.map((record) => outRecord(topic, record)))),
+    )
+    const refused = results.flatMap(({ failures }) => failures)[0]
+    if (refused !== undefined) {
+      await producer.abort()
+      throw new RefusedError(refused.error)
+    }
+    await producer.commit()
+    return results.map(({ offsets }) => offsets[0]?.offset ?? -1)
+  }
+}
+
+/** A record that the log does not take; the transaction was aborted. */
+class RefusedError extends Error {
+  override readonly name = 'RefusedError'
+  override readonly cause: LogError
+
+  constructor(cause: LogError) {
+    super(cause.message)
+    this.cause = cause
+  }
+}
+
+/** The group has had a later round, or a later leader has fenced this one. */
+function isDeposed(error: unknown): boolean {
+  return error instanceof NotLeaderError || (error instanceof LogError && deposed.has(error.code))
+}
+
+const deposed: ReadonlySet<string> = new Set([
+  'PRODUCER_FENCED',
+  'UNKNOWN_MEMBER_ID',
+  'ILLEGAL_GENERATION',
+  'FENCED_INSTANCE_ID',
+])
+
+async function closeQuietly(producer: Producer): Promise<void> {
+  // Fenced, or the log is away: the next leader's fencing ends what is open.
+  await producer.close().catch(() => undefined)
+}
