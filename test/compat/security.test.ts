@@ -1,19 +1,23 @@
 /** TLS and SASL of the log, with kafkajs, kcat (librdkafka) and our own client. */
 import { execFile, execFileSync } from 'node:child_process'
-import { writeFile } from 'node:fs/promises'
+import { readFile, rm, writeFile } from 'node:fs/promises'
 import { connect, type Socket } from 'node:net'
+import { join } from 'node:path'
 import { connect as connectTls } from 'node:tls'
 import { Kafka, logLevel, type KafkaConfig } from 'kafkajs'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { startBroker } from '../../core/src/broker/broker.ts'
 import { credentialLines } from '../../core/src/broker/sasl/credentials.ts'
 import { withoutUser } from '../../core/src/broker/sasl/users-file.ts'
 import type { ClientOptions, ClientSecurity, LogError, SaslOptions } from '../../core/src/client/client.ts'
 import { Connection } from '../../core/src/client/connection.ts'
 import { createClient, parseAddress } from '../../core/src/client/log-client.ts'
+import { createLogger } from '../../core/src/logging/logger.ts'
 import { apiVersions } from '../../core/src/protocol/messages/api-versions.ts'
 import { metadata } from '../../core/src/protocol/messages/metadata.ts'
 import { saslAuthenticate } from '../../core/src/protocol/messages/sasl-authenticate.ts'
 import { saslHandshake } from '../../core/src/protocol/messages/sasl-handshake.ts'
+import { temporaryFolder, testBroker } from '../support/broker.ts'
 import { RawClient } from '../support/raw-client.ts'
 import { secureBroker, testUser, type SecureBroker } from '../support/security.ts'
 
@@ -236,6 +240,96 @@ async function attempt(address: string, security: ClientSecurity): Promise<LogEr
     return error as LogError
   }
 }
+
+describe('listeners', () => {
+  const told = async (address: string) => {
+    const [, host = '', port = ''] = /^\[?([^\]]*)\]?:(\d+)$/.exec(address)!
+    const connection = await Connection.open({ host, port: Number(port) }, { clientId: 'c', requestTimeoutMs: 5_000 })
+    const { brokers } = await connection.request(metadata, { topics: [] })
+    connection.close()
+    return brokers.map(({ host: name, port: at }) => `${name}:${at}`)
+  }
+
+  test('two of one protocol are told apart by their names, and each tells its clients its own address', async () => {
+    const own = await testBroker({
+      config: {
+        'listener.security.protocol.map': ['INSIDE:PLAINTEXT', 'OUTSIDE:PLAINTEXT'],
+        'log.listeners': ['INSIDE://127.0.0.1:0', 'OUTSIDE://127.0.0.1:0', 'PLAINTEXT://[::1]:0'],
+        'log.advertised.listeners': ['OUTSIDE://log.example.com:443'],
+      },
+    })
+    const [main = '', inside = '', outside = '', six = ''] = own.listeners.map((each) => each.replace(/^\w+:\/\//, ''))
+    expect(own.listeners.map((each) => each.replace(/:.*/, ''))).toEqual([
+      'PLAINTEXT',
+      'INSIDE',
+      'OUTSIDE',
+      'PLAINTEXT',
+    ])
+    expect(await told(main)).toEqual([main])
+    expect(await told(inside)).toEqual([inside])
+    expect(await told(outside)).toEqual(['log.example.com:443'])
+    expect(await told(six)).toEqual([six.replaceAll(/[[\]]/g, '')])
+    const client = createClient({ bootstrapServers: [six], clientId: 'six' })
+    expect(await client.admin.clusterId()).toEqual(expect.any(String))
+    await client.close()
+    await own.close()
+  })
+
+  test('an encrypted key takes its password; a wrong one is told in one line without it', async () => {
+    const folder = await temporaryFolder()
+    const encrypted = join(folder, 'encrypted.pem')
+    const plain = await readFile(broker.serverFile, 'utf8')
+    const key = execFileSync('openssl', ['pkcs8', '-topk8', '-passout', 'pass:open sesame'], { input: plain })
+    await writeFile(encrypted, String(key) + plain.slice(plain.indexOf('-----BEGIN CERTIFICATE')))
+    const config = { 'log.listeners': ['SSL://127.0.0.1:0'], 'ssl.keystore.location': encrypted }
+    const own = await testBroker({ config: { ...config, 'ssl.key.password': 'open sesame' } })
+    const address = own.listeners[1]!.replace('SSL://', '')
+    expect(await attempt(address, { tls: { ca: broker.ca } })).toBeUndefined()
+    await own.close()
+    for (const wrong of [{ 'ssl.key.password': 'w0rd' }, {}]) {
+      const error = await testBroker({ config: { ...config, ...wrong } }).catch((reason: unknown) => reason as Error)
+      expect(error).toMatchObject({ name: 'BrokerStartError', code: 'TLS' })
+      expect((error as Error).message).not.toMatch(/w0rd|\n/)
+    }
+    await rm(folder, { recursive: true, force: true })
+  })
+
+  test('an expired certificate, an authority that is not trusted, and no TLS at all: told on both sides', async () => {
+    const folder = await temporaryFolder()
+    const file = (name: string) => join(folder, name)
+    const ec = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-keyout', file('key')]
+    execFileSync('openssl', ['req', ...ec, '-out', file('csr'), '-subj', '/CN=x'], { stdio: 'ignore' })
+    await writeFile(file('ext'), 'subjectAltName=IP:127.0.0.1\n')
+    const self = ['-signkey', file('key'), '-extfile', file('ext'), '-out', file('cert'), '-days', '-1']
+    execFileSync('openssl', ['x509', '-req', '-in', file('csr'), ...self], { stdio: 'ignore' })
+    const expired = await readFile(file('cert'), 'utf8')
+    await writeFile(file('both'), (await readFile(file('key'), 'utf8')) + expired)
+    const warned: string[] = []
+    const own = await startBroker({
+      host: '127.0.0.1',
+      port: 0,
+      dataDir: file('data'),
+      logger: createLogger({
+        write: (level, message, details) => warned.push(`${level} ${message} ${JSON.stringify(details)}`),
+      }),
+      config: { 'log.listeners': ['SSL://127.0.0.1:0'], 'ssl.keystore.location': file('both') },
+    })
+    const address = own.listeners[1]!.replace('SSL://', '')
+    const warnings = () => warned.filter((line) => line.startsWith('warn '))
+    const expired1 = await attempt(address, { tls: { ca: expired } })
+    expect(expired1).toMatchObject({ code: 'TLS', retriable: false, message: expect.stringMatching(/expired/i) })
+    expect(await attempt(address, { tls: { ca: broker.ca } })).toMatchObject({ code: 'TLS', retriable: false })
+    const plainClient = await attempt(address, {})
+    expect(plainClient).toMatchObject({ code: 'NETWORK' })
+    await expect.poll(warnings).toContainEqual(expect.stringContaining('the client does not speak TLS'))
+    const before = warnings().length
+    await attempt(`127.0.0.1:${own.port}`, { tls: { ca: broker.ca } })
+    await expect.poll(warnings).toContainEqual(expect.stringContaining('a TLS handshake, on a listener without TLS'))
+    expect(warnings().length).toBe(before + 1)
+    await own.close()
+    await rm(folder, { recursive: true, force: true })
+  })
+})
 
 describe('client certificates', () => {
   let strict: SecureBroker

@@ -50,6 +50,8 @@ export async function testBroker(options: TestBrokerOptions = {}): Promise<TestB
 export interface BrokerProcess {
   readonly address: string
   readonly port: number
+  /** As {@link Broker.listeners}. */
+  readonly listeners: readonly string[]
   readonly pid: number
   /** SIGKILL, at once. */
   kill(): Promise<void>
@@ -61,18 +63,25 @@ export interface BrokerProcess {
  * A broker in a child process, on the port given (0: a free one).
  * @param onLog takes what it logs; default: seen with the test's own output
  */
-export async function brokerProcess(dataDir: string, port = 0, onLog?: (text: string) => void): Promise<BrokerProcess> {
+export async function brokerProcess(
+  dataDir: string,
+  port = 0,
+  onLog?: (text: string) => void,
+  config: Partial<BrokerConfig> = {},
+): Promise<BrokerProcess> {
   const output = onLog === undefined ? 'inherit' : 'pipe'
-  const child = fork(new URL('broker-main.ts', import.meta.url), [dataDir, String(port)], {
+  const child = fork(new URL('broker-main.ts', import.meta.url), [dataDir, String(port), JSON.stringify(config)], {
     stdio: ['ignore', output, output, 'ipc'],
   })
   for (const stream of [child.stdout, child.stderr])
     stream?.setEncoding('utf8').on('data', (text: string) => onLog?.(text))
-  const actualPort = await firstMessage(child)
+  const listeners = await firstMessage(child)
+  const actualPort = Number(/\d+$/.exec(listeners[0]!)![0])
   const exited = once(child, 'exit')
   return {
     address: `127.0.0.1:${actualPort}`,
     port: actualPort,
+    listeners,
     pid: child.pid!,
     kill: async () => {
       child.kill('SIGKILL')
@@ -85,9 +94,9 @@ export async function brokerProcess(dataDir: string, port = 0, onLog?: (text: st
   }
 }
 
-async function firstMessage(child: ChildProcess): Promise<number> {
+async function firstMessage(child: ChildProcess): Promise<string[]> {
   return new Promise((resolve, reject) => {
-    child.once('message', (message) => resolve(Number(message)))
+    child.once('message', (message) => resolve(message as string[]))
     child.once('exit', (code) => reject(new Error(`the broker ended with code ${code}`)))
   })
 }

@@ -12,8 +12,9 @@ import { Connection, plainAddress } from './connection.ts'
 import { DynamicSettings } from './dynamic-settings.ts'
 import { GroupCoordinator } from './group-coordinator.ts'
 import { dispatchTo } from './handlers/registry.ts'
-import { Listener, parseEndpoint, usesSasl, usesTls, type ListenerTls } from './listeners.ts'
+import { Listener, parseEndpoint, protocolsOf, usesSasl, usesTls, type ListenerTls } from './listeners.ts'
 import { ProducerIds } from './producer-ids.ts'
+import { RareWarning } from './rare-warning.ts'
 import { RequestMemory } from './request-memory.ts'
 import { Credentials } from './sasl/credentials.ts'
 import { SaslSession } from './sasl/session.ts'
@@ -39,7 +40,7 @@ export interface BrokerOptions {
 export interface Broker {
   readonly host: string
   readonly port: number
-  /** All that is listened on, the one above first; `PROTOCOL://host:port`, with the ports in use. */
+  /** All that is listened on, the one above first; `NAME://host:port`, with the ports in use. */
   readonly listeners: readonly string[]
   /** Stops listening, ends all connections and closes the log cleanly. What was acknowledged is on disk. */
   close(): Promise<void>
@@ -78,9 +79,10 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
 /** The one of the options, then those of `log.listeners`. */
 async function openListeners(options: BrokerOptions, config: BrokerConfig): Promise<Listener[]> {
   const { host, port, logger } = options
+  const protocols = protocolsOf(config['listener.security.protocol.map'])
   const endpoints = [
-    { protocol: config['log.security.protocol'], host, port },
-    ...config['log.listeners'].map((text) => parseEndpoint('log.listeners', text)),
+    { name: config['log.security.protocol'], protocol: config['log.security.protocol'], host, port },
+    ...config['log.listeners'].map((text) => parseEndpoint('log.listeners', text, protocols)),
   ]
   const tls = endpoints.some(({ protocol }) => usesTls(protocol)) ? await loadTls(config) : undefined
   const listeners: Listener[] = []
@@ -169,16 +171,21 @@ function acceptOn(listeners: readonly Listener[], options: BrokerOptions, servic
   const connections = new Set<Connection>()
   const memory = new RequestMemory(config['queued.max.request.bytes'])
   const dispatch = dispatchTo(services)
-  const advertised = config['log.advertised.listeners'].map((text) => parseEndpoint('log.advertised.listeners', text))
+  const warning = new RareWarning(logger)
+  const protocols = protocolsOf(config['listener.security.protocol.map'])
+  const advertised = config['log.advertised.listeners'].map((text) =>
+    parseEndpoint('log.advertised.listeners', text, protocols),
+  )
   for (const [index, listener] of listeners.entries()) {
-    const { protocol, host, port, isWildcard } = listener
-    const told = advertised.find((endpoint) => endpoint.protocol === protocol)
+    const { name, protocol, host, port, isWildcard } = listener
+    const told = advertised.find((endpoint) => endpoint.name === name)
     const toldHost = told?.host ?? (index === 0 ? options.advertisedHost : undefined)
     const toldPort = told?.port ?? (index === 0 ? options.advertisedPort : undefined) ?? port
     const asksWho = usesSasl(protocol)
     listener.onSocket((socket) => {
       const connection = new Connection(socket, {
         logger,
+        warning,
         memory,
         answers,
         dispatch,

@@ -1,24 +1,21 @@
 import type { Socket } from 'node:net'
 import type { Logger } from '../logging/logger.ts'
 import type { BrokerConfig } from './config.ts'
+import { RareWarning } from './rare-warning.ts'
 
 type Limits = Pick<BrokerConfig, 'max.connections' | 'max.connections.per.ip'>
-
-/** How often at most it is told that connections are turned away. */
-const tellEveryMs = 60_000
 
 /** How many connections there may be (`max.connections`, `max.connections.per.ip`), over all listeners. */
 export class ConnectionLimits {
   readonly #limits: Limits
-  readonly #logger: Pick<Logger, 'warn'>
+  readonly #warning: RareWarning
   readonly #byAddress = new Map<string, number>()
   #count = 0
-  #lastTold = -Infinity
 
   /** @param limits read for each connection, so that they may change */
-  constructor(limits: Limits, logger: Pick<Logger, 'warn'>) {
+  constructor(limits: Limits, logger: Pick<Logger, 'warn' | 'debug'>) {
     this.#limits = limits
-    this.#logger = logger
+    this.#warning = new RareWarning(logger)
   }
 
   /** Takes a place for the socket until it is closed; where there is none, ends it. */
@@ -42,11 +39,7 @@ export class ConnectionLimits {
   }
 
   #turnAway(socket: Socket, reason: string): false {
-    const now = performance.now()
-    if (now - this.#lastTold >= tellEveryMs) {
-      this.#lastTold = now
-      this.#logger.warn('Connections are turned away', { reason, client: socket.remoteAddress })
-    }
+    this.#warning.tell('A connection was turned away', { reason, client: socket.remoteAddress })
     socket.destroy()
     return false
   }

@@ -5,6 +5,7 @@ import { createLogger } from '../logging/logger.ts'
 import { Connection, type Dispatch } from './connection.ts'
 import type { RequestContext } from './handler.ts'
 import { AnswerMemory } from './answer-memory.ts'
+import { RareWarning } from './rare-warning.ts'
 import { RequestMemory } from './request-memory.ts'
 
 /** A request as the handler under test met it, and how to answer it. */
@@ -36,8 +37,10 @@ beforeEach(async () => {
       }),
     )
   server = createServer((socket) => {
+    const logger = createLogger({ write: (level, message) => logged.push(`${level} ${message}`) })
     connection = new Connection(socket, {
-      logger: createLogger({ write: (level, message) => logged.push(`${level} ${message}`) }),
+      logger,
+      warning: new RareWarning(logger),
       memory,
       answers: new AnswerMemory(1_000_000),
       dispatch,

@@ -6,6 +6,7 @@ import { FrameError, FrameParser } from './frame-parser.ts'
 import type { ConnectionSignal, RequestContext } from './handler.ts'
 import { RequestError } from './kafka-error.ts'
 import type { AnswerHolder, AnswerMemory } from './answer-memory.ts'
+import type { RareWarning } from './rare-warning.ts'
 import { smallRequestBytes, type Arrival, type RequestMemory } from './request-memory.ts'
 import type { SaslSession } from './sasl/session.ts'
 
@@ -18,6 +19,8 @@ export type Dispatch = (
 
 export interface ConnectionOptions {
   readonly logger: Logger
+  /** For what clients do wrong. */
+  readonly warning: RareWarning
   readonly memory: RequestMemory
   readonly answers: AnswerMemory
   readonly dispatch: Dispatch
@@ -245,7 +248,7 @@ export class Connection implements ConnectionSignal, Arrival, AnswerHolder {
     const { logger } = this.#options
     const client = `${this.#clientHost}:${this.#socket.remotePort}`
     if (error instanceof FrameError || error instanceof ProtocolError || error instanceof RequestError) {
-      logger.warn(`Closed the connection of ${client}: ${error.message}`)
+      this.#options.warning.tell(`Closed the connection of ${client}: ${error.message}`)
     } else {
       const reason = error instanceof Error ? error.stack : String(error)
       logger.error(`Closed the connection of ${client}: a request failed unforeseen`, { error: reason })

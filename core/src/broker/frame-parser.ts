@@ -54,7 +54,9 @@ export class FrameParser {
     if (this.#chunks[0]!.length < 4) this.#chunks = [Buffer.concat(this.#chunks)]
     const size = this.#chunks[0]!.readInt32BE(0)
     if (size >= smallestFrame && size <= this.maxBytes) return size
-    throw new FrameError(`a frame of ${size} bytes; ${smallestFrame} to ${this.maxBytes} are accepted`)
+    throw new FrameError(
+      otherProtocol(size) ?? `a frame of ${size} bytes; ${smallestFrame} to ${this.maxBytes} are accepted`,
+    )
   }
 
   /** The frame at hand without its size, once it is complete. A view where it arrived in one piece. */
@@ -68,4 +70,13 @@ export class FrameParser {
     this.#bytes -= 4 + size
     return first.subarray(4, 4 + size)
   }
+}
+
+/** What the first bytes say where they are of another protocol. */
+function otherProtocol(size: number): string | undefined {
+  // A handshake record of TLS 1.0 to 1.3.
+  if (size >>> 16 === 0x1603) return 'a TLS handshake, on a listener without TLS'
+  const bytes = Buffer.alloc(4)
+  bytes.writeInt32BE(size)
+  return /^(GET |HEAD|POST|PUT )$/.test(bytes.toString('latin1')) ? 'an HTTP request' : undefined
 }

@@ -4,9 +4,12 @@ import type { SslMaterial } from '../config/ssl-settings.ts'
 import type { Logger } from '../logging/logger.ts'
 import { BrokerStartError } from './broker-start-error.ts'
 import type { ConnectionLimits } from './connection-limits.ts'
+import { RareWarning } from './rare-warning.ts'
 import { securityProtocols, type SecurityProtocol } from './security-settings.ts'
 
 interface Endpoint {
+  /** What the settings call it; clients never see it. */
+  readonly name: string
   readonly protocol: SecurityProtocol
   readonly host: string
   readonly port: number
@@ -16,18 +19,41 @@ export const usesTls = (protocol: SecurityProtocol): boolean => protocol === 'SS
 export const usesSasl = (protocol: SecurityProtocol): boolean => protocol.startsWith('SASL_')
 
 /**
- * `SASL_SSL://host:port`; an empty host stands for all addresses.
+ * The protocols of the names in `listener.security.protocol.map`; each protocol is also the name of itself.
  * @throws BrokerStartError
  */
-export function parseEndpoint(setting: string, text: string): Endpoint {
-  const match = /^(\w+):\/\/(?:\[([^\]]*)\]|([^:/[\]]*)):(\d{1,5})$/.exec(text)
-  const protocol = securityProtocols.find((each) => each === match?.[1])
+export function protocolsOf(map: readonly string[]): ReadonlyMap<string, SecurityProtocol> {
+  const protocols = new Map<string, SecurityProtocol>(securityProtocols.map((each) => [each, each]))
+  for (const entry of map) {
+    const [name = '', protocol, ...rest] = entry.split(':')
+    const known = securityProtocols.find((each) => each === protocol?.trim())
+    if (name.trim() === '' || known === undefined || rest.length > 0) {
+      const message = `listener.security.protocol.map: ${entry} is not NAME:PROTOCOL with one of ${securityProtocols.join(', ')}`
+      throw new BrokerStartError('LISTENER', message)
+    }
+    protocols.set(name.trim(), known)
+  }
+  return protocols
+}
+
+/**
+ * `SASL_SSL://host:port` or `NAME://host:port`; an empty host stands for all addresses.
+ * @throws BrokerStartError
+ */
+export function parseEndpoint(
+  setting: string,
+  text: string,
+  protocols: ReadonlyMap<string, SecurityProtocol>,
+): Endpoint {
+  const match = /^([\w.-]+):\/\/(?:\[([^\]]*)\]|([^:/[\]]*)):(\d{1,5})$/.exec(text)
+  const name = match?.[1] ?? ''
+  const protocol = protocols.get(name)
   const port = Number(match?.[4])
   if (match === null || protocol === undefined || port > 65_535) {
-    const message = `${setting}: ${text} is not PROTOCOL://host:port with one of ${securityProtocols.join(', ')}`
-    throw new BrokerStartError('LISTENER', message)
+    const names = [...protocols.keys()].join(', ')
+    throw new BrokerStartError('LISTENER', `${setting}: ${text} is not PROTOCOL://host:port with one of ${names}`)
   }
-  return { protocol, host: match[2] ?? match[3] ?? '', port }
+  return { name, protocol, host: match[2] ?? match[3] ?? '', port }
 }
 
 /** TLS as the broker has it; `ssl.client.auth`. */
@@ -47,6 +73,7 @@ const handshakeTimeoutMs = 10_000
 
 /** One address that is listened on. Sockets come to the one listener of {@link onSocket}, those from before too. */
 export class Listener {
+  readonly name: string
   readonly protocol: SecurityProtocol
   readonly host: string
   /** The one listened on, where any was asked for. */
@@ -57,7 +84,8 @@ export class Listener {
   #accept: ((socket: Socket) => void) | undefined
 
   /** @throws BrokerStartError */
-  static async open({ protocol, host, port }: Endpoint, options: ListenerOptions): Promise<Listener> {
+  static async open(endpoint: Endpoint, options: ListenerOptions): Promise<Listener> {
+    const { protocol, host, port } = endpoint
     const server = await newServer(protocol, options)
     // Before the handshake of TLS, which is what costs most.
     server.prependListener('connection', (socket: Socket) => options.limits.admit(socket))
@@ -66,11 +94,12 @@ export class Listener {
       server.listen(port, host === '' ? undefined : host, () => resolve())
     })
     server.removeAllListeners('error')
-    return new Listener(protocol, host, server, options.logger)
+    return new Listener(endpoint, server, options.logger)
   }
 
-  private constructor(protocol: SecurityProtocol, host: string, server: Server, logger: Logger) {
+  private constructor({ name, protocol, host }: Endpoint, server: Server, logger: Logger) {
     const address = server.address()
+    this.name = name
     this.protocol = protocol
     this.host = host
     this.port = typeof address === 'object' && address !== null ? address.port : 0
@@ -86,7 +115,7 @@ export class Listener {
   }
 
   toString(): string {
-    return `${this.protocol}://${this.host.includes(':') ? `[${this.host}]` : this.host}:${this.port}`
+    return `${this.name}://${this.host.includes(':') ? `[${this.host}]` : this.host}:${this.port}`
   }
 
   /** Sockets are paused until then. */
@@ -125,11 +154,24 @@ async function newServer(protocol: SecurityProtocol, { tls, logger }: ListenerOp
   // Loaded where it is used: it costs 6 MiB and a tenth of the start.
   const { createServer: createTlsServer } = await import('node:tls')
   const server = tlsServer(createTlsServer, tls)
-  server.on('tlsClientError', (error, socket) => {
-    logger.debug('A TLS handshake failed', { client: socket.remoteAddress, error: error.message })
+  const warning = new RareWarning(logger)
+  server.on('tlsClientError', (error: NodeJS.ErrnoException, socket) => {
+    warning.tell('A TLS handshake failed', { client: socket.remoteAddress, reason: handshakeFailure(error) })
     socket.destroy()
   })
   return server
+}
+
+/** In words, as far as it is the usual. */
+function handshakeFailure({ code = '', message }: NodeJS.ErrnoException): string {
+  if (/^ERR_SSL_(WRONG_VERSION_NUMBER|HTTP_REQUEST|PACKET_LENGTH_TOO_LONG|RECORD_LAYER_FAILURE)$/.test(code)) {
+    return 'the client does not speak TLS'
+  }
+  if (/ALERT_(UNKNOWN_CA|BAD_CERTIFICATE|CERTIFICATE_UNKNOWN|CERTIFICATE_EXPIRED)$/.test(code)) {
+    return `the client does not accept the certificate of the log (${code})`
+  }
+  if (code === 'ERR_SSL_PEER_DID_NOT_RETURN_A_CERTIFICATE') return 'the client shows no certificate'
+  return message
 }
 
 function tlsServer(createTlsServer: typeof CreateTlsServer, tls: ListenerTls): ReturnType<typeof CreateTlsServer> {

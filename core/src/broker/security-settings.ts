@@ -7,7 +7,7 @@ export type SecurityProtocol = (typeof securityProtocols)[number]
 const saslMechanisms = ['PLAIN', 'SCRAM-SHA-256', 'SCRAM-SHA-512'] as const
 export type SaslMechanism = (typeof saslMechanisms)[number]
 
-const endpoint = `^(${securityProtocols.join('|')})://\\S*:\\d+$`
+const endpoint = '^[\\w.-]+://\\S*:\\d+$'
 
 /** Who may connect, and how: see docs/security.md. */
 export const securitySettings = defineConfig({
@@ -16,14 +16,20 @@ export const securitySettings = defineConfig({
     default: [],
     pattern: endpoint,
     importance: 'high',
-    doc: 'Further listeners beside the one at bind.address and log.port, as PROTOCOL://host:port with PLAINTEXT, SSL, SASL_PLAINTEXT or SASL_SSL; an empty host stands for all addresses. Kafka: listeners, a name that REST has here.',
+    doc: 'Further listeners beside the one at bind.address and log.port, as PROTOCOL://host:port with PLAINTEXT, SSL, SASL_PLAINTEXT or SASL_SSL, or a name of listener.security.protocol.map; an empty host stands for all addresses. Kafka: listeners, a name that REST has here.',
   },
   'log.advertised.listeners': {
     type: 'list',
     default: [],
     pattern: endpoint,
     importance: 'high',
-    doc: 'What clients of a listener are told to connect to, by its protocol. Left out: the address of the listener, or on a wildcard that at which the client came in. Kafka: advertised.listeners.',
+    doc: 'What clients of a listener are told to connect to, by its protocol or name. Left out: the address of the listener, or on a wildcard that at which the client came in. Kafka: advertised.listeners.',
+  },
+  'listener.security.protocol.map': {
+    type: 'list',
+    default: [],
+    pattern: `^\\s*[\\w.-]+\\s*:\\s*(${securityProtocols.join('|')})\\s*$`,
+    doc: 'Names for listeners, as NAME:PROTOCOL, so that two of one protocol can be told apart in log.advertised.listeners.',
   },
   'log.security.protocol': {
     type: 'string',

@@ -19,49 +19,58 @@ import type { BrokerServices } from '../services.ts'
 
 type Upsertion = RequestOf<typeof alterUserScramCredentials>['upsertions'][number]
 
-type Outcome = CredentialChange | RequestError
+/** What becomes of one user: all that is asked for, or nothing. */
+interface Plan {
+  readonly changes: CredentialChange[]
+  error?: RequestError
+}
 
 export const alterUserScramCredentialsHandler = defineHandler({
   api: alterUserScramCredentials,
   versions: [0, 0],
   async handle(services, { deletions, upsertions }) {
     const { credentials, logger } = services
-    const outcomes = new Map<string, Outcome>()
-    const add = (user: string, plan: () => CredentialChange): void => {
-      outcomes.set(user, outcomes.has(user) ? twice() : planned(plan))
+    const plans = new Map<string, Plan>()
+    const add = (user: string, change: () => CredentialChange): void => {
+      const plan = plans.get(user) ?? { changes: [] }
+      plans.set(user, plan)
+      addTo(plan, change)
     }
     try {
       const users = await credentials.users()
       for (const { name, mechanism } of deletions) add(name, () => deletion(users, name, mechanism))
       for (const upsertion of upsertions) add(upsertion.name, () => upserted(upsertion))
-      const changes = [...outcomes.values()].filter((outcome): outcome is CredentialChange => 'mechanism' in outcome)
+      const changes = [...plans.values()].flatMap((plan) => (plan.error === undefined ? plan.changes : []))
       if (changes.length > 0) await credentials.change(changes)
       for (const { user, mechanism, credential } of changes) {
         logger.info(`The credential of a user was ${credential === undefined ? 'removed' : 'set'}`, { user, mechanism })
       }
     } catch (error) {
-      for (const name of [...deletions, ...upsertions].map(({ name: each }) => each)) {
-        if (!(outcomes.get(name) instanceof RequestError)) outcomes.set(name, storageError(error, services))
+      const failed = storageError(error, services)
+      for (const { name } of [...deletions, ...upsertions]) {
+        plans.set(name, { changes: [], error: plans.get(name)?.error ?? failed })
       }
     }
-    const results = [...outcomes].map(([user, outcome]) => {
-      if (!(outcome instanceof RequestError)) return { user, errorCode: errorCodes.NONE }
-      return { user, errorCode: errorCodes[outcome.code], errorMessage: outcome.message }
-    })
+    const results = [...plans].map(([user, { error }]) =>
+      error === undefined
+        ? { user, errorCode: errorCodes.NONE }
+        : { user, errorCode: errorCodes[error.code], errorMessage: error.message },
+    )
     return { results }
   },
 })
 
-function twice(): RequestError {
-  return new RequestError('DUPLICATE_RESOURCE', 'A user credential cannot be altered twice in the same request')
-}
-
-function planned(plan: () => CredentialChange): Outcome {
+/** Two mechanisms of one user may be changed together, as Kafka's documentation shows it; one of them twice may not. */
+function addTo(plan: Plan, change: () => CredentialChange): void {
   try {
-    return plan()
+    const next = change()
+    if (plan.changes.some(({ mechanism }) => mechanism === next.mechanism)) {
+      throw new RequestError('DUPLICATE_RESOURCE', 'A user credential cannot be altered twice in the same request')
+    }
+    plan.changes.push(next)
   } catch (error) {
-    if (error instanceof RequestError) return error
-    throw error
+    if (!(error instanceof RequestError)) throw error
+    plan.error ??= error
   }
 }
 
