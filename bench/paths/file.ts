@@ -2,7 +2,9 @@
  * The two main paths through a worker: file source → topic and topic → file sink, lines of 100 bytes, one task and one
  * topic partition each, at least once and exactly once. The log is a process of its own, as is usual.
  *
- *     node bench/paths/file.ts [lines] [--write]
+ *     node bench/paths/file.ts [lines] [--write] [--peer]
+ *
+ * `--peer` measures whole workers instead, ours and Kafka Connect's side by side.
  *
  * With `--cpu-prof` the host thread writes a profile of its own.
  */
@@ -17,13 +19,19 @@ import { TaskHosts } from '../../core/src/worker/task-hosts.ts'
 import type { TaskSpec } from '../../core/src/worker/task-spec.ts'
 import { brokerProcess, temporaryFolder } from '../../test/support/broker.ts'
 import { report, table } from '../support/report.ts'
+import { comparePaths } from './peers.ts'
 
 const count = Number(process.argv.slice(2).find((argument) => /^\d+$/.test(argument)) ?? 1_000_000)
 const folder = await temporaryFolder()
-const broker = await brokerProcess(join(folder, 'log'))
-const client = createClient({ bootstrapServers: [broker.address], clientId: 'bench' })
 const input = join(folder, 'in.txt')
 await writeFile(input, Array.from({ length: count }, (_, i) => `${i} `.padEnd(99, 'x') + '\n').join(''))
+if (process.argv.includes('--peer')) {
+  await comparePaths(input, count, folder)
+  await rm(folder, { recursive: true })
+  process.exit(0)
+}
+const broker = await brokerProcess(join(folder, 'log'))
+const client = createClient({ bootstrapServers: [broker.address], clientId: 'bench' })
 await client.admin.createTopics([
   { topic: 'connect-offsets', partitions: 1, replicationFactor: 1, config: { 'cleanup.policy': 'compact' } },
 ])

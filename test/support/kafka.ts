@@ -127,6 +127,15 @@ export function kafkaToolLibs(): Promise<string> {
   ])
 }
 
+/** The same for a Kafka Connect worker, with its converters and the file connectors. */
+export function kafkaConnectLibs(): Promise<string> {
+  const artifacts = ['connect-runtime', 'connect-json', 'connect-transforms', 'connect-file']
+  return fetchLibs(
+    `kafka-connect-${KAFKA_VERSION}`,
+    artifacts.map((each): Artifact => ['org.apache.kafka', each, KAFKA_VERSION]),
+  )
+}
+
 /** Group, artifact and version, as Maven has them. */
 type Artifact = readonly [group: string, artifact: string, version: string]
 
