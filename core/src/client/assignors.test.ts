@@ -1,10 +1,19 @@
 import { describe, expect, test } from 'vitest'
-import { assignRange, decodeAssignment, decodeSubscriber, encodeAssignment, encodeSubscription } from './assignors.ts'
+import {
+  assignRange,
+  decodeAssignment,
+  decodeSubscriber,
+  encodeAssignment,
+  encodeCooperativeSubscription,
+  encodeEagerSubscription,
+} from './assignors.ts'
 
 const subscriber = (memberId: string, topics: string[], groupInstanceId: string | null = null) => ({
   memberId,
   topics,
   groupInstanceId,
+  owned: [],
+  generation: -1,
 })
 
 function assign(subscribers: ReturnType<typeof subscriber>[], sizes: Record<string, number>): Record<string, string> {
@@ -61,12 +70,19 @@ test('subscriptions and assignments come back as they were', () => {
   ]
   expect(decodeAssignment(encodeAssignment(owned))).toEqual(owned)
   expect(decodeAssignment(Buffer.alloc(0))).toEqual([])
-  const metadata = encodeSubscription(['a', 'b'], owned)
-  expect(decodeSubscriber({ memberId: 'm', groupInstanceId: null, metadata })).toEqual({
-    memberId: 'm',
-    groupInstanceId: null,
-    topics: ['a', 'b'],
-  })
+  const decode = (metadata: Buffer) => decodeSubscriber({ memberId: 'm', groupInstanceId: null, metadata })
+  const topics = ['a', 'b']
+  const member = { memberId: 'm', groupInstanceId: null, topics }
+  expect(decode(encodeCooperativeSubscription(topics, owned, 7))).toEqual({ ...member, owned, generation: 7 })
+  expect(decode(encodeEagerSubscription(topics))).toEqual({ ...member, owned: [], generation: -1 })
+})
+
+test('the generation of a member that writes version 1 is in its user data', () => {
+  const text =
+    '0001' + '00000001' + '00026162' + '00000004' + '00000009' + '00000001' + '00026162' + '00000001' + '00000003'
+  const metadata = Buffer.from(text, 'hex')
+  const { owned, generation } = decodeSubscriber({ memberId: 'm', groupInstanceId: null, metadata })
+  expect({ owned, generation }).toEqual({ owned: [{ topic: 'ab', partition: 3 }], generation: 9 })
 })
 
 test('are the bytes that Kafka has', () => {
@@ -74,7 +90,13 @@ test('are the bytes that Kafka has', () => {
   expect(encodeAssignment([{ topic: 'ab', partition: 3 }]).toString('hex')).toBe(
     '0000' + '00000001' + '00026162' + '00000001' + '00000003' + 'ffffffff',
   )
-  expect(encodeSubscription(['ab'], []).toString('hex')).toBe(
+  expect(encodeEagerSubscription(['ab']).toString('hex')).toBe(
     '0001' + '00000001' + '00026162' + 'ffffffff' + '00000000',
+  )
+  // The generation as user data and, from version 2 on, after what is owned; no rack.
+  expect(encodeCooperativeSubscription(['ab'], [{ topic: 'ab', partition: 3 }], 5).toString('hex')).toBe(
+    '0003' +
+      ('00000001' + '00026162' + '00000004' + '00000005') +
+      ('00000001' + '00026162' + '00000001' + '00000003' + '00000005' + 'ffff'),
   )
 })

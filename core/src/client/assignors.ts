@@ -9,21 +9,45 @@ export interface Subscriber {
   readonly memberId: string
   readonly groupInstanceId: string | null
   readonly topics: readonly string[]
+  /** What it says that it has already; of members that give up everything before a round, nothing. */
+  readonly owned: readonly TopicPartition[]
+  /** In which it was given these; {@link NO_GENERATION} where it does not say. */
+  readonly generation: number
 }
 
-/** Version of what we write; every client reads it. */
-const SUBSCRIPTION_VERSION = 1
+export const NO_GENERATION = -1
+/** Versions of what we write. Every client reads what has no owned partitions. */
+const EAGER_SUBSCRIPTION_VERSION = 1
+const COOPERATIVE_SUBSCRIPTION_VERSION = 3
 const ASSIGNMENT_VERSION = 0
 
-export function encodeSubscription(topics: readonly string[], owned: readonly TopicPartition[]): Buffer {
+/** Of a member that has nothing when it joins. */
+export function encodeEagerSubscription(topics: readonly string[]): Buffer {
+  return encodeVersioned(consumerProtocolSubscription, EAGER_SUBSCRIPTION_VERSION, { topics, ownedPartitions: [] })
+}
+
+/** The generation stands in the user data as well, where leaders that know no version after 1 look for it. */
+export function encodeCooperativeSubscription(
+  topics: readonly string[],
+  owned: readonly TopicPartition[],
+  generation: number,
+): Buffer {
   const ownedPartitions = byTopic(owned, (each) => each.partition).map(([topic, partitions]) => ({ topic, partitions }))
-  return encodeVersioned(consumerProtocolSubscription, SUBSCRIPTION_VERSION, { topics, ownedPartitions })
+  const userData = Buffer.alloc(4)
+  userData.writeInt32BE(generation)
+  const value = { topics, userData, ownedPartitions, generationId: generation }
+  return encodeVersioned(consumerProtocolSubscription, COOPERATIVE_SUBSCRIPTION_VERSION, value)
 }
 
 /** @throws ProtocolError */
-export function decodeSubscriber(member: MemberMetadata): Subscriber {
-  const { value } = decodeVersioned(consumerProtocolSubscription, member.metadata)
-  return { memberId: member.memberId, groupInstanceId: member.groupInstanceId, topics: value.topics }
+export function decodeSubscriber({ memberId, groupInstanceId, metadata }: MemberMetadata): Subscriber {
+  const { value, version } = decodeVersioned(consumerProtocolSubscription, metadata)
+  const { topics, userData, generationId } = value
+  const owned = value.ownedPartitions.flatMap(({ topic, partitions }) =>
+    partitions.map((partition) => ({ topic, partition })),
+  )
+  const fromUserData = userData !== null && userData.length >= 4 ? userData.readInt32BE(0) : NO_GENERATION
+  return { memberId, groupInstanceId, topics, owned, generation: version >= 2 ? generationId : fromUserData }
 }
 
 export function encodeAssignment(partitions: readonly TopicPartition[]): Buffer {
@@ -69,7 +93,7 @@ export function assignRange(
 }
 
 /** Static members first, by instance id; then the others by member id, as Kafka compares strings. */
-function bySubscriberId(a: Subscriber, b: Subscriber): number {
+export function bySubscriberId(a: Subscriber, b: Subscriber): number {
   if (a.groupInstanceId !== null && b.groupInstanceId !== null) return compare(a.groupInstanceId, b.groupInstanceId)
   if (a.groupInstanceId !== null) return -1
   if (b.groupInstanceId !== null) return 1

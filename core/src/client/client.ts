@@ -136,8 +136,12 @@ export interface Producer {
   /** Registers with the coordinator and fences older producers. Called before the first `begin`. */
   initTransactions(): Promise<void>
   begin(): void
-  /** Adds consumed offsets to the transaction. */
-  sendOffsets(groupId: string, offsets: readonly TopicPartitionOffset[]): Promise<void>
+  /**
+   * Adds consumed offsets to the transaction.
+   * @param group of a consumer that is a member: offsets of one that has lost its place are refused (KIP-447), and the
+   *   transaction can only be aborted. A name alone is for offsets that no member consumes.
+   */
+  sendOffsets(group: string | GroupMetadata, offsets: readonly TopicPartitionOffset[]): Promise<void>
   /** Waits for what is under way, then commits. */
   commit(): Promise<void>
   abort(): Promise<void>
@@ -195,25 +199,51 @@ export interface GroupConsumerOptions extends ReadOptions {
   /** `group.instance.id`: a static member, which keeps its partitions through a restart within the session timeout. */
   readonly groupInstanceId?: string
   /**
+   * `partition.assignment.strategy`. Default `cooperative-sticky` (KIP-429): partitions move only where that balances,
+   * and those that stay are read on through a rebalance; where a member of the group knows `range` alone, the group goes
+   * by that. With `range`, all are given up before every rebalance.
+   */
+  readonly assignmentStrategy?: 'cooperative-sticky' | 'range'
+  /**
    * Whether a static member leaves when it is closed, as others do: a crash keeps its place, an orderly end gives it up.
    * Default false.
    */
   readonly leavesOnClose?: boolean
   /**
-   * These partitions are about to be taken away. The consumer waits for it (within the rebalance timeout) before it
-   * gives them up, so that offsets can be flushed and committed. Called from within `poll`.
+   * These partitions are about to be taken away; others of the assignment stay. The consumer waits for it (within the
+   * rebalance timeout) before it gives them up, so that offsets can be flushed and committed. Called from within `poll`.
    */
   readonly onRevoke: (partitions: readonly TopicPartition[]) => void | Promise<void>
   /** The partitions are gone already (the session ended): nothing can be committed for them. Called from within `poll`. */
   readonly onLost: (partitions: readonly TopicPartition[]) => void | Promise<void>
-  /** Newly assigned, before any of their records is given. May seek. Called from within `poll`. */
+  /**
+   * Newly assigned, in addition to what is held, before any of their records is given. May seek. Called from within
+   * `poll`.
+   */
   readonly onAssign: (partitions: readonly TopicPartition[]) => void | Promise<void>
+}
+
+/** Who commits offsets in a group. */
+export interface GroupMetadata {
+  readonly groupId: string
+  readonly memberId: string
+  readonly generation: number
+  readonly groupInstanceId?: string | undefined
 }
 
 /** A member of a consumer group. Heartbeats go on by themselves between polls. */
 export interface GroupConsumer {
   poll(options: PollOptions): Promise<readonly FetchedRecords[]>
+  /**
+   * Of partitions that are held. A rebalance that is on does not keep it from succeeding.
+   * @throws LogError UNKNOWN_MEMBER_ID, ILLEGAL_GENERATION, FENCED_INSTANCE_ID: they are another's already
+   */
   commit(offsets: readonly TopicPartitionOffset[]): Promise<void>
+  /**
+   * Who it is in the group, for {@link Producer.sendOffsets}.
+   * @throws LogError UNKNOWN_MEMBER_ID while it is no member
+   */
+  groupMetadata(): GroupMetadata
   /** The group's committed offsets; -1 where there is none. */
   committed(partitions: readonly TopicPartition[]): Promise<readonly TopicPartitionOffset[]>
   seek(position: TopicPartitionOffset): void

@@ -1,18 +1,28 @@
 import type { TopicPartition, TopicPartitionOffset } from '@tidewire/sdk'
-import { assignRange, decodeAssignment, decodeSubscriber, encodeAssignment, encodeSubscription } from './assignors.ts'
+import {
+  assignRange,
+  decodeAssignment,
+  decodeSubscriber,
+  encodeAssignment,
+  encodeCooperativeSubscription,
+  encodeEagerSubscription,
+  NO_GENERATION,
+} from './assignors.ts'
 import { closedError, monotonicMs, retry } from './backoff.ts'
 import {
   LogError,
   type FetchedRecords,
   type GroupConsumer,
   type GroupConsumerOptions,
+  type GroupMetadata,
   type PollOptions,
 } from './client.ts'
 import type { Cluster } from './cluster.ts'
 import { Fetcher } from './fetcher.ts'
 import { GroupMember, type MemberMetadata } from './group-member.ts'
-import { commitGroupOffsets, fetchGroupOffsets } from './group-offsets.ts'
+import { commitGroupOffsets, fetchGroupOffsets, type CommitterIdentity } from './group-offsets.ts'
 import { fetcherOptions } from './reader.ts'
+import { assignCooperativeSticky } from './sticky-assignor.ts'
 import { TopicWatch } from './topic-watch.ts'
 import { partitionKey } from './topic-partitions.ts'
 
@@ -21,8 +31,12 @@ const API_TIMEOUT_MS = 60_000
 /** `max.poll.interval.ms` */
 const MAX_POLL_INTERVAL_MS = 300_000
 
-/** What a round of joining came to: what this member holds now, and where the group has got to in it. */
+const COOPERATIVE = 'cooperative-sticky'
+
+/** What a round of joining came to: what this member has now, and where the group has got to in what is new to it. */
 interface NewAssignment {
+  readonly generation: number
+  readonly protocol: string
   readonly partitions: readonly TopicPartition[]
   readonly committed: readonly TopicPartitionOffset[]
 }
@@ -30,6 +44,10 @@ interface NewAssignment {
 /**
  * A consumer in a group. Joining goes on in the background; what it leads to (callbacks, positions) happens within
  * `poll`, so that the owner is never called while it is doing something else.
+ *
+ * In a group that goes by the cooperative protocol, what is held is read on while a round is on; only what the round
+ * gives to others is revoked, and another round then lets them have it. In one that goes by range, everything is revoked
+ * before a round.
  */
 export class LogGroupConsumer implements GroupConsumer {
   readonly #cluster: Cluster
@@ -45,6 +63,12 @@ export class LogGroupConsumer implements GroupConsumer {
   #joining: Promise<void> | undefined
   #joined: { readonly assignment?: NewAssignment; readonly error?: unknown } | undefined
   #polling = false
+  /** The last round was cooperative, and all that it gave was taken: what is held is kept through the next one. */
+  #keepsHeld = false
+  /** In which it was taken. */
+  #heldGeneration = NO_GENERATION
+  /** What is held may be others' already, although a round is on or was joined since. */
+  #heldIsLost = false
   #fatal: LogError | undefined
   #idleTimer: NodeJS.Timeout | undefined
 
@@ -66,8 +90,8 @@ export class LogGroupConsumer implements GroupConsumer {
       rebalanceTimeoutMs: options.rebalanceTimeoutMs ?? 60_000,
       groupInstanceId: options.groupInstanceId,
       leavesOnClose: options.leavesOnClose ?? options.groupInstanceId === undefined,
-      protocols: () => [{ name: 'range', metadata: encodeSubscription(this.#topics.names, this.assignment()) }],
-      assign: (_protocol, members) => this.#assign(members),
+      protocols: () => this.#protocols(),
+      assign: (protocol, members) => this.#assign(protocol, members),
       onChange: () => this.#fetcher.interrupt(),
     })
     cluster.register(this)
@@ -88,20 +112,26 @@ export class LogGroupConsumer implements GroupConsumer {
   }
 
   async commit(offsets: readonly TopicPartitionOffset[]): Promise<void> {
-    const { groupId } = this.#options
-    try {
-      await this.#retry(`committing for group ${groupId}`, async () => {
-        const { identity } = this.#member
-        if (identity === undefined) {
-          const message = `committing for group ${groupId}: not a member at the moment`
-          throw this.#member.lost ?? new LogError('UNKNOWN_MEMBER_ID', message, { retriable: false })
+    await this.#retry(`committing for group ${this.#options.groupId}`, async () => {
+      const identity = this.#identity()
+      try {
+        await commitGroupOffsets(this.#cluster, this.#options.groupId, offsets, identity)
+      } catch (error) {
+        if (!(error instanceof LogError)) throw error
+        if (this.#joining === undefined && identity.generation === this.#member.identity?.generation) {
+          this.#member.noteError(error)
+          throw error
         }
-        await commitGroupOffsets(this.#cluster, groupId, offsets, identity)
-      })
-    } catch (error) {
-      if (error instanceof LogError) this.#member.noteError(error)
-      throw error
-    }
+        // The group has gone on to a generation that this member is about to be told of, and in which it still has these.
+        if (!overtaken.has(error.code)) throw error
+        await this.#joining
+        throw new LogError(error.code, error.message, { retriable: true, cause: error })
+      }
+    })
+  }
+
+  groupMetadata(): GroupMetadata {
+    return { groupId: this.#options.groupId, ...this.#identity() }
   }
 
   async committed(partitions: readonly TopicPartition[]): Promise<readonly TopicPartitionOffset[]> {
@@ -139,9 +169,8 @@ export class LogGroupConsumer implements GroupConsumer {
     clearTimeout(this.#idleTimer)
     this.#topics.close()
     try {
-      await (this.#member.lost === undefined
-        ? this.#giveUp(this.#options.onRevoke)
-        : this.#giveUp(this.#options.onLost))
+      const isLost = this.#heldIsLost || this.#member.lost !== undefined
+      await this.#giveUp(this.assignment(), isLost ? this.#options.onLost : this.#options.onRevoke)
     } finally {
       this.#closing.abort()
       this.#fetcher.close()
@@ -164,57 +193,80 @@ export class LogGroupConsumer implements GroupConsumer {
 
   /** Brings what is held in line with the group: lets go of it, begins a round, or takes what a round has assigned. */
   async #updateMembership(): Promise<void> {
+    if (this.#heldIsLost) await this.#giveUpLost()
     if (this.#member.lost !== undefined && this.#joining === undefined) {
       const { lost } = this.#member
       this.#joined = undefined
       this.#cluster.logger.warn('lost membership of the group', { group: this.#options.groupId, error: lost.message })
-      await this.#giveUp(this.#options.onLost)
+      await this.#giveUpLost()
       if (lost.code === 'FENCED_INSTANCE_ID') this.#fatal = lost
     }
     const joined = this.#joined
     if (joined !== undefined) {
       this.#joined = undefined
-      if (joined.assignment === undefined) throw this.#joinFailed(joined.error)
-      // Where the next round is due already, what this one gave is not worth taking.
-      if (!this.#member.mustRejoin) await this.#take(joined.assignment)
+      if (joined.assignment === undefined) throw await this.#joinFailed(joined.error)
+      // Where all is given up before the next round, and it is due already, what this one gave is not worth taking.
+      if (!this.#member.mustRejoin || joined.assignment.protocol === COOPERATIVE) await this.#take(joined.assignment)
     }
     if (this.#fatal !== undefined) throw this.#fatal
     if (this.#member.mustRejoin && this.#joining === undefined) {
-      await this.#giveUp(this.#options.onRevoke)
+      if (!this.#keepsHeld) await this.#giveUp(this.assignment(), this.#options.onRevoke)
       this.#joining = this.#join()
     }
   }
 
-  #joinFailed(error: unknown): unknown {
+  /** Without a round joined, the session is not kept alive. */
+  async #joinFailed(error: unknown): Promise<unknown> {
+    await this.#giveUpLost()
     // Another has taken our place; coming back would only throw it out in turn.
     if (error instanceof LogError && error.code === 'FENCED_INSTANCE_ID') this.#fatal = error
     return error
   }
 
-  /** The range assignor is eager: everything is given up before a round, and taken anew after it. */
-  async #giveUp(tell: (partitions: readonly TopicPartition[]) => void | Promise<void>): Promise<void> {
-    const held = this.assignment()
-    if (held.length === 0) return
-    for (const each of held) this.#fetcher.remove(each)
+  async #giveUpLost(): Promise<void> {
+    this.#heldIsLost = false
+    await this.#giveUp(this.assignment(), this.#options.onLost)
+  }
+
+  async #giveUp(
+    partitions: readonly TopicPartition[],
+    tell: (partitions: readonly TopicPartition[]) => void | Promise<void>,
+  ): Promise<void> {
+    if (partitions.length === 0) return
+    for (const each of partitions) this.#fetcher.remove(each)
     try {
-      await tell(held)
+      await tell(partitions)
     } finally {
-      this.#held.clear()
-      this.#paused.clear()
+      for (const { topic, partition } of partitions) {
+        const key = partitionKey(topic, partition)
+        this.#held.delete(key)
+        this.#paused.delete(key)
+      }
     }
   }
 
   async #join(): Promise<void> {
     try {
       await this.#retry('topics', () => this.#topics.refresh(), Infinity)
-      const { assignment, isLeader } = await this.#member.join()
+      const { assignment, generation, protocol, isLeader } = await this.#member.join()
       if (!isLeader) this.#topics.stopLeading()
+      // Others who do not ask what anyone has already may have been given it.
+      if (protocol !== COOPERATIVE) this.#loseHeld()
       const partitions = decodeAssignment(assignment)
-      this.#joined = { assignment: { partitions, committed: await this.#positions(partitions) } }
+      const isNew = ({ topic, partition }: TopicPartition): boolean =>
+        this.#heldIsLost || !this.#held.has(partitionKey(topic, partition))
+      const committed = await this.#positions(partitions.filter(isNew))
+      this.#joined = { assignment: { generation, protocol, partitions, committed } }
     } catch (error) {
       this.#joined = { error }
     }
     this.#joining = undefined
+    this.#fetcher.interrupt()
+  }
+
+  #loseHeld(): void {
+    if (this.#held.size === 0) return
+    this.#heldIsLost = true
     this.#fetcher.interrupt()
   }
 
@@ -227,21 +279,35 @@ export class LogGroupConsumer implements GroupConsumer {
     )
   }
 
-  async #take({ partitions, committed }: NewAssignment): Promise<void> {
+  async #take({ generation, protocol, partitions, committed }: NewAssignment): Promise<void> {
+    const assigned = new Map(partitions.map((each) => [partitionKey(each.topic, each.partition), each]))
+    const revoked = [...this.#held].flatMap(([key, each]) => (assigned.has(key) ? [] : [each]))
+    const added = [...assigned].flatMap(([key, each]) => (this.#held.has(key) ? [] : [each]))
+    try {
+      await this.#giveUp(revoked, this.#options.onRevoke)
+      // Those to whom these go get them in the next round.
+      if (revoked.length > 0) this.#member.requestRejoin()
+      await this.#add(added, committed)
+      this.#heldGeneration = generation
+      this.#keepsHeld = protocol === COOPERATIVE
+    } catch (error) {
+      // Not all of it is being read. Another round, with nothing kept, gives it another try, or fails as this one did.
+      this.#keepsHeld = false
+      this.#member.requestRejoin()
+      throw error
+    }
+  }
+
+  async #add(partitions: readonly TopicPartition[], committed: readonly TopicPartitionOffset[]): Promise<void> {
+    if (partitions.length === 0) return
     const offsets = new Map(committed.map((each) => [partitionKey(each.topic, each.partition), each.offset]))
     for (const each of partitions) this.#held.set(partitionKey(each.topic, each.partition), each)
     this.#sought.clear()
-    try {
-      if (partitions.length > 0) await this.#options.onAssign(partitions)
-      for (const each of partitions) {
-        const key = partitionKey(each.topic, each.partition)
-        if (!this.#sought.has(key)) this.#fetcher.seek(each, this.#startOf(each, offsets.get(key) ?? -1))
-        if (this.#paused.has(key)) this.#fetcher.setPaused(each, true)
-      }
-    } catch (error) {
-      // Not all of it is being read. Another round gives it another try, or fails as this one did.
-      this.#member.requestRejoin()
-      throw error
+    await this.#options.onAssign(partitions)
+    for (const each of partitions) {
+      const key = partitionKey(each.topic, each.partition)
+      if (!this.#sought.has(key)) this.#fetcher.seek(each, this.#startOf(each, offsets.get(key) ?? -1))
+      if (this.#paused.has(key)) this.#fetcher.setPaused(each, true)
     }
   }
 
@@ -253,12 +319,32 @@ export class LogGroupConsumer implements GroupConsumer {
     throw new LogError('OFFSET_OUT_OF_RANGE', message, { retriable: false })
   }
 
-  async #assign(members: readonly MemberMetadata[]): Promise<ReadonlyMap<string, Buffer>> {
+  #protocols(): { name: string; metadata: Buffer }[] {
+    // The coordinator has forgotten this member, and may have given to others what it had.
+    if (this.#member.identity === undefined) this.#loseHeld()
+    const { names } = this.#topics
+    const range = { name: 'range', metadata: encodeEagerSubscription(names) }
+    if (this.#options.assignmentStrategy === 'range') return [range]
+    const owned = this.#heldIsLost ? [] : this.assignment()
+    const metadata = encodeCooperativeSubscription(names, owned, this.#heldGeneration)
+    return [{ name: COOPERATIVE, metadata }, range]
+  }
+
+  async #assign(protocol: string, members: readonly MemberMetadata[]): Promise<ReadonlyMap<string, Buffer>> {
     const subscribers = members.map(decodeSubscriber)
     const topics = [...new Set(subscribers.flatMap((each) => each.topics))]
     await this.#topics.watchAsLeader(topics)
-    const assignment = assignRange(subscribers, (topic) => this.#cluster.topic(topic)?.partitions.length ?? 0)
+    const assign = protocol === COOPERATIVE ? assignCooperativeSticky : assignRange
+    const assignment = assign(subscribers, (topic) => this.#cluster.topic(topic)?.partitions.length ?? 0)
     return new Map([...assignment].map(([memberId, partitions]) => [memberId, encodeAssignment(partitions)]))
+  }
+
+  /** @throws LogError where it is no member, or what is held may be others' */
+  #identity(): CommitterIdentity {
+    const { identity, lost } = this.#member
+    if (identity !== undefined && !this.#heldIsLost) return identity
+    const message = `group ${this.#options.groupId}: not a member at the moment`
+    throw lost ?? new LogError('UNKNOWN_MEMBER_ID', message, { retriable: false })
   }
 
   /** An owner that does not poll any more must not keep others from what it holds. */
@@ -288,3 +374,6 @@ export class LogGroupConsumer implements GroupConsumer {
     if (this.#closing.signal.aborted) throw closedError(`consumer of group ${this.#options.groupId}`)
   }
 }
+
+/** What a commit meets that comes while a round is being completed. */
+const overtaken: ReadonlySet<string> = new Set(['REBALANCE_IN_PROGRESS', 'ILLEGAL_GENERATION'])

@@ -1,6 +1,13 @@
 import type { TopicPartitionOffset } from '@tidewire/sdk'
 import { closedError, retry, sleep } from './backoff.ts'
-import { LogError, type OutRecord, type Producer, type ProducerOptions, type ProduceResult } from './client.ts'
+import {
+  LogError,
+  type GroupMetadata,
+  type OutRecord,
+  type Producer,
+  type ProducerOptions,
+  type ProduceResult,
+} from './client.ts'
 import type { Cluster } from './cluster.ts'
 import type { ConnectionPool } from './connection-pool.ts'
 import { partitionOfKey, StickyPartitioner } from './partitioner.ts'
@@ -108,8 +115,8 @@ export class LogProducer implements Producer {
     this.#transactional().begin()
   }
 
-  async sendOffsets(groupId: string, offsets: readonly TopicPartitionOffset[]): Promise<void> {
-    await this.#transactional().sendOffsets(groupId, offsets)
+  async sendOffsets(group: string | GroupMetadata, offsets: readonly TopicPartitionOffset[]): Promise<void> {
+    await this.#transactional().sendOffsets(group, offsets)
   }
 
   async commit(): Promise<void> {

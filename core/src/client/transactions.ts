@@ -6,7 +6,7 @@ import { endTxn } from '../protocol/messages/end-txn.ts'
 import { initProducerId } from '../protocol/messages/init-producer-id.ts'
 import { txnOffsetCommit } from '../protocol/messages/txn-offset-commit.ts'
 import { retry, type BackoffRange } from './backoff.ts'
-import { LogError } from './client.ts'
+import { LogError, type GroupMetadata } from './client.ts'
 import type { Cluster } from './cluster.ts'
 import { throwBrokerError, type Connection } from './connection.ts'
 import type { ConnectionPool } from './connection-pool.ts'
@@ -158,7 +158,9 @@ export class Transactions implements ProducerSession {
   }
 
   /** Adds consumed offsets to the transaction. */
-  async sendOffsets(groupId: string, offsets: readonly TopicPartitionOffset[]): Promise<void> {
+  async sendOffsets(group: string | GroupMetadata, offsets: readonly TopicPartitionOffset[]): Promise<void> {
+    const metadata = typeof group === 'string' ? anyone(group) : group
+    const { groupId } = metadata
     if (this.#state !== 'open') this.#refuse('sendOffsets')
     if (offsets.length === 0) return
     this.#mayHaveContent = true
@@ -166,7 +168,7 @@ export class Transactions implements ProducerSession {
       if (!this.#v2) await this.#coordinate(`adding group ${groupId}`, (c) => this.#addOffsets(c, groupId))
       await retry(
         () =>
-          this.#cluster.withCoordinator('group', groupId, this.#pool, (c) => this.#commitOffsets(c, groupId, offsets)),
+          this.#cluster.withCoordinator('group', groupId, this.#pool, (c) => this.#commitOffsets(c, metadata, offsets)),
         this.#retryOptions(`offsets of group ${groupId} in a transaction`),
       )
       this.#hasContent = true
@@ -304,7 +306,7 @@ export class Transactions implements ProducerSession {
 
   async #commitOffsets(
     connection: Connection,
-    groupId: string,
+    { groupId, memberId, generation, groupInstanceId }: GroupMetadata,
     offsets: readonly TopicPartitionOffset[],
   ): Promise<void> {
     const { producerId, producerEpoch } = this
@@ -315,7 +317,8 @@ export class Transactions implements ProducerSession {
       committedMetadata: '',
     })).map(([name, partitions]) => ({ name, partitions }))
     const version = connection.version(txnOffsetCommit, this.#v2 ? Infinity : LAST_V1_TXN_OFFSET_COMMIT)
-    const body = { transactionalId, groupId, producerId, producerEpoch, topics }
+    const member = { generationId: generation, memberId, groupInstanceId: groupInstanceId ?? null }
+    const body = { transactionalId, groupId, producerId, producerEpoch, ...member, topics }
     const response = await connection.request(txnOffsetCommit, body, { version })
     for (const topic of response.topics) {
       for (const { partitionIndex, errorCode } of topic.partitions) {
@@ -377,6 +380,9 @@ function asFenced(error: unknown): unknown {
   if (!(error instanceof LogError) || error.code !== 'INVALID_PRODUCER_EPOCH') return error
   return new LogError('PRODUCER_FENCED', error.message, { retriable: false, cause: error })
 }
+
+/** No member: the group does not ask whose offsets they are. */
+const anyone = (groupId: string): GroupMetadata => ({ groupId, memberId: '', generation: -1 })
 
 const isNotAttempted = (code: number): boolean => code === 0 || errorByCode(code).name === 'OPERATION_NOT_ATTEMPTED'
 

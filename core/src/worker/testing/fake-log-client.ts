@@ -10,6 +10,7 @@ import {
   type FetchedRecords,
   type GroupConsumer,
   type GroupConsumerOptions,
+  type GroupMetadata,
   type InRecord,
   type LogClient,
   type NewTopic,
@@ -407,6 +408,10 @@ export class FakeGroupConsumer implements GroupConsumer {
     this.#log.groups.set(this.groupId, group)
     for (const offset of offsets) group.set(topicKey(offset), offset)
     this.#log.wake()
+  }
+
+  groupMetadata(): GroupMetadata {
+    return { groupId: this.groupId, memberId: 'member', generation: 1 }
   }
 
   async committed(partitions: readonly TopicPartition[]): Promise<readonly TopicPartitionOffset[]> {
