@@ -102,8 +102,9 @@ function checkTimestamps(header: BatchHeader, config: TopicConfig, now: number):
 }
 
 /**
- * Looks into the records, since what no consumer can read would stop them all at its offset. Decompressing would cost far more than
- * all the rest of an append, so compressed batches are opened only where keys are needed.
+ * Looks into the records, since what no consumer can read would stop them all at its offset. That costs 0.1 to 0.4 ms a MiB where
+ * they are not compressed, and 10 to 20 ms a MiB where they are, against 0.3 ms for all the rest: so compressed batches are opened only
+ * where keys are needed, or where it is asked for.
  */
 function checkContent(
   records: Buffer,
@@ -113,7 +114,21 @@ function checkContent(
   origin: AppendOrigin,
 ): void {
   const { compact } = config.cleanupPolicy
-  if (!compact && (header.compression !== 'none' || origin === 'coordinator')) return
-  const { keyless } = checkRecords(records, at, MAX_DECOMPRESSED_BYTES)
+  if (!compact && origin === 'coordinator') return
+  if (!compact && header.compression !== 'none' && !config.validatesCompressed) return
+  const keyless = checkedKeyless(records, at)
   if (compact && keyless > 0) throw new LogStorageError('INVALID_RECORD', 'A record of a compacted topic needs a key.')
+}
+
+/**
+ * @throws LogStorageError INVALID_RECORD where the records are not what the header says. The checksum is right, so that they
+ * were made like this: sending them again, as clients do after CORRUPT_MESSAGE, cannot help.
+ */
+function checkedKeyless(records: Buffer, at: number): number {
+  try {
+    return checkRecords(records, at, MAX_DECOMPRESSED_BYTES).keyless
+  } catch (error) {
+    if (!(error instanceof ProtocolError) || error.code !== 'CORRUPT_MESSAGE') throw error
+    throw new LogStorageError('INVALID_RECORD', error.message, { cause: error })
+  }
 }

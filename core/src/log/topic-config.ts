@@ -11,6 +11,7 @@ export interface TopicConfig {
   readonly retentionMs: number
   readonly retentionBytes: number
   readonly maxMessageBytes: number
+  readonly validatesCompressed: boolean
   readonly messageTimestampType: 'CreateTime' | 'LogAppendTime'
   readonly messageTimestampBeforeMaxMs: number
   readonly messageTimestampAfterMaxMs: number
@@ -42,6 +43,12 @@ export const topicSettings: Readonly<Record<string, TopicSetting>> = {
     default: 'delete',
     values: ['delete', 'compact'],
     doc: 'What becomes of old segments: delete after the retention, compact to the last value of each key, or both.',
+    effective: true,
+  },
+  'compressed.records.validate': {
+    type: 'boolean',
+    default: 'false',
+    doc: 'Open compressed batches to check that their records can be read; without it only those of compacted topics are opened. Not a setting of Kafka, which always does.',
     effective: true,
   },
   'compression.type': {
@@ -228,6 +235,7 @@ export function resolveTopicConfig(
     retentionMs: number('retention.ms'),
     retentionBytes: number('retention.bytes'),
     maxMessageBytes: number('max.message.bytes'),
+    validatesCompressed: text('compressed.records.validate') === 'true',
     messageTimestampType: text('message.timestamp.type') === 'LogAppendTime' ? 'LogAppendTime' : 'CreateTime',
     messageTimestampBeforeMaxMs: number('message.timestamp.before.max.ms'),
     messageTimestampAfterMaxMs: number('message.timestamp.after.max.ms'),
