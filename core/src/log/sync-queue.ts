@@ -18,6 +18,11 @@ export class SyncQueue {
     this.#fs = fs
   }
 
+  /** Whether no sync is running. */
+  get idle(): boolean {
+    return this.#running === 0
+  }
+
   /** fdatasync: content, and as much of the file's size as reading it needs. Open only while its turn lasts. */
   async syncFile(file: PooledFile): Promise<void> {
     await this.#turn()
