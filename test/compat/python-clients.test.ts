@@ -14,7 +14,8 @@ describe.skipIf(missing !== undefined)(`clients of Python${missing === undefined
   beforeAll(async () => {
     scenario = await pythonClients()
     dataDir = await temporaryFolder()
-    broker = await brokerProcess(dataDir)
+    // A member that is killed is to be missed soon.
+    broker = await brokerProcess(dataDir, 0, undefined, { 'group.consumer.session.timeout.ms': 6000 })
   }, 180_000)
   afterAll(async () => {
     await broker.stop()
@@ -66,6 +67,23 @@ describe.skipIf(missing !== undefined)(`clients of Python${missing === undefined
         'alone again': true,
         listed: 'EMPTY',
         deleted: true,
+      })
+    })
+
+    test('shares a group of the newer protocol; a member that is killed is missed', async () => {
+      expect(await run('consumer_protocol')).toEqual({
+        alone: true,
+        shared: true,
+        three: true,
+        'without the killed': true,
+        all: true,
+        state: 'STABLE',
+        type: 'CONSUMER',
+        assignor: 'range',
+        members: [3, 3],
+        'alone again': true,
+        transaction: 1000,
+        listed: ['CONSUMER', 'EMPTY'],
       })
     })
 

@@ -19,6 +19,7 @@ import org.apache.kafka.clients.consumer.ConsumerGroupMetadata;
 import org.apache.kafka.clients.consumer.ConsumerRebalanceListener;
 import org.apache.kafka.clients.consumer.KafkaConsumer;
 import org.apache.kafka.clients.consumer.OffsetAndMetadata;
+import org.apache.kafka.clients.consumer.SubscriptionPattern;
 import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.common.TopicPartition;
@@ -143,8 +144,10 @@ class TransactionalWriter {
 }
 
 /**
- * Members of one group that go on in the background. "join BOOTSTRAP GROUP TOPIC ASSIGNOR PARTITIONS" adds one and waits until
- * each has an equal share of so many partitions; "leave" takes one away; "end" takes all away and prints what they did.
+ * Members of one group that go on in the background. "join BOOTSTRAP GROUP TOPIC ASSIGNOR PARTITIONS [INSTANCE]" adds one and waits
+ * until each has an equal share of so many partitions; "settle PARTITIONS" only waits; "leave" takes one away; "end" takes all
+ * away and prints what they did. An assignor of the broker, as "uniform", takes the group protocol of KIP-848; then "/pattern" for the topic
+ * subscribes by pattern.
  */
 class GroupMembers {
   static final List<Member> members = new ArrayList<>();
@@ -153,13 +156,10 @@ class GroupMembers {
 
   public static void main(String[] args) throws Exception {
     if (args[0].equals("join")) {
-      members.add(new Member(args[1], args[2], args[3], args[4]));
-      int share = Integer.parseInt(args[5]) / members.size();
-      long deadline = System.currentTimeMillis() + 30_000;
-      while (!members.stream().allMatch(member -> member.assigned == share)) {
-        if (System.currentTimeMillis() > deadline) throw new IllegalStateException("the group did not settle");
-        Thread.sleep(10);
-      }
+      members.add(new Member(args[1], args[2], args[3], args[4], args.length > 6 ? args[6] : null));
+      settle(Integer.parseInt(args[5]));
+    } else if (args[0].equals("settle")) {
+      settle(Integer.parseInt(args[1]));
     } else if (args[0].equals("leave")) {
       members.remove(members.size() - 1).leave();
     } else {
@@ -169,21 +169,38 @@ class GroupMembers {
     }
   }
 
+  private static void settle(int partitions) throws Exception {
+    int share = partitions / members.size();
+    long deadline = System.currentTimeMillis() + 30_000;
+    while (!members.stream().allMatch(member -> member.assigned == share)) {
+      for (Member member : members) if (member.failure != null) throw member.failure;
+      if (System.currentTimeMillis() > deadline) throw new IllegalStateException("the group did not settle");
+      Thread.sleep(10);
+    }
+  }
+
   static class Member extends Thread implements ConsumerRebalanceListener {
     private final KafkaConsumer<String, String> consumer;
     private final String topic;
     volatile int assigned;
+    volatile RuntimeException failure;
     private volatile boolean isLeaving;
     private boolean isClosing;
 
-    Member(String bootstrap, String group, String topic, String assignor) {
+    Member(String bootstrap, String group, String topic, String assignor, String instance) {
       Properties settings = new Properties();
       settings.put("bootstrap.servers", bootstrap);
       settings.put("group.id", group);
       settings.put("client.id", "member");
-      settings.put("partition.assignment.strategy", "org.apache.kafka.clients.consumer." + assignor);
       settings.put("auto.offset.reset", "earliest");
-      settings.put("heartbeat.interval.ms", "200");
+      if (assignor.endsWith("Assignor")) {
+        settings.put("partition.assignment.strategy", "org.apache.kafka.clients.consumer." + assignor);
+        settings.put("heartbeat.interval.ms", "200");
+      } else {
+        settings.put("group.protocol", "consumer");
+        settings.put("group.remote.assignor", assignor);
+      }
+      if (instance != null) settings.put("group.instance.id", instance);
       this.topic = topic;
       consumer = new KafkaConsumer<>(settings, new StringDeserializer(), new StringDeserializer());
       setDaemon(true);
@@ -192,10 +209,15 @@ class GroupMembers {
 
     @Override
     public void run() {
-      consumer.subscribe(List.of(topic), this);
-      while (!isLeaving) {
-        records.addAndGet(consumer.poll(Duration.ofMillis(50)).count());
-        assigned = consumer.assignment().size();
+      if (topic.startsWith("/")) consumer.subscribe(new SubscriptionPattern(topic.substring(1)), this);
+      else consumer.subscribe(List.of(topic), this);
+      try {
+        while (!isLeaving) {
+          records.addAndGet(consumer.poll(Duration.ofMillis(50)).count());
+          assigned = consumer.assignment().size();
+        }
+      } catch (RuntimeException thrown) {
+        failure = thrown;
       }
       isClosing = true;
       consumer.close();

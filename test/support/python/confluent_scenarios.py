@@ -1,6 +1,7 @@
 """confluent-kafka, which is librdkafka, against a log: SCENARIO BOOTSTRAP; prints one JSON value."""
 
 import json
+import subprocess
 import sys
 import time
 import uuid
@@ -205,6 +206,106 @@ def groups():
     admin.delete_consumer_groups([group])[group].result(10)
     result["deleted"] = group not in {each.group_id for each in admin.list_consumer_groups().result().valid}
     return result
+
+
+def consumer_protocol():
+    """The group protocol of KIP-848: one member comes later, one is killed, one commits in transactions."""
+    topic, group = new_topic(6), unique("group")
+
+    def member(**settings):
+        consumer = new_consumer(group, group_protocol="consumer", **settings)
+        consumer.subscribe([topic])
+        return consumer
+
+    seen = []
+
+    def settle(members, shares, seconds=60):
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            for each in members:
+                seen.extend(message.value().decode() for message in each.consume(100, 0.05))
+            if sorted(len(each.assignment()) for each in members) == shares:
+                return True
+        return False
+
+    first = member(group_remote_assignor="range")
+    result = {"alone": settle([first], [6])}
+    second = member()
+    result["shared"] = settle([first, second], [3, 3])
+    # In a process of its own, to be killed while it holds partitions.
+    victim = subprocess.Popen([sys.executable, sys.argv[0], "hold_partitions", bootstrap, topic, group])
+    result["three"] = settle([first, second], [2, 2])
+    sent = [f"{i}" for i in range(600)]
+    produce(new_producer(), topic, sent)
+    victim.kill()
+    victim.wait()
+    result["without the killed"] = settle([first, second], [3, 3])
+    deadline = time.monotonic() + 20
+    while len(seen) < len(sent) and time.monotonic() < deadline:
+        settle([first, second], [3, 3])
+    result["all"] = sorted(seen, key=int) == sent
+    description = admin.describe_consumer_groups([group])[group].result(10)
+    result["state"] = description.state.name
+    result["type"] = description.type.name
+    result["assignor"] = description.partition_assignor
+    result["members"] = sorted(len(each.assignment.topic_partitions) for each in description.members)
+    second.close()
+    result["alone again"] = settle([first], [6])
+
+    producer = new_producer(transactional_id=unique("tx"))
+    producer.init_transactions(10)
+    producer.begin_transaction()
+    ahead = [TopicPartition(topic, 0, 1000)]
+    producer.send_offsets_to_transaction(ahead, first.consumer_group_metadata(), 10)
+    producer.commit_transaction(10)
+    result["transaction"] = first.committed([TopicPartition(topic, 0)], 10)[0].offset
+    first.close()
+    listed = {each.group_id: [each.type.name, each.state.name] for each in admin.list_consumer_groups().result().valid}
+    result["listed"] = listed.get(group)
+    return result
+
+
+def hold_partitions():
+    """Takes part in a group until it is killed; it commits nothing and keeps what it reads to itself."""
+    topic, group = sys.argv[3:]
+    consumer = new_consumer(group, group_protocol="consumer", enable_auto_commit=False, queued_min_messages=1)
+    consumer.subscribe([topic])
+    while True:
+        # Keeps it alive without reading anything.
+        consumer.pause(consumer.assignment())
+        consumer.poll(0.05)
+
+
+def survive():
+    """Reads slowly, committing what it has read, while somebody else kills the broker."""
+    topic = new_topic(3)
+    sent = [f"{i}" for i in range(1500)]
+    produce(new_producer(), topic, sent)
+    consumer = new_consumer("survivor", group_protocol="consumer", enable_auto_commit=False)
+    consumer.subscribe([topic])
+    seen = set()
+    next_offsets, again, lost = {}, 0, 0
+    deadline = time.monotonic() + 120
+    while len(seen) < len(sent) and time.monotonic() < deadline:
+        messages = [each for each in consumer.consume(20, 0.2) if each.error() is None]
+        for message in messages:
+            expected = next_offsets.get(message.partition(), 0)
+            again += message.offset() < expected
+            lost += message.offset() > expected
+            next_offsets[message.partition()] = message.offset() + 1
+            seen.add(message.value().decode())
+        while messages:
+            try:
+                consumer.commit(asynchronous=False)
+                break
+            except KafkaException as error:
+                if time.monotonic() > deadline:
+                    raise
+                if error.args[0].code() == KafkaError._NO_OFFSET:
+                    break
+                time.sleep(0.05)
+    consumer.close()
+    return {"all": sorted(seen, key=int) == sent, "read again": again, "lost its place": lost}
 
 
 def administration():
