@@ -11,6 +11,7 @@ import { FaultDeck, type FaultContext } from './faults.ts'
 import { flowsOf, hasMoved, journalOf, type Flow } from './flows.ts'
 import { JournalJudge } from './journal-judge.ts'
 import type { KillableLog } from './killable-log.ts'
+import { leaderOf } from './leader.ts'
 import { seededRandom, seedOfRun } from './random.ts'
 import { startRestLoad, type RestLoad } from './rest-load.ts'
 import { unsettled } from './settled.ts'
@@ -199,7 +200,7 @@ class Proof {
   }
 
   async #leader(): Promise<TestWorkerProcess> {
-    return this.#context.random.oneOf(this.#cluster.present)
+    return until('a leader', async () => leaderOf(this.#cluster))
   }
 
   #explained(error: unknown, problems: readonly string[]): Error {
