@@ -58,6 +58,12 @@ export interface SourceBatch {
    * the message, confirm the position. Not called for what was not delivered when the task ended. A throw fails the task.
    */
   readonly durable?: () => void | Promise<void>
+  /**
+   * Ends the transaction after this batch, on a worker that delivers this source exactly once with
+   * `transaction.boundary=connector`; elsewhere it has no effect. `commit`: all batches since the end of the last one
+   * become visible together. `abort`: their records are dropped, and their offsets count as delivered.
+   */
+  readonly transaction?: 'commit' | 'abort'
 }
 
 /** Gives batches for as long as there are any. See {@link SourceDefinition.read}. */
@@ -101,6 +107,11 @@ export interface SourceDefinition<S extends Settings = Settings> extends Connect
    * transaction make exactly-once. Default: false.
    */
   readonly exactlyOnce?: boolean
+  /**
+   * Whether the task's batches say where transactions end ({@link SourceBatch.transaction}), so that
+   * `transaction.boundary=connector` can be configured. Default: false.
+   */
+  readonly transactionBoundaries?: boolean
   /**
    * The task: an async generator of batches. The runtime asks for the next batch when there is room for it, which is
    * the back-pressure; batches of a few hundred records or tens of kilobytes are best. Give up

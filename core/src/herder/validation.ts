@@ -135,9 +135,9 @@ export class ConfigValidator {
         : `connector ${manifest.name} cannot read its records again with the same result`
       return { 'exactly.once.support': `Invalid value required for configuration exactly.once.support: ${reason}` }
     }
-    if (possible && config['transaction.boundary'] !== 'poll') {
+    if (possible && config['transaction.boundary'] === 'connector' && !manifest.transactionBoundaries) {
       return {
-        'transaction.boundary': 'Configuration transaction.boundary is not supported: only poll is available so far',
+        'transaction.boundary': `Invalid value connector for configuration transaction.boundary: connector ${manifest.name} does not define transactions; use poll or interval`,
       }
     }
     return {}

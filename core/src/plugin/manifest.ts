@@ -22,6 +22,8 @@ export interface ConnectorManifest extends PartManifest {
   readonly type: 'source' | 'sink'
   readonly unsupported: Readonly<Record<string, string>>
   readonly exactlyOnce: boolean
+  /** Whether its batches can say where transactions end. */
+  readonly transactionBoundaries: boolean
   /** Whether it has a `check` across settings; without one, nothing need be asked of a host thread. */
   readonly hasCheck: boolean
   readonly hasTasks: boolean
@@ -71,6 +73,7 @@ function connectorManifest(part: unknown, pluginVersion: string): ConnectorManif
     type,
     unsupported: textMap(field(part, 'unsupported')),
     exactlyOnce: field(part, 'exactlyOnce') === true,
+    transactionBoundaries: field(part, 'transactionBoundaries') === true,
     hasCheck: typeof field(part, 'check') === 'function',
     hasTasks: typeof field(part, 'tasks') === 'function',
   }

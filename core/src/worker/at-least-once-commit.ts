@@ -8,6 +8,7 @@ import type { ConvertedBatch } from './source-conversion.ts'
 
 /** See the head of the file. */
 export class AtLeastOnceCommit implements CommitStep {
+  readonly isIncomplete = false
   readonly #context: CommitContext
   readonly #flushIntervalMs: number
   readonly #durable = new DurableCalls()

@@ -16,7 +16,7 @@ import { parseConnectorConfig, requireValid } from './connector-config.ts'
 import { DeadLetterQueue } from './dead-letter-queue.ts'
 import { DeliveryTracker } from './delivery.ts'
 import { ErrorPolicy } from './error-policy.ts'
-import { ExactlyOnceCommit } from './exactly-once-commit.ts'
+import { ExactlyOnceCommit, type TransactionBoundary } from './exactly-once-commit.ts'
 import type { HostSettings } from './host-messages.ts'
 import type { OffsetStore } from './offset-store.ts'
 import type { RecordConverters } from './record-converters.ts'
@@ -75,10 +75,13 @@ function buildSource(definition: Source, { spec, around, config, converters }: P
   const policy = errorPolicy(spec, framework, around)
   const conversion = new SourceConversion(converters, policy, topics, abort.signal)
   const tracker = new DeliveryTracker()
+  const boundary = transactionBoundary(framework, settings)
+  const maxBufferedBytes = framework['source.max.buffered.bytes']
   const producer = client.producer({
     // For ever: while the log is away, a task waits, and its source with it.
     deliveryTimeoutMs: 0,
     ...(exactlyOnce ? { transactionalId: `${settings.groupId}-${spec.connector}-${spec.task}` } : {}),
+    ...(boundary.kind === 'interval' ? { transactionTimeoutMs: boundary.intervalMs + transactionMarginMs } : {}),
   })
   return new SourceTaskRunner({
     definition,
@@ -91,12 +94,14 @@ function buildSource(definition: Source, { spec, around, config, converters }: P
     topics,
     policy,
     abort,
-    maxBufferedBytes: framework['source.max.buffered.bytes'],
+    maxBufferedBytes,
     logger,
     paused: spec.targetState === 'PAUSED',
     makeCommit: (callbacks) => {
       const context = { connector: spec.connector, producer, offsets, tracker, conversion, ...callbacks }
-      return exactlyOnce ? new ExactlyOnceCommit(context) : new AtLeastOnceCommit(context, settings.flushIntervalMs)
+      return exactlyOnce
+        ? new ExactlyOnceCommit(context, { boundary, maxBufferedBytes })
+        : new AtLeastOnceCommit(context, settings.flushIntervalMs)
     },
   })
 }
@@ -111,10 +116,21 @@ function isExactlyOnce(definition: Source, config: SourceConnectorConfig, settin
     throw new ConfigError(`exactly.once.support is required, but ${reason}`, { setting: 'exactly.once.support' })
   }
   if (!capable || !settings.exactlyOnce) return false
-  if (config['transaction.boundary'] !== 'poll') {
-    throw new ConfigError('transaction.boundary: only poll is available so far', { setting: 'transaction.boundary' })
+  if (config['transaction.boundary'] === 'connector' && definition.transactionBoundaries !== true) {
+    throw new ConfigError(`transaction.boundary=connector: connector ${definition.name} defines no transactions`, {
+      setting: 'transaction.boundary',
+    })
   }
   return true
+}
+
+/** How much longer than its interval a transaction may take to be committed. */
+const transactionMarginMs = 60_000
+
+function transactionBoundary(config: SourceConnectorConfig, settings: HostSettings): TransactionBoundary {
+  const kind = config['transaction.boundary']
+  if (kind !== 'interval') return { kind }
+  return { kind, intervalMs: config['transaction.boundary.interval.ms'] ?? settings.flushIntervalMs }
 }
 
 function buildSink(definition: Sink, { spec, around, config, converters }: Parts): TaskRunner {

@@ -13,10 +13,13 @@ export interface CommitStep {
   /** Takes the next batch in yield order, and returns at once. */
   send(batch: TrackedBatch, converted: ConvertedBatch): void
   /**
-   * Resolves when all that was sent is acknowledged, its offsets are stored and its `durable` calls have returned.
+   * Resolves when all that was sent is acknowledged, its offsets are stored and its `durable` calls have returned. With
+   * `complete`, a transaction that the connector has to end, and has not, is left as it is.
    * Rejects where the step has failed.
    */
-  flush(): Promise<void>
+  flush(what: 'all' | 'complete'): Promise<void>
+  /** A transaction is open that is the connector's to end. Whoever reads on from the stored offsets has to abort it. */
+  readonly isIncomplete: boolean
   /** Lets go of what is under way; nothing is written any more. */
   close(): Promise<void>
 }

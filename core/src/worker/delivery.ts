@@ -36,6 +36,8 @@ interface PartitionState {
 export interface TrackedBatch {
   readonly records: readonly SourceRecord[]
   readonly durable: (() => void | Promise<void>) | undefined
+  /** How the connector ends its transaction, after this batch. */
+  readonly transaction: 'commit' | 'abort' | undefined
   readonly positions: readonly object[]
   /** Size that counts against the task's buffer, until the batch is acknowledged. */
   bytes: number
@@ -62,7 +64,7 @@ export class DeliveryTracker {
   readonly #ready = new Set<PartitionState>()
   #bytes = 0
 
-  /** Bytes of batches that are not acknowledged. */
+  /** Bytes of batches that are not acknowledged, and have not been released. */
   get bytes(): number {
     return this.#bytes
   }
@@ -84,6 +86,7 @@ export class DeliveryTracker {
     const tracked: Batch = {
       records: batch.records,
       durable: batch.durable,
+      transaction: batch.transaction,
       positions: [],
       bytes: 0,
       acknowledged: false,
@@ -100,12 +103,18 @@ export class DeliveryTracker {
     this.#bytes += bytes
   }
 
+  /** Does not count against the buffer any more, though it is not acknowledged. */
+  release(batch: TrackedBatch): void {
+    this.#bytes -= batch.bytes
+    batch.bytes = 0
+  }
+
   /** Every record of the batch is in the log, or is not to be. */
   acknowledge(tracked: TrackedBatch): void {
     const batch = tracked as Batch
     if (batch.acknowledged) return
     batch.acknowledged = true
-    this.#bytes -= batch.bytes
+    this.release(batch)
     for (const { partition } of batch.positions) this.#advance(partition)
   }
 

@@ -1,30 +1,60 @@
 /**
- * Records and offsets in one transaction (KIP-618): either both are in the log, or neither is. A transaction takes all
- * whole batches that came while the one before was committed, so that a slow commit makes transactions larger, not the
- * task slower.
+ * Records and offsets in one transaction (KIP-618): either both are in the log, or neither is. Where a transaction ends
+ * is `transaction.boundary`:
+ *
+ * - `poll`: it takes all whole batches that came while the one before was committed, so that a slow commit makes
+ *   transactions larger, not the task slower.
+ * - `interval`: it stays open for so long, or until the task's buffer is full.
+ * - `connector`: it ends where a batch says so.
  */
+import { DataError } from '@tidewire/sdk'
 import { DurableCalls, type CommitContext, type CommitStep } from './commit-step.ts'
 import type { TrackedBatch } from './delivery.ts'
 import type { ProduceResult } from '../client/client.ts'
 import type { ConvertedBatch } from './source-conversion.ts'
+
+export type TransactionBoundary =
+  | { readonly kind: 'poll' }
+  | { readonly kind: 'interval'; readonly intervalMs: number }
+  | { readonly kind: 'connector' }
+
+export interface ExactlyOnceOptions {
+  readonly boundary: TransactionBoundary
+  /** `source.max.buffered.bytes`: what is under way is held back that long, to be sent again without a record that the log refused. */
+  readonly maxBufferedBytes: number
+}
 
 interface Sent {
   readonly batch: TrackedBatch
   readonly converted: ConvertedBatch
 }
 
+/** How a transaction ends; undefined: not yet. */
+type End = 'commit' | 'abort' | undefined
+
 /** See the head of the file. */
 export class ExactlyOnceCommit implements CommitStep {
   readonly #context: CommitContext
+  readonly #options: ExactlyOnceOptions
   readonly #durable = new DurableCalls()
   readonly #queue: Sent[] = []
+  /** What the open transaction consists of. */
+  #held: Sent[] = []
+  /** The open transaction outgrew the buffer: its records are gone from memory. */
+  #outgrown = false
+  /** Ends the open transaction of an interval. */
+  #timer: NodeJS.Timeout | undefined
+  #isDue = false
+  /** Everything is to be committed, the open transaction too. */
+  #flushing = false
   #running: Promise<void> | undefined
   #inTransaction = false
   #failed = false
   #failure: unknown
 
-  constructor(context: CommitContext) {
+  constructor(context: CommitContext, options: ExactlyOnceOptions) {
     this.#context = context
+    this.#options = options
   }
 
   /** Fences the earlier copy of this task, if there is one, and ends what it left open. */
@@ -32,15 +62,30 @@ export class ExactlyOnceCommit implements CommitStep {
     await this.#context.producer.initTransactions()
   }
 
+  get isIncomplete(): boolean {
+    return this.#options.boundary.kind === 'connector' && (this.#held.length > 0 || this.#queue.length > 0)
+  }
+
   send(batch: TrackedBatch, converted: ConvertedBatch): void {
     if (this.#failed) return
     this.#queue.push({ batch, converted })
-    this.#running ??= this.#commitAll()
+    this.#work()
+  }
+
+  #work(): void {
+    if (!this.#failed && this.#hasWork) this.#running ??= this.#commitAll()
+  }
+
+  get #hasWork(): boolean {
+    return this.#queue.length > 0 || (this.#mustEnd && this.#held.length > 0)
   }
 
   async #commitAll(): Promise<void> {
     try {
-      while (this.#queue.length > 0) await this.#commit(this.#queue.splice(0))
+      while (this.#hasWork) {
+        const batches = this.#take()
+        await this.#write(batches, this.#endAfter(batches))
+      }
     } catch (error) {
       this.#failed = true
       this.#failure = error
@@ -50,14 +95,54 @@ export class ExactlyOnceCommit implements CommitStep {
     }
   }
 
-  async #commit(sent: readonly Sent[]): Promise<void> {
-    const { tracker, offsets, producer, connector, onProgress } = this.#context
-    const positions = tracker.offsetsOf(sent.map(({ batch }) => batch))
-    while (positions.length > 0 || sent.some(({ converted }) => converted.out.length > 0)) {
-      producer.begin()
+  get #mustEnd(): boolean {
+    return this.#isDue || this.#flushing
+  }
+
+  /** All that waits, or as much of it as can be in the transaction that is open. */
+  #take(): Sent[] {
+    if (this.#options.boundary.kind !== 'connector') return this.#queue.splice(0)
+    const last = this.#queue.findIndex(({ batch }) => batch.transaction !== undefined)
+    return this.#queue.splice(0, last < 0 ? Infinity : last + 1)
+  }
+
+  #endAfter(batches: readonly Sent[]): End {
+    const { boundary, maxBufferedBytes } = this.#options
+    if (boundary.kind === 'poll') return 'commit'
+    const said = boundary.kind === 'connector' ? batches.at(-1)?.batch.transaction : undefined
+    if (said !== undefined) return said
+    if (this.#mustEnd) return 'commit'
+    if (boundary.kind === 'interval' && this.#context.tracker.bytes >= maxBufferedBytes) return 'commit'
+    return undefined
+  }
+
+  async #write(batches: readonly Sent[], end: End): Promise<void> {
+    this.#held.push(...batches)
+    if (end === 'abort') await this.#drop()
+    const complete = await this.#send(end === 'abort' ? [] : batches, end !== undefined)
+    if (complete) await this.#acknowledge()
+    else this.#keepOpen()
+  }
+
+  /** Takes the records of the open transaction out of it: their offsets count, as if nothing had been there to send. */
+  async #drop(): Promise<void> {
+    for (const { converted } of this.#held) converted.out.length = converted.origins.length = 0
+    if (!this.#inTransaction) return
+    await this.#context.producer.abort()
+    this.#inTransaction = false
+  }
+
+  /** Returns whether the transaction has been ended. */
+  async #send(batches: readonly Sent[], ends: boolean): Promise<boolean> {
+    const { tracker, offsets, producer, connector } = this.#context
+    const positions = ends ? tracker.offsetsOf(this.#held.map(({ batch }) => batch)) : []
+    let left = batches
+    while (this.#inTransaction || positions.length > 0 || left.some(({ converted }) => converted.out.length > 0)) {
+      if (!this.#inTransaction) producer.begin()
       this.#inTransaction = true
-      if (await this.#produceAll(sent, offsets.records(connector, positions))) {
-        await this.#settleDeadLetters(sent)
+      if (await this.#produceAll(left, offsets.records(connector, positions))) {
+        if (!ends) return false
+        await this.#settleDeadLetters()
         await producer.commit()
         this.#inTransaction = false
         break
@@ -65,14 +150,46 @@ export class ExactlyOnceCommit implements CommitStep {
       // The records that the log refused are taken out by now: the others go again.
       await producer.abort()
       this.#inTransaction = false
+      if (this.#outgrown) throw tooLargeToRepeat()
+      left = this.#held
     }
-    await this.#settleDeadLetters(sent)
-    offsets.remember(connector, positions)
-    for (const { batch } of sent) tracker.acknowledge(batch)
+    if (ends) offsets.remember(connector, positions)
+    return ends
+  }
+
+  async #acknowledge(): Promise<void> {
+    const { tracker, onProgress } = this.#context
+    clearTimeout(this.#timer)
+    this.#timer = undefined
+    this.#isDue = false
+    this.#outgrown = false
+    await this.#settleDeadLetters()
+    for (const { batch } of this.#held.splice(0)) tracker.acknowledge(batch)
     const snapshot = tracker.takeOffsets()
     if (snapshot !== undefined) tracker.stored(snapshot)
     onProgress()
     await this.#durable.call(tracker.takeDurable())
+  }
+
+  #keepOpen(): void {
+    const { boundary, maxBufferedBytes } = this.#options
+    const { tracker, onProgress } = this.#context
+    if (boundary.kind === 'interval') {
+      this.#timer ??= setTimeout(() => {
+        this.#isDue = true
+        this.#work()
+      }, boundary.intervalMs)
+      return
+    }
+    // Only the connector can end it: what is in the log already makes room for what is still to come.
+    const endIsHere = this.#queue.some(({ batch }) => batch.transaction !== undefined)
+    if (endIsHere || tracker.bytes < maxBufferedBytes) return
+    this.#outgrown = true
+    for (const { batch, converted } of this.#held) {
+      tracker.release(batch)
+      converted.out.length = converted.origins.length = 0
+    }
+    onProgress()
   }
 
   /**
@@ -107,17 +224,23 @@ export class ExactlyOnceCommit implements CommitStep {
     converted.origins.splice(0, Infinity, ...keep(converted.origins))
   }
 
-  async #settleDeadLetters(sent: readonly Sent[]): Promise<void> {
-    for (const { converted } of sent) if (converted.deadLetters.length > 0) await Promise.all(converted.deadLetters)
+  async #settleDeadLetters(): Promise<void> {
+    for (const { converted } of this.#held) {
+      if (converted.deadLetters.length > 0) await Promise.all(converted.deadLetters)
+    }
   }
 
-  async flush(): Promise<void> {
+  async flush(what: 'all' | 'complete'): Promise<void> {
+    this.#flushing = what === 'all' || this.#options.boundary.kind !== 'connector'
+    this.#work()
     await this.#running
+    this.#flushing = false
     if (this.#failed) throw this.#failure as Error
   }
 
   async close(): Promise<void> {
     const { producer } = this.#context
+    clearTimeout(this.#timer)
     this.#queue.length = 0
     try {
       // Readers of the topics would otherwise wait for it until the transaction times out.
@@ -128,4 +251,11 @@ export class ExactlyOnceCommit implements CommitStep {
       await producer.close()
     }
   }
+}
+
+function tooLargeToRepeat(): DataError {
+  return new DataError(
+    'the log refused a record of a transaction that is larger than source.max.buffered.bytes, and so cannot be sent again without it: ' +
+      'raise source.max.buffered.bytes, or let the connector end its transactions sooner',
+  )
 }

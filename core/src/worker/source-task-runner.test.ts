@@ -136,7 +136,10 @@ describe.each([
       makeCommit: (callbacks) => {
         const context = { connector: 'c', producer, offsets, tracker, conversion, ...callbacks }
         return exactlyOnce
-          ? new ExactlyOnceCommit(context)
+          ? new ExactlyOnceCommit(context, {
+              boundary: { kind: 'poll' },
+              maxBufferedBytes: setup.maxBufferedBytes ?? 16 << 20,
+            })
           : new AtLeastOnceCommit(context, setup.flushIntervalMs ?? 3_600_000)
       },
     })

@@ -104,7 +104,7 @@ export class SourceTaskRunner implements TaskRunner {
     try {
       await this.#uninterrupted(this.#commit.open())
       await this.#readAll(onRunning)
-      await this.#uninterrupted(this.#commit.flush())
+      await this.#uninterrupted(this.#commit.flush('complete'))
       await this.#uninterrupted(Promise.resolve(this.#batches?.return?.()))
     } catch (error) {
       await this.#giveBack()
@@ -127,13 +127,15 @@ export class SourceTaskRunner implements TaskRunner {
       try {
         await this.#read(onRunning, () => (failures = 0))
         // The source has no more to give: the task stays, with nothing to do.
-        await this.#uninterrupted(this.#commit.flush())
+        await this.#uninterrupted(this.#commit.flush('all'))
         await this.#waitUntil(() => this.#isStopping())
       } catch (error) {
         if (this.#failed || !isRetriable(error) || this.#isStopping()) throw error
+        await this.#uninterrupted(this.#commit.flush('complete'))
+        // What it left half done has to be aborted, and is read again by the next run of the task.
+        if (this.#commit.isIncomplete) throw error
         const waitMs = backoffMs(++failures, firstReopenMs, maxReopenMs)
         logger.warn('the source failed in passing, and is opened again', { error: messageOf(error), waitMs })
-        await this.#uninterrupted(this.#commit.flush())
         await pause(waitMs, abort.signal)
       }
     }
@@ -181,7 +183,7 @@ export class SourceTaskRunner implements TaskRunner {
 
   /** Waits for the end of the pause: true, or of the task: false. */
   async #resumed(): Promise<boolean> {
-    await this.#uninterrupted(this.#commit.flush())
+    await this.#uninterrupted(this.#commit.flush('all'))
     await this.#waitUntil(() => !this.#paused || this.#isStopping())
     return !this.#paused
   }
@@ -202,7 +204,7 @@ export class SourceTaskRunner implements TaskRunner {
     const { abort, logger } = this.#options
     abort.abort()
     const last = (async () => {
-      if (!this.#failed) await this.#commit.flush()
+      if (!this.#failed) await this.#commit.flush('complete')
       await this.#batches?.return?.()
     })()
     try {
