@@ -11,7 +11,6 @@ import { FaultDeck, type FaultContext } from './faults.ts'
 import { flowsOf, hasMoved, journalOf, type Flow } from './flows.ts'
 import { JournalJudge } from './journal-judge.ts'
 import type { KillableLog } from './killable-log.ts'
-import { leaderOf } from './leader.ts'
 import { seededRandom, seedOfRun } from './random.ts'
 import { startRestLoad, type RestLoad } from './rest-load.ts'
 import { unsettled } from './settled.ts'
@@ -200,7 +199,11 @@ class Proof {
   }
 
   async #leader(): Promise<TestWorkerProcess> {
-    return until('a leader', async () => leaderOf(this.#cluster))
+    return until('a leader', async () => {
+      const { body } = await this.#cluster.ask('GET', '/admin/workers')
+      const leader = (body as { worker_id: string; leader: boolean }[]).find((worker) => worker.leader)
+      return this.#cluster.present.find(({ id }) => id === leader?.worker_id)
+    })
   }
 
   #explained(error: unknown, problems: readonly string[]): Error {

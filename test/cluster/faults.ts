@@ -79,11 +79,17 @@ async function leave(context: FaultContext): Promise<string> {
 }
 
 /** A rolling restart of one: it stops cleanly and comes back. */
-async function restart(context: FaultContext): Promise<string> {
-  const worker = anyWorker(context)
-  await context.cluster.end(worker, 'SIGTERM')
-  await context.cluster.start(worker.slot)
+async function restart({ cluster }: FaultContext, worker: TestWorkerProcess): Promise<string> {
+  await cluster.end(worker, 'SIGTERM')
+  await cluster.start(worker.slot)
   return `${worker.id} (pid ${worker.pid})`
+}
+
+/** The same with its work moved away first. */
+async function drain(context: FaultContext): Promise<string> {
+  const worker = anyWorker(context)
+  const { status } = await askRest(worker.url, 'PUT', '/admin/drain', { timeoutMs: 120_000 })
+  return `${await restart(context, worker)}, the drain answered ${status}`
 }
 
 async function update({ cluster, model, random, flows }: FaultContext): Promise<string> {
@@ -150,7 +156,8 @@ const faults: readonly Fault[] = [
   { name: 'kill the log', isPossible: always, run: restartLog },
   { name: 'a worker joins', isPossible: ({ cluster }) => cluster.freeSlots.length > 0, run: join },
   { name: 'a worker leaves', isPossible: enoughToLoseOne, run: leave },
-  { name: 'a worker restarts', isPossible: always, run: restart },
+  { name: 'a worker restarts', isPossible: always, run: async (context) => restart(context, anyWorker(context)) },
+  { name: 'a worker is drained and restarts', isPossible: always, run: drain },
   { name: 'a config changes', isPossible: always, run: update },
   { name: 'pause and resume', isPossible: always, run: pauseAndResume },
   { name: 'restart by REST', isPossible: always, run: restartByRest },

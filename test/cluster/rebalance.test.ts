@@ -75,9 +75,10 @@ async function movedSince(mark: number): Promise<{ stopped: string[]; started: s
       .filter((line) => line.event === event)
       .map(taskOf)
       .sort()
-  const giving = new Set(lines.filter(({ event }) => event === 'give').map(taskOf))
   const [stopped, started] = [of('stop'), of('start')]
-  return { stopped, started, kept: giving.difference(new Set([...stopped, ...started])) }
+  const moved = new Set([...stopped, ...started])
+  const kept = new Set(of('give').filter((task) => !moved.has(task)))
+  return { stopped, started, kept }
 }
 
 const mark = async (): Promise<number> => (await journal()).length
