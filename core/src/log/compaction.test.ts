@@ -233,6 +233,39 @@ test('readers go on while segments are swapped under them', async () => {
   await done
 })
 
+test('appends to this and other partitions are answered all through a large compaction', async () => {
+  const log = { cleaning: false, slices: 0 }
+  const fs = {
+    ...nodeFileSystem,
+    read: (...args: Parameters<FileSystem['read']>) => {
+      if (log.cleaning) log.slices++
+      nodeFileSystem.read(...args)
+    },
+  } as FileSystem
+  // The policy under which an append waits for nothing but its turn.
+  const { log: dirty, manager } = await openCompacted({ ...eager, 'segment.bytes': '1000000' }, { fs, flush: 'os' })
+  await manager.createTopic('other', 1)
+  const other = manager.partition('other', 0)!
+  const values = Array.from({ length: 100 }, () => 'v'.repeat(500))
+  for (let i = 0; i < 140; i++) await dirty.append(batchOf(values, { key: `k${i % 10}`, timestamp: 1000 }), client)
+  const before = dirty.sizeBytes
+  expect(before).toBeGreaterThan(6_000_000)
+
+  log.cleaning = true
+  let answered = 0
+  const done = manager.compact().finally(() => (log.cleaning = false))
+  while (log.cleaning) {
+    await Promise.all([put(dirty, 'k1', 'during'), put(other, 'k', 'during')])
+    answered++
+  }
+  await done
+  // It read everything twice, 128 KiB at a time, and after each time gave way.
+  expect(log.slices).toBeGreaterThan((2 * 5_000_000) / (128 * 1024))
+  expect(answered).toBeGreaterThan(log.slices / 2)
+  expect(dirty.sizeBytes).toBeLessThan(before / 2)
+  expect(other.highWatermark).toBe(answered)
+})
+
 test('a reader that is between two reads of a file when another takes its name starts over', async () => {
   let hold: (() => void) | undefined
   let holding = false

@@ -2,6 +2,8 @@ import { appendFileSync, readdirSync, readFileSync, rmSync, statSync, truncateSy
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { batchOf, openLog, recordsOf, temporaryDirectory } from './testing/test-log.ts'
+import { nodeFileSystem } from './file-system.ts'
+import type { FileSystem } from './file-system.ts'
 import type { LogManager } from './log-manager.ts'
 import type { PartitionLog } from './partition-log.ts'
 
@@ -42,6 +44,11 @@ async function expectRecords(log: PartitionLog, count: number): Promise<void> {
   }
 }
 
+function firstBatch(log: string): Buffer {
+  const bytes = readFileSync(log)
+  return bytes.subarray(0, bytes.readInt32BE(8) + 12)
+}
+
 function filesOf(dir: string, suffix: string): string[] {
   return readdirSync(join(dir, 't-0'))
     .filter((name) => name.endsWith(suffix))
@@ -70,7 +77,7 @@ test.each([
   ['half a header', (log: string) => appendFileSync(log, Buffer.alloc(30)), 100],
   ['zeros, as a power cut leaves them', (log: string) => appendFileSync(log, Buffer.alloc(5000)), 100],
   ['garbage', (log: string) => appendFileSync(log, Buffer.alloc(5000, 0x55)), 100],
-  ['a batch again', (log: string) => appendFileSync(log, readFileSync(log).subarray(0, statSync(log).size / 2)), 100],
+  ['a batch again', (log: string) => appendFileSync(log, firstBatch(log)), 100],
   [
     'a flipped bit in the last batch',
     (log: string) => {
@@ -86,20 +93,81 @@ test.each([
   damage(filesOf(dir, '.log').at(-1)!)
   const log = (await openLog(dir)).partition('t', 0)!
   await expectRecords(log, count)
+  // Nothing is left behind the end that a later start could take for records.
+  const inFiles = filesOf(dir, '.log').reduce((sum, file) => sum + statSync(file).size, 0)
+  expect(inFiles).toBe(log.sizeBytes)
   await log.append(batchOf([valueAt(count)], { timestamp: 1000 + count }), all)
   await expectRecords(log, count + 1)
 })
 
-test.each([
+const damages = [
   ['missing', (file: string) => rmSync(file)],
   ['cut', (file: string) => truncateSync(file, Math.floor(statSync(file).size / 2) + 3)],
   ['zeroed', (file: string) => writeFileSync(file, Buffer.alloc(statSync(file).size))],
   ['of garbage', (file: string) => writeFileSync(file, Buffer.alloc(statSync(file).size, 0x11))],
-])('indexes that are %s are made anew', async (_, damage) => {
+] as const
+
+test.each(damages)('indexes that are %s are made anew', async (_, damage) => {
   const dir = temporaryDirectory()
   await crash(await filled(dir, 200), dir, 'none')
   for (const file of [...filesOf(dir, '.index'), ...filesOf(dir, '.timeindex')]) damage(file)
   await expectRecords((await openLog(dir)).partition('t', 0)!, 200)
+})
+
+test.each(damages)('the last index is not relied on where it is %s below the recovery point', async (_, damage) => {
+  const dir = temporaryDirectory()
+  await crash(await filled(dir, 190), dir, 'checkpoint')
+  const last = filesOf(dir, '.index').at(-1)!
+  expect(statSync(last).size).toBeGreaterThan(16)
+  damage(last)
+  await expectRecords((await openLog(dir)).partition('t', 0)!, 190)
+})
+
+test('an index of which only the end reached the disk is made anew', async () => {
+  const dir = temporaryDirectory()
+  await crash(await filled(dir, 200), dir, 'none')
+  for (const file of filesOf(dir, '.index')) {
+    const entries = readFileSync(file)
+    for (let at = 0; at + 8 < entries.length; at += 8) entries.writeInt32BE(entries.readInt32BE(at + 4) + 7, at + 4)
+    writeFileSync(file, entries)
+  }
+  await expectRecords((await openLog(dir)).partition('t', 0)!, 200)
+})
+
+/** Notes which paths are forced to disk at once, as opening does it. */
+function notingSyncs(): { fs: FileSystem; synced: string[] } {
+  const paths = new Map<number, string>()
+  const synced: string[] = []
+  const fs: FileSystem = {
+    ...nodeFileSystem,
+    openSync: (path, ...rest) => {
+      const fd = nodeFileSystem.openSync(path, ...rest)
+      paths.set(fd, String(path))
+      return fd
+    },
+    fdatasyncSync: (fd) => {
+      synced.push(paths.get(fd)!)
+      nodeFileSystem.fdatasyncSync(fd)
+    },
+    fsyncSync: (fd) => {
+      synced.push(paths.get(fd)!)
+      nodeFileSystem.fsyncSync(fd)
+    },
+  }
+  return { fs, synced }
+}
+
+test('what a killed process left in the page cache is on disk before it can be read, and only that is synced', async () => {
+  const dir = temporaryDirectory()
+  await crash(await filled(dir, 100), dir, 'none')
+  const first = notingSyncs()
+  const manager = await openLog(dir, { fs: first.fs })
+  expect(manager.partition('t', 0)!.highWatermark).toBe(100)
+  expect(first.synced).toEqual(expect.arrayContaining([dir, join(dir, 't-0'), ...filesOf(dir, '.log')]))
+  await crash(manager, dir, 'checkpoint')
+  const second = notingSyncs()
+  expect((await openLog(dir, { fs: second.fs })).partition('t', 0)!.highWatermark).toBe(100)
+  expect(second.synced.filter((path) => path.includes('t-0'))).toEqual([])
 })
 
 test('an index that is missing after a clean shutdown is made anew', async () => {
