@@ -96,7 +96,15 @@ export interface FetchedRecords extends TopicPartition {
   readonly bytes: number
 }
 
-export interface ProducerOptions {
+/** In which the connections that a producer, reader or consumer has for itself differ from the client's. */
+export interface OwnConnections {
+  /** `client.id`, by which the broker logs and limits. */
+  readonly clientId?: string
+  /** `request.timeout.ms` */
+  readonly requestTimeoutMs?: number
+}
+
+export interface ProducerOptions extends OwnConnections {
   /** Makes the producer transactional: {@link Producer.begin} and the rest. Fences older producers of the same id. */
   readonly transactionalId?: string
   /** `transaction.timeout.ms`. Default 60 000. */
@@ -149,7 +157,7 @@ export interface Producer {
   close(): Promise<void>
 }
 
-export interface ReadOptions {
+export interface ReadOptions extends OwnConnections {
   /** Default `read_committed`. */
   readonly isolation?: 'read_committed' | 'read_uncommitted'
   /** `fetch.max.bytes`. Default 8 MiB. */
@@ -158,6 +166,8 @@ export interface ReadOptions {
   readonly maxPartitionBytes?: number
   /** `fetch.min.bytes`. Default 1. */
   readonly minBytes?: number
+  /** `fetch.max.wait.ms`: how long the broker waits for as many. Default 500. */
+  readonly fetchMaxWaitMs?: number
   /**
    * Where to go on when the offset to be read is not, or no more, in the partition. Default of a reader `none`: its
    * poll fails with OFFSET_OUT_OF_RANGE.

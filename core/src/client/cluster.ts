@@ -3,7 +3,7 @@ import { findCoordinator } from '../protocol/messages/find-coordinator.ts'
 import { metadata } from '../protocol/messages/metadata.ts'
 import type { ResponseOf } from '../protocol/message.ts'
 import { closedError } from './backoff.ts'
-import { LogError } from './client.ts'
+import { LogError, type OwnConnections } from './client.ts'
 import {
   addressText,
   brokerError,
@@ -83,8 +83,12 @@ export class Cluster {
     return this.#clusterId
   }
 
-  newPool(): ConnectionPool {
-    const pool = new ConnectionPool(this.#options)
+  newPool({ clientId, requestTimeoutMs }: OwnConnections = {}): ConnectionPool {
+    const pool = new ConnectionPool({
+      ...this.#options,
+      ...(clientId === undefined ? {} : { clientId }),
+      ...(requestTimeoutMs === undefined ? {} : { requestTimeoutMs }),
+    })
     this.#pools.add(pool)
     return pool
   }

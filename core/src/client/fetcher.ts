@@ -2,7 +2,7 @@ import type { TopicPartition } from '@tidewire/sdk'
 import { fetch } from '../protocol/messages/fetch.ts'
 import { ZERO_UUID, type RequestInput, type ResponseOf } from '../protocol/message.ts'
 import { backoffMs, monotonicMs, retryBackoff } from './backoff.ts'
-import { LogError, type FetchedRecords, type PollOptions } from './client.ts'
+import { LogError, type FetchedRecords, type OwnConnections, type PollOptions } from './client.ts'
 import { staleMetadata, type Cluster } from './cluster.ts'
 import { addressText, brokerError, type Address, type Connection } from './connection.ts'
 import type { ConnectionPool } from './connection-pool.ts'
@@ -16,12 +16,13 @@ export interface FetcherOptions {
   readonly maxBytes: number
   readonly maxPartitionBytes: number
   readonly minBytes: number
+  /** How long a broker holds back an answer that has fewer. */
+  readonly maxWaitMs: number
   /** Where to go on when the offset is not, or no more, in the partition; `none`: the poll fails. */
   readonly offsetReset: 'earliest' | 'latest' | 'none'
+  readonly connections: OwnConnections
 }
 
-/** `fetch.max.wait.ms`: how long a broker holds back an answer that has no records. */
-const MAX_WAIT_MS = 500
 /** One poll decodes no more than this, above one chunk: decoding blocks the thread. */
 const POLL_BYTES = 1024 * 1024
 /** Last version of Fetch that names topics rather than giving their ids. */
@@ -78,7 +79,7 @@ export class Fetcher {
   constructor(cluster: Cluster, options: FetcherOptions) {
     this.#cluster = cluster
     this.#options = options
-    this.#pool = cluster.newPool()
+    this.#pool = cluster.newPool(options.connections)
   }
 
   /** Begins to read a partition, or goes elsewhere in one that is being read. */
@@ -330,7 +331,7 @@ export class Fetcher {
     partitions: readonly Partition[],
     maxBytes: number,
   ): [RequestInput<typeof fetch>, { version: number; timeoutMs: number }] {
-    const { minBytes, maxPartitionBytes, isolation } = this.#options
+    const { minBytes, maxPartitionBytes, isolation, maxWaitMs, connections } = this.#options
     const topics = new Map<string, { topic: string; topicId: string; partitions: FetchPartition[] }>()
     for (const { topic, partition, offset } of partitions) {
       const known = this.#cluster.topic(topic)
@@ -348,8 +349,8 @@ export class Fetcher {
       fetch,
       list.some((each) => each.topicId === ZERO_UUID) ? LAST_WITH_NAMES : Infinity,
     )
-    const body = { maxWaitMs: MAX_WAIT_MS, minBytes, maxBytes, isolationLevel: isolationLevel(isolation), topics: list }
-    return [body, { version, timeoutMs: MAX_WAIT_MS + this.#cluster.requestTimeoutMs }]
+    const body = { maxWaitMs, minBytes, maxBytes, isolationLevel: isolationLevel(isolation), topics: list }
+    return [body, { version, timeoutMs: maxWaitMs + (connections.requestTimeoutMs ?? this.#cluster.requestTimeoutMs) }]
   }
 
   /** @returns whether there is something for the caller */

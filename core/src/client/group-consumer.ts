@@ -84,6 +84,7 @@ export class LogGroupConsumer implements GroupConsumer {
     this.#topics = new TopicWatch(cluster, topics ?? topicsPattern!, () => this.#member.requestRejoin())
     this.#member = new GroupMember(cluster, {
       groupId,
+      clientId: options.clientId,
       protocolType: 'consumer',
       sessionTimeoutMs: options.sessionTimeoutMs ?? 10_000,
       heartbeatIntervalMs: options.heartbeatIntervalMs ?? 3_000,

@@ -33,6 +33,8 @@ export interface JoinedGeneration {
 
 export interface GroupMemberOptions {
   readonly groupId: string
+  /** `client.id` of its own connections. Default: the client's. */
+  readonly clientId?: string | undefined
   /** `consumer`, `connect`, …: all members of a group have the same. */
   readonly protocolType: string
   readonly sessionTimeoutMs: number
@@ -85,7 +87,7 @@ export class GroupMember implements GroupMembership {
   constructor(cluster: Cluster, options: GroupMemberOptions) {
     this.#cluster = cluster
     this.#options = options
-    this.#pool = cluster.newPool()
+    this.#pool = cluster.newPool(options.clientId === undefined ? {} : { clientId: options.clientId })
   }
 
   /** Who commits offsets; undefined while it is no member. */

@@ -61,7 +61,7 @@ export class LogProducer implements Producer {
     this.#options = options
     const deliveryTimeoutMs = options.deliveryTimeoutMs ?? 120_000
     this.#maxBlockMs = deliveryTimeoutMs === 0 ? MAX_BLOCK_MS : Math.min(MAX_BLOCK_MS, deliveryTimeoutMs)
-    this.#pool = cluster.newPool()
+    this.#pool = cluster.newPool(options)
     const closing = this.#closing.signal
     const wake = (): void => this.#sender.wake()
     if (transactionalId !== undefined) {
@@ -77,7 +77,7 @@ export class LogProducer implements Producer {
     const request = {
       acks: acks === 'all' ? (-1 as const) : (1 as const),
       transactionalId: transactionalId ?? null,
-      requestTimeoutMs: cluster.requestTimeoutMs,
+      requestTimeoutMs: options.requestTimeoutMs ?? cluster.requestTimeoutMs,
       transactionV2: () => this.#transactions?.isV2 === true,
     }
     const transport = new ClusterTransport(cluster, this.#pool, request, closing, wake)

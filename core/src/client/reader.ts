@@ -7,7 +7,9 @@ import { Fetcher, type FetcherOptions } from './fetcher.ts'
 /** Kafka's defaults, except for more bytes at a time. */
 export function fetcherOptions(options: ReadOptions, offsetReset: FetcherOptions['offsetReset']): FetcherOptions {
   const { isolation = 'read_committed', maxBytes = 8 * 1024 * 1024, maxPartitionBytes = 1024 * 1024 } = options
-  return { isolation, maxBytes, maxPartitionBytes, minBytes: options.minBytes ?? 1, offsetReset }
+  const { minBytes = 1, fetchMaxWaitMs = 500, clientId, requestTimeoutMs } = options
+  const connections = { ...(clientId && { clientId }), ...(requestTimeoutMs && { requestTimeoutMs }) }
+  return { isolation, maxBytes, maxPartitionBytes, minBytes, maxWaitMs: fetchMaxWaitMs, offsetReset, connections }
 }
 
 export class LogReader implements Reader {
