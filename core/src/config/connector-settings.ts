@@ -39,6 +39,15 @@ const common = defineConfig({
     displayName: 'Enforce tasks max',
     doc: 'Whether a connector that asks for more tasks than tasks.max fails.',
   },
+  'task.weight': {
+    type: 'double',
+    default: 1,
+    minimum: 0,
+    importance: 'low',
+    group: 'Common',
+    displayName: 'Task weight',
+    doc: 'What one task of this connector costs a worker, beside others: tasks are spread by it. A connector may give each of its tasks a weight of its own.',
+  },
   'key.converter': {
     type: 'class',
     importance: 'low',

@@ -12,6 +12,15 @@ export interface RestartRequest {
   readonly onlyFailed: boolean
 }
 
+/** What workers sign their requests to one another with. */
+export interface SessionKey {
+  readonly key: Buffer
+  /** As Java names it: HmacSHA256. */
+  readonly algorithm: string
+  /** Milliseconds since the epoch. */
+  readonly createdAt: number
+}
+
 type Properties = Readonly<Record<string, string>>
 
 export type ConfigRecord =
@@ -20,7 +29,10 @@ export type ConfigRecord =
   | { readonly kind: 'commit'; readonly connector: string; readonly tasks: number }
   | { readonly kind: 'target-state'; readonly connector: string; readonly state: TargetState | null }
   | { readonly kind: 'restart'; readonly connector: string; readonly request: RestartRequest }
-  /** Kafka Connect's own that mean nothing here so far: session keys, fencing, logger levels. */
+  /** All transactional producers of earlier tasks are fenced; so many are there from now on. */
+  | { readonly kind: 'fenced'; readonly connector: string; readonly tasks: number }
+  | { readonly kind: 'session-key'; readonly sessionKey: SessionKey }
+  /** Kafka Connect's own that mean nothing here so far: logger levels. */
   | { readonly kind: 'other' }
 
 export function connectorRecord(connector: string, properties: Properties | null): TopicLogRecord {
@@ -50,6 +62,18 @@ export function restartRecord(connector: string, request: RestartRequest): Topic
   }
 }
 
+/** KIP-618: the tasks of the commit before it may start. */
+export function fencedRecord(connector: string, tasks: number): TopicLogRecord {
+  return { key: `tasks-fencing-${connector}`, value: JSON.stringify({ 'task-count': tasks }) }
+}
+
+export function sessionKeyRecord({ key, algorithm, createdAt }: SessionKey): TopicLogRecord {
+  return {
+    key: 'session-key',
+    value: JSON.stringify({ key: key.toString('base64'), algorithm, 'creation-timestamp': createdAt }),
+  }
+}
+
 /** @throws Error that says what is wrong with the record */
 export function parseConfigRecord({ key, value }: TopicLogRecord): ConfigRecord {
   const content = value === null ? null : (JSON.parse(value) as unknown)
@@ -69,9 +93,7 @@ export function parseConfigRecord({ key, value }: TopicLogRecord): ConfigRecord 
   }
   connector = connectorOf('commit-')
   if (connector !== undefined) {
-    const tasks = field(content, 'tasks')
-    if (typeof tasks !== 'number') throw new Error("it has no number 'tasks'")
-    return { kind: 'commit', connector, tasks }
+    return { kind: 'commit', connector, tasks: number(content, 'tasks') }
   }
   connector = connectorOf('target-state-')
   if (connector !== undefined)
@@ -84,7 +106,23 @@ export function parseConfigRecord({ key, value }: TopicLogRecord): ConfigRecord 
     }
     return { kind: 'restart', connector, request }
   }
+  connector = connectorOf('tasks-fencing-')
+  if (connector !== undefined) return { kind: 'fenced', connector, tasks: number(content, 'task-count') }
+  if (key === 'session-key') return { kind: 'session-key', sessionKey: sessionKey(content) }
   return { kind: 'other' }
+}
+
+function sessionKey(content: unknown): SessionKey {
+  const key = field(content, 'key')
+  const algorithm = field(content, 'algorithm')
+  if (typeof key !== 'string' || typeof algorithm !== 'string') throw new Error("it has no 'key' and 'algorithm'")
+  return { key: Buffer.from(key, 'base64'), algorithm, createdAt: number(content, 'creation-timestamp') }
+}
+
+function number(content: unknown, name: string): number {
+  const value = field(content, name)
+  if (typeof value !== 'number') throw new Error(`it has no number '${name}'`)
+  return value
 }
 
 function targetState(content: unknown): TargetState {

@@ -1,14 +1,18 @@
 import type { LogClient } from '../client/client.ts'
+import type { LeaderWriter } from '../cluster/cluster.ts'
 import type { Logger } from '../logging/logger.ts'
 import {
   commitRecord,
   connectorRecord,
+  fencedRecord,
   parseConfigRecord,
   restartRecord,
+  sessionKeyRecord,
   targetStateRecord,
   taskRecord,
   type ConfigRecord,
   type RestartRequest,
+  type SessionKey,
   type TargetState,
 } from './config-records.ts'
 import { withTimeLimit } from './time-limit.ts'
@@ -26,6 +30,12 @@ export interface StoredConnector {
   readonly appliedConfig: Config | undefined
   /** A commit was read whose task records are not all there (compaction took them): the tasks must be planned anew. */
   readonly inconsistent: boolean
+  /**
+   * KIP-618: how many transactional producers the tasks that could start last have, where any could; and whether these
+   * are fenced already for the tasks committed now.
+   */
+  readonly producers: number | undefined
+  readonly fenced: boolean
 }
 
 export interface ConfigStoreListener {
@@ -37,11 +47,21 @@ export interface ConfigStoreListener {
 
 export interface ConfigStoreOptions {
   readonly client: LogClient
+  /** All writes go through it: only the leader's get in. */
+  readonly writer: LeaderWriter
   readonly topic: string
   readonly logger: Logger
   readonly listener: ConfigStoreListener
   /** Longest time for a write to be read back. Default 30 000. */
-  readonly writeTimeoutMs?: number
+  readonly readTimeoutMs?: number
+}
+
+/** So many requests that were carried out are remembered: far more than there are within the time one is sent again. */
+const maxRequests = 4096
+
+interface Fencing {
+  producers: number | undefined
+  fenced: boolean
 }
 
 interface Entry {
@@ -54,6 +74,9 @@ interface Entry {
 /**
  * Connector configs, task configs and target states, as the config topic has them. The order of the log is the truth:
  * a write is acknowledged once it was read back, and memory changes by what is read alone.
+ *
+ * A write may be for a request, which its records name: whoever is the leader when the request is sent again, for want
+ * of an answer, sees that it was carried out ({@link ConfigStore.carriedOut}).
  */
 export class ConfigStore {
   readonly #options: ConfigStoreOptions
@@ -63,7 +86,14 @@ export class ConfigStore {
   readonly #targetStates = new Map<string, TargetState>()
   /** Task configs that no commit has made effective yet. */
   readonly #uncommitted = new Map<string, Map<number, Config>>()
+  /** Kept apart, since the producers of a deleted connector may still live when it is made anew. */
+  readonly #fencings = new Map<string, Fencing>()
+  readonly #requests = new Map<string, { readonly created: boolean }>()
+  /** The newest first; requests signed with the one before may still be on their way. */
+  #sessionKeys: readonly SessionKey[] = []
   #live = false
+  /** A write failed, and may have got into the log all the same. */
+  #behind = false
 
   constructor(options: ConfigStoreOptions) {
     this.#options = options
@@ -86,7 +116,30 @@ export class ConfigStore {
   get(connector: string): StoredConnector | undefined {
     const entry = this.#connectors.get(connector)
     if (entry === undefined) return undefined
-    return { ...entry, targetState: this.#targetStates.get(connector) ?? 'STARTED' }
+    const fencing = this.#fencings.get(connector)
+    return {
+      ...entry,
+      targetState: this.#targetStates.get(connector) ?? 'STARTED',
+      producers: fencing?.producers,
+      fenced: fencing?.fenced ?? false,
+    }
+  }
+
+  /** What workers sign with: the newest first, then, if there is one, the one before. */
+  get sessionKeys(): readonly SessionKey[] {
+    return this.#sessionKeys
+  }
+
+  /**
+   * Whether a request was carried out already, and whether it made the connector. For the leader, before it writes:
+   * reads first what a write that failed may have left.
+   */
+  async carriedOut(request: string): Promise<{ readonly created: boolean } | undefined> {
+    if (this.#behind) {
+      await this.refresh()
+      this.#behind = false
+    }
+    return this.#requests.get(request)
   }
 
   /** Waits until all that is in the topic now has been read. */
@@ -94,49 +147,70 @@ export class ConfigStore {
     await this.#limited(this.#log.readToEnd(), 'Reading the config topic')
   }
 
-  async putConnector(connector: string, config: Config, initialState?: TargetState): Promise<void> {
-    await this.#write([
+  async putConnector(connector: string, config: Config, initialState?: TargetState, request?: string): Promise<void> {
+    const records = [
       // Before the config, so that nobody starts what should begin paused.
       ...(initialState === undefined ? [] : [targetStateRecord(connector, initialState)]),
       connectorRecord(connector, config),
-    ])
+    ]
+    await this.#write(records, request)
   }
 
-  async removeConnector(connector: string): Promise<void> {
-    await this.#write([connectorRecord(connector, null), targetStateRecord(connector, null)])
+  async removeConnector(connector: string, request?: string): Promise<void> {
+    await this.#write([connectorRecord(connector, null), targetStateRecord(connector, null)], request)
   }
 
   async putTasks(connector: string, tasks: readonly Config[]): Promise<void> {
     const records = tasks.map((config, task) => taskRecord(connector, task, config))
-    // The commit goes out only when all tasks are on the log: otherwise one that is refused would leave it incomplete.
-    if (records.length > 0) await this.#limited(this.#log.write(records), 'Writing task configs')
-    await this.#write([commitRecord(connector, tasks.length)])
+    await this.#write([...records, commitRecord(connector, tasks.length)])
   }
 
-  async putTargetState(connector: string, state: TargetState): Promise<void> {
+  async putTargetState(connector: string, state: TargetState, request?: string): Promise<void> {
     // A stopped connector has no tasks, so that offsets may be changed while it is stopped.
     const records = state === 'STOPPED' ? [commitRecord(connector, 0)] : []
-    await this.#write([...records, targetStateRecord(connector, state)])
+    await this.#write([...records, targetStateRecord(connector, state)], request)
   }
 
-  async requestRestart(connector: string, request: RestartRequest): Promise<void> {
-    await this.#write([restartRecord(connector, request)])
+  async requestRestart(connector: string, restart: RestartRequest, request?: string): Promise<void> {
+    await this.#write([restartRecord(connector, restart)], request)
   }
 
-  async #write(records: readonly TopicLogRecord[]): Promise<void> {
-    await this.#limited(this.#log.writeAndRead(records), 'Writing to the config topic')
+  /** All earlier producers are fenced: these tasks may start. */
+  async putFenced(connector: string, tasks: number): Promise<void> {
+    await this.#write([fencedRecord(connector, tasks)])
+  }
+
+  async putSessionKey(key: SessionKey): Promise<void> {
+    await this.#write([sessionKeyRecord(key)])
+  }
+
+  /** @throws NotLeaderError; after other errors it may have been written all the same */
+  async #write(records: readonly TopicLogRecord[], request?: string): Promise<void> {
+    const { writer, topic } = this.#options
+    try {
+      const named = request === undefined ? records : records.map((record) => ({ ...record, request }))
+      const first = await writer.write(topic, named)
+      const reading = first < 0 ? this.#log.readToEnd() : this.#log.readPast(first + records.length - 1)
+      await this.#limited(reading, 'Reading back what was written to')
+    } catch (error) {
+      this.#behind = true
+      throw error
+    }
   }
 
   #limited<T>(promise: Promise<T>, what: string): Promise<T> {
-    return withTimeLimit(promise, this.#options.writeTimeoutMs ?? 30_000, `${what} '${this.#options.topic}'`)
+    return withTimeLimit(promise, this.#options.readTimeoutMs ?? 30_000, `${what} '${this.#options.topic}'`)
   }
 
   #read(record: TopicLogRecord): void {
     const { topic, logger, listener } = this.#options
     try {
       const parsed = parseConfigRecord(record)
+      if (record.request !== undefined) this.#remember(record.request, parsed)
       if (parsed.kind === 'other') return
-      if (parsed.kind === 'restart') {
+      if (parsed.kind === 'session-key') {
+        this.#sessionKeys = [parsed.sessionKey, ...this.#sessionKeys.slice(0, 1)]
+      } else if (parsed.kind === 'restart') {
         if (this.#live) listener.restartRequested(parsed.connector, parsed.request)
       } else if (this.#apply(parsed) && this.#live) {
         listener.changed(parsed.connector)
@@ -146,8 +220,15 @@ export class ConfigStore {
     }
   }
 
+  #remember(request: string, record: ConfigRecord): void {
+    const created = record.kind === 'connector' && !this.#connectors.has(record.connector)
+    const before = this.#requests.get(request)?.created ?? false
+    this.#requests.set(request, { created: created || before })
+    if (this.#requests.size > maxRequests) this.#requests.delete(this.#requests.keys().next().value!)
+  }
+
   /** Returns whether there is something to tell. */
-  #apply(record: Exclude<ConfigRecord, { kind: 'restart' | 'other' }>): boolean {
+  #apply(record: Exclude<ConfigRecord, { kind: 'restart' | 'session-key' | 'other' }>): boolean {
     const { connector } = record
     const entry = this.#connectors.get(connector)
     switch (record.kind) {
@@ -176,6 +257,9 @@ export class ConfigStore {
       }
       case 'commit':
         return this.#commit(connector, entry, record.tasks)
+      case 'fenced':
+        this.#fencings.set(connector, { producers: record.tasks, fenced: true })
+        return false
     }
   }
 
@@ -184,6 +268,8 @@ export class ConfigStore {
     this.#uncommitted.delete(connector)
     // The connector was deleted, and compaction took its config and the tombstone: what is left of it means nothing.
     if (entry === undefined) return this.#forget(connector)
+    // Whatever it commits: tasks that come after a fencing need one of their own.
+    this.#fencings.set(connector, { producers: this.#fencings.get(connector)?.producers, fenced: false })
     const tasks = Array.from({ length: count }, (_, task) => uncommitted?.get(task))
     if (tasks.every((config) => config !== undefined)) {
       entry.tasks = tasks

@@ -1,12 +1,12 @@
 import { isErrorKind } from '@tidewire/sdk'
+import type { Cluster } from '../cluster/cluster.ts'
 import type { Logger } from '../logging/logger.ts'
 import { messageOf } from '../logging/message-of.ts'
 import type { PluginRegistry } from '../plugin/plugin-registry.ts'
-import type { Assignment } from './assignment.ts'
 import type { RestartRequest } from './config-records.ts'
 import { sameConfig, sameConfigs, type Config, type ConfigStore, type StoredConnector } from './config-store.ts'
 import type { State, StatusStore } from './status-store.ts'
-import { planTasks, taskSpec, type WorkerConverters } from './task-spec.ts'
+import { planTasks, taskPlugins, type WorkerConverters } from './task-spec.ts'
 import type { TaskStatus } from '../worker/task-spec.ts'
 import type { TaskRunner } from './task-runner.ts'
 import { withTimeLimit } from './time-limit.ts'
@@ -17,15 +17,24 @@ export interface ActorContext {
   readonly statuses: StatusStore
   readonly plugins: PluginRegistry
   readonly runner: TaskRunner
-  readonly assignment: Assignment
+  readonly cluster: Cluster
   readonly workerId: string
   readonly worker: WorkerConverters
+  /** `exactly.once.source.support=enabled`. */
+  readonly exactlyOnce: boolean
   readonly logger: Logger
   /**
-   * Makes the planned tasks those of the connector, unless its config or target state changed meanwhile. Takes its turn
-   * among the writes for this connector.
+   * Makes the planned tasks those of the connector, unless its config or target state changed meanwhile; asks the leader
+   * for it until it is done, or the signal aborted.
    */
-  readonly commitTasks: (connector: string, config: Config, tasks: readonly Config[]) => Promise<void>
+  readonly commitTasks: (
+    connector: string,
+    config: Config,
+    tasks: readonly Config[],
+    signal: AbortSignal,
+  ) => Promise<void>
+  /** Resolves when the transactional producers of the connector's earlier tasks are fenced. */
+  readonly fenceEarlierTasks: (connector: string, signal: AbortSignal) => Promise<void>
   /** Longest time for a connector to say how its work splits. */
   readonly planTimeoutMs: number
   /** Longest time for a task to be started or stopped; more than the graceful shutdown that the runner allows. */
@@ -36,18 +45,33 @@ export interface ActorContext {
 
 interface RunningTask {
   readonly config: Config
+  /** The commit that it is of, by identity. */
+  readonly commit: readonly Config[]
   readonly run: number
+  /** The newest assignment that it was seen to be this worker's under. */
+  generation: number
   paused: boolean
+  exactlyOnce: boolean
+  /** The runner has it; before, it may wait for its predecessors to be fenced. */
+  handedOver: boolean
+  readonly stop: AbortController
+}
+
+interface Planning {
+  readonly config: Config
+  readonly stop: AbortController
 }
 
 const firstRetryMs = 1000
 const lastRetryMs = 60_000
 
 /**
- * Brings one connector from whatever runs to what the config topic asks for. Each wake compares the two and makes the
- * next steps, so that it does not matter which change came when, or what a crash left half done.
+ * Brings what this worker has of one connector from whatever runs to what the config topic and the assignment ask for:
+ * the connector itself, which plans its tasks, and any of the tasks, each by itself. Each wake compares the two and makes
+ * the next steps, so that it does not matter which change came when, or what a crash left half done.
  *
- * Connector code runs in task hosts only; planning, which may take long, goes on beside and wakes the actor when done.
+ * Connector code runs in task hosts only. What may take long (planning, and the start of a task whose predecessors have to
+ * be fenced first) goes on beside: the actor can always give up what is taken away.
  */
 export class ConnectorActor {
   readonly #name: string
@@ -56,9 +80,11 @@ export class ConnectorActor {
   #awake = false
   #closed = false
   #working: Promise<void> | undefined
+  /** The newest assignment that the connector itself was seen to be this worker's under; undefined: it is not. */
+  #generation: number | undefined
   /** The config and the committed tasks that planning found to agree; by identity, as the store holds them. */
   #planned: Pick<StoredConnector, 'config' | 'tasks'> | undefined
-  #planning: { readonly config: Config } | undefined
+  #planning: Planning | undefined
   /** Planning failed for this config: not before the timer fires (if it has one) it is tried again. */
   #failed: { readonly config: Config; readonly timer?: NodeJS.Timeout } | undefined
   #failures = 0
@@ -71,30 +97,37 @@ export class ConnectorActor {
 
   /** Nothing runs and nothing is under way: the actor can be dropped. */
   get idle(): boolean {
-    return this.#working === undefined && this.#planning === undefined && this.#tasks.size === 0
+    return (
+      this.#working === undefined &&
+      this.#planning === undefined &&
+      this.#generation === undefined &&
+      this.#tasks.size === 0
+    )
   }
 
-  /** Something about the connector may have changed. */
+  /** Something about the connector, or about whose it is, may have changed. */
   wake(): void {
     if (this.#closed) return
     this.#awake = true
-    this.#working ??= this.#work().finally(() => (this.#working = undefined))
+    this.#working ??= this.#work()
   }
 
-  /** Resolves when nothing is under way any more, planning included. For shutdown and tests. */
+  /** Resolves when all that was known at the last wake has been acted upon: what is not this worker's has stopped. */
   async settled(): Promise<void> {
     await this.#working
   }
 
+  /** As much of the restart as concerns this worker. */
   restart({ includeTasks, onlyFailed }: RestartRequest): void {
-    const { statuses, store } = this.#context
+    const { statuses, store, cluster } = this.#context
     if (store.get(this.#name)?.targetState === 'STOPPED') return
-    if (!onlyFailed || statuses.connector(this.#name)?.state === 'FAILED') {
+    const isMeant = (state: State | undefined): boolean => !onlyFailed || state === 'FAILED'
+    if (cluster.ownsConnector(this.#name) && isMeant(statuses.connector(this.#name)?.state)) {
       this.#tell('RESTARTING')
       this.#cancelPlanning()
     }
     for (const [task, { state }] of includeTasks ? statuses.tasks(this.#name) : []) {
-      if (!onlyFailed || state === 'FAILED') this.#markForRestart(task)
+      if (cluster.ownsTask(this.#name, task) && isMeant(state)) this.#markForRestart(task)
     }
     this.wake()
   }
@@ -111,21 +144,27 @@ export class ConnectorActor {
     this.#tellTask(task, state, trace)
   }
 
+  /** Whether this run of a task is what config topic and assignment, as far as they are read, ask for. */
+  isCurrent(task: number, run: number): boolean {
+    const { store, cluster } = this.#context
+    const running = this.#tasks.get(task)
+    const stored = store.get(this.#name)
+    if (this.#closed || running?.run !== run || stored === undefined) return false
+    return stored.tasks === running.commit && stored.fenced && cluster.ownsTask(this.#name, task)
+  }
+
   /** Stops reacting; the tasks are stopped by the runner, all at once. Says so in the status topic. */
   async close(): Promise<void> {
     this.#closed = true
     this.#cancelPlanning()
+    for (const { stop } of this.#tasks.values()) stop.abort()
     await this.#working
   }
 
   /** To be called when the tasks have stopped: nobody runs the connector now. */
   tellUnassigned(): void {
-    const { statuses } = this.#context
-    for (const task of this.#tasks.keys()) {
-      if (statuses.task(this.#name, task)?.state !== 'FAILED') this.#tellTask(task, 'UNASSIGNED')
-    }
-    const state = statuses.connector(this.#name)?.state
-    if (state !== undefined && state !== 'FAILED' && state !== 'STOPPED') this.#tell('UNASSIGNED')
+    for (const [task, { generation }] of this.#tasks) this.#tellGivenUp(task, generation)
+    this.#giveUpConnector()
   }
 
   async #work(): Promise<void> {
@@ -140,87 +179,141 @@ export class ConnectorActor {
         })
       }
     }
+    // At once, and not in a later turn: a wake from now on must begin anew.
+    this.#working = undefined
   }
 
   async #step(): Promise<void> {
-    const { store, statuses, assignment } = this.#context
+    const { store, statuses, cluster } = this.#context
     const stored = store.get(this.#name)
-    if (stored === undefined || !assignment.owns(this.#name)) {
+    const hadSome = this.#generation !== undefined || this.#tasks.size > 0
+    if (stored === undefined || !cluster.ownsConnector(this.#name)) {
       this.#cancelPlanning()
-      await this.#stopTasks([...this.#tasks.keys()])
-      if (store.get(this.#name) === undefined) statuses.remove(this.#name)
-      return
+      this.#giveUpConnector()
     }
-    if (stored.targetState === 'STOPPED') {
+    await this.#adjustTasks(stored)
+    if (stored === undefined) {
+      // Each worker for what it told itself, the leader for workers that are gone.
+      if (store.get(this.#name) === undefined && (hadSome || cluster.leads)) statuses.remove(this.#name)
+    } else if (cluster.ownsConnector(this.#name)) {
+      this.#runConnector(stored)
+    }
+  }
+
+  #runConnector({ config, tasks, targetState, inconsistent }: StoredConnector): void {
+    this.#generation = this.#context.cluster.generation
+    if (targetState === 'STOPPED') {
       this.#cancelPlanning()
-      await this.#stopTasks([...this.#tasks.keys()])
       this.#forgetTasksFrom(0)
       this.#tell('STOPPED')
       return
     }
-    await this.#adjustTasks(stored)
-    const { config, tasks, inconsistent } = stored
+    this.#forgetTasksFrom(tasks.length)
     if (this.#planned?.config === config && this.#planned.tasks === tasks && !inconsistent) {
-      this.#tell(stored.targetState === 'PAUSED' ? 'PAUSED' : 'RUNNING')
+      this.#tell(targetState === 'PAUSED' ? 'PAUSED' : 'RUNNING')
     } else {
       this.#startPlanning(config)
     }
   }
 
-  async #adjustTasks({ tasks, targetState }: StoredConnector): Promise<void> {
+  #giveUpConnector(): void {
+    const { statuses, workerId, store } = this.#context
+    const generation = this.#generation
+    this.#generation = undefined
+    if (generation === undefined || store.get(this.#name) === undefined) return
+    const told = statuses.connector(this.#name)
+    if (told === undefined || told.state === 'FAILED' || told.state === 'STOPPED') return
+    statuses.putConnector(this.#name, { state: 'UNASSIGNED', workerId, generation }, { safe: true })
+  }
+
+  async #adjustTasks(stored: StoredConnector | undefined): Promise<void> {
+    const { cluster } = this.#context
+    const tasks = stored === undefined || stored.targetState === 'STOPPED' ? [] : stored.tasks
+    const owned = new Set([...tasks.keys()].filter((task) => cluster.ownsTask(this.#name, task)))
     const restarts = this.#restarts
     this.#restarts = new Set()
-    const surplus = [...this.#tasks.keys()].filter((task) => task >= tasks.length || restarts.has(task))
-    await this.#stopTasks(surplus)
-    this.#forgetTasksFrom(tasks.length)
-    await Promise.all(tasks.map((config, task) => this.#adjustTask(task, config, targetState === 'PAUSED')))
+    const givenUp = [...this.#tasks].filter(([task]) => !owned.has(task))
+    const restarted = [...this.#tasks.keys()].filter((task) => owned.has(task) && restarts.has(task))
+    await this.#stopTasks([...givenUp.map(([task]) => task), ...restarted])
+    for (const [task, { generation }] of givenUp) {
+      if (task < tasks.length) this.#tellGivenUp(task, generation)
+      else this.#context.statuses.removeTask(this.#name, task)
+    }
+    await Promise.all([...owned].map((task) => this.#adjustTask(task, tasks, stored?.targetState === 'PAUSED')))
   }
 
-  async #adjustTask(task: number, config: Config, paused: boolean): Promise<void> {
-    const { runner } = this.#context
+  async #adjustTask(task: number, commit: readonly Config[], paused: boolean): Promise<void> {
+    const { runner, cluster } = this.#context
     const running = this.#tasks.get(task)
-    if (running !== undefined && sameConfig(running.config, config)) {
-      if (running.paused === paused) return
-      running.paused = paused
-      const id = { connector: this.#name, task }
-      await this.#limited(
-        paused ? runner.pauseTask(id) : runner.resumeTask(id),
-        `${paused ? 'Pausing' : 'Resuming'} task ${task}`,
-      )
+    // Tasks that write in transactions are fenced when there is a new commit, whatever is in it.
+    const staysAsItIs =
+      running !== undefined &&
+      (running.commit === commit || (!running.exactlyOnce && running.handedOver)) &&
+      sameConfig(running.config, commit[task]!)
+    if (!staysAsItIs) {
+      if (running !== undefined) await this.#stopTasks([task])
+      this.#startTask(task, commit, paused)
       return
     }
-    if (running !== undefined) await this.#stopTasks([task])
-    await this.#startTask(task, config, paused)
+    running.generation = cluster.generation
+    if (running.paused === paused) return
+    running.paused = paused
+    if (!running.handedOver) return
+    const id = { connector: this.#name, task }
+    await this.#limited(
+      paused ? runner.pauseTask(id) : runner.resumeTask(id),
+      `${paused ? 'Pausing' : 'Resuming'} task ${task}`,
+    )
   }
 
-  async #startTask(task: number, config: Config, paused: boolean): Promise<void> {
-    const { plugins, runner, worker, statuses, nextRun } = this.#context
-    const run = nextRun()
-    this.#tasks.set(task, { config, run, paused })
+  #startTask(task: number, commit: readonly Config[], paused: boolean): void {
+    const { statuses, cluster, nextRun } = this.#context
+    const running: RunningTask = {
+      config: commit[task]!,
+      commit,
+      run: nextRun(),
+      generation: cluster.generation,
+      paused,
+      exactlyOnce: false,
+      handedOver: false,
+      stop: new AbortController(),
+    }
+    this.#tasks.set(task, running)
     // What an earlier worker told does not hold any more; the host tells when it runs.
     if (statuses.task(this.#name, task)?.state !== 'RESTARTING') this.#tellTask(task, 'UNASSIGNED')
-    try {
-      const targetState = paused ? 'PAUSED' : 'STARTED'
-      const spec = await taskSpec(plugins, worker, {
-        connector: this.#name,
-        task,
-        config,
-        targetState,
-        generation: run,
-      })
-      if (this.#closed) return
-      await this.#limited(runner.startTask(spec), `Starting task ${task}`)
-    } catch (error) {
+    void this.#handOver(task, running).catch((error: unknown) => {
+      if (this.#tasks.get(task) !== running) return
       // Not kept as running: the next wake tries again.
-      if (this.#tasks.get(task)?.run === run) this.#tasks.delete(task)
       this.#tellTask(task, 'FAILED', traceOf(error))
-    }
+      this.#tasks.delete(task)
+    })
+  }
+
+  async #handOver(task: number, running: RunningTask): Promise<void> {
+    const { plugins, runner, worker, exactlyOnce, fenceEarlierTasks } = this.#context
+    const { signal } = running.stop
+    const { manifest, spec } = await taskPlugins(plugins, worker, running.config)
+    running.exactlyOnce = exactlyOnce && manifest.type === 'source' && manifest.exactlyOnce
+    if (running.exactlyOnce && !signal.aborted) await fenceEarlierTasks(this.#name, signal)
+    if (signal.aborted) return
+    running.handedOver = true
+    const { config, run, paused } = running
+    const starting = runner.startTask({
+      ...spec,
+      connector: this.#name,
+      task,
+      config,
+      targetState: paused ? 'PAUSED' : 'STARTED',
+      generation: run,
+    })
+    await this.#limited(starting, `Starting task ${task}`)
   }
 
   async #stopTasks(tasks: readonly number[]): Promise<void> {
     const { runner, logger } = this.#context
     await Promise.all(
       tasks.map(async (task) => {
+        this.#tasks.get(task)?.stop.abort()
         this.#tasks.delete(task)
         try {
           await this.#limited(runner.stopTask({ connector: this.#name, task }), `Stopping task ${task}`)
@@ -239,9 +332,9 @@ export class ConnectorActor {
   #startPlanning(config: Config): void {
     if (this.#planning?.config === config || this.#failed?.config === config) return
     this.#cancelPlanning()
-    const planning = { config }
+    const planning: Planning = { config, stop: new AbortController() }
     this.#planning = planning
-    void this.#plan(config, () => this.#planning !== planning)
+    void this.#plan(planning)
       .catch((error: unknown) => {
         if (this.#planning === planning) this.#planningFailed(config, error)
       })
@@ -251,13 +344,14 @@ export class ConnectorActor {
       })
   }
 
-  async #plan(config: Config, superseded: () => boolean): Promise<void> {
+  async #plan({ config, stop: { signal } }: Planning): Promise<void> {
+    const isCancelled = (): boolean => signal.aborted
     const { plugins, runner, store, planTimeoutMs, commitTasks } = this.#context
     const tasks = await planTasks(plugins, runner, config, planTimeoutMs)
-    if (superseded()) return
-    await commitTasks(this.#name, config, tasks)
+    if (isCancelled()) return
+    await commitTasks(this.#name, config, tasks, signal)
     const after = store.get(this.#name)
-    if (superseded() || after?.config !== config || !sameConfigs(after.tasks, tasks)) return
+    if (isCancelled() || after?.config !== config || !sameConfigs(after.tasks, tasks)) return
     this.#planned = { config, tasks: after.tasks }
     this.#failures = 0
   }
@@ -282,6 +376,7 @@ export class ConnectorActor {
 
   #cancelPlanning(): void {
     clearTimeout(this.#failed?.timer)
+    this.#planning?.stop.abort()
     this.#failed = undefined
     this.#planning = undefined
     this.#planned = undefined
@@ -297,16 +392,24 @@ export class ConnectorActor {
   }
 
   #tell(state: State, trace?: string): void {
-    const { statuses, workerId, assignment } = this.#context
+    const { statuses, workerId, cluster } = this.#context
     const before = statuses.connector(this.#name)
-    const same = before?.state === state && before.trace === trace && before.workerId === workerId
-    if (same && before.generation === assignment.generation) return
-    statuses.putConnector(this.#name, { state, workerId, generation: assignment.generation, trace }, { safe: true })
+    if (before?.state === state && before.trace === trace && before.workerId === workerId) return
+    const generation = this.#generation ?? cluster.generation
+    statuses.putConnector(this.#name, { state, workerId, generation, trace }, { safe: true })
   }
 
   #tellTask(task: number, state: State, trace?: string): void {
-    const { statuses, workerId, assignment } = this.#context
-    statuses.putTask(this.#name, task, { state, workerId, generation: assignment.generation, trace }, { safe: true })
+    const { statuses, workerId, cluster } = this.#context
+    const generation = this.#tasks.get(task)?.generation ?? cluster.generation
+    statuses.putTask(this.#name, task, { state, workerId, generation, trace }, { safe: true })
+  }
+
+  /** As of the assignment that gave it to this worker: whoever has it by now has told it under a newer one. */
+  #tellGivenUp(task: number, generation: number): void {
+    const { statuses, workerId } = this.#context
+    if (statuses.task(this.#name, task)?.state === 'FAILED') return
+    statuses.putTask(this.#name, task, { state: 'UNASSIGNED', workerId, generation }, { safe: true })
   }
 }
 

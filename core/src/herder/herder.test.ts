@@ -18,12 +18,12 @@ afterEach(async () => {
   await Promise.all(running.splice(0).map(({ herder }) => herder.close()))
 })
 
-const state = ({ herder }: Fixture, name: string) => herder.status(name).connector.state
-const taskStates = ({ herder }: Fixture, name: string) => herder.status(name).tasks.map(({ state }) => state)
+const state = ({ herder }: Fixture, name: string) => herder.views.status(name).connector.state
+const taskStates = ({ herder }: Fixture, name: string) => herder.views.status(name).tasks.map(({ state }) => state)
 
 async function deployed(fixture: Fixture, name: string, tasks = 1, config: Record<string, string> = {}): Promise<void> {
   fixture.runner.plan = async (_, max) => Array.from({ length: max }, (_, i) => ({ part: String(i) }))
-  await fixture.herder.create(name, { ...source, 'tasks.max': String(tasks), ...config })
+  await fixture.herder.writes.create(name, { ...source, 'tasks.max': String(tasks), ...config })
   await until(() => taskStates(fixture, name).filter((state) => state === 'RUNNING').length === tasks)
   await until(() => state(fixture, name) === 'RUNNING')
 }
@@ -31,7 +31,7 @@ async function deployed(fixture: Fixture, name: string, tasks = 1, config: Recor
 describe('connectors', () => {
   test('are created, planned, and their tasks started with the config and converters they need', async () => {
     const fixture = await start()
-    const { info, created } = await fixture.herder.create('a', {
+    const { info, created } = await fixture.herder.writes.create('a', {
       ...source,
       'tasks.max': '2',
       'key.converter': 'string',
@@ -57,21 +57,21 @@ describe('connectors', () => {
     expect(spec.keyConverter).toMatchObject({ ref: { name: 'string' }, config: {} })
     expect(spec.valueConverter).toMatchObject({ ref: { name: 'json' }, config: { 'schemas.enable': 'false' } })
     expect(spec.headerConverter).toMatchObject({ ref: { name: 'simple' } })
-    expect(fixture.herder.status('a')).toEqual({
+    expect(fixture.herder.views.status('a')).toEqual({
       name: 'a',
       connector: { state: 'RUNNING', worker_id: '127.0.0.1:8083' },
       tasks: [{ id: 0, state: 'RUNNING', worker_id: '127.0.0.1:8083' }],
       type: 'source',
     })
-    await expect(fixture.herder.create('a', source)).rejects.toThrow('Connector a already exists')
+    await expect(fixture.herder.writes.create('a', source)).rejects.toThrow('Connector a already exists')
   })
 
   test('of the same name and at the same time: one is created', async () => {
     const { herder } = await start()
     const results = await Promise.allSettled([
-      herder.create('a', source),
-      herder.create('a', source),
-      herder.create('a', source),
+      herder.writes.create('a', source),
+      herder.writes.create('a', source),
+      herder.writes.create('a', source),
     ])
     expect(results.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'rejected'])
   })
@@ -79,7 +79,7 @@ describe('connectors', () => {
   test('go on from the topics after a restart of the worker, with no new writes to the config topic', async () => {
     const first = await start()
     await deployed(first, 'a', 2)
-    await first.herder.setTargetState('a', 'PAUSED')
+    await first.herder.writes.setTargetState('a', 'PAUSED')
     await deployed(first, 'b')
     const written = first.log.records('connect-configs')
     await first.herder.close()
@@ -114,10 +114,10 @@ describe('connectors', () => {
     const fixture = await start()
     await deployed(fixture, 'a', 2)
     fixture.runner.calls.length = 0
-    await fixture.herder.putConfig('a', { ...source, 'tasks.max': '2' })
+    await fixture.herder.writes.putConfig('a', { ...source, 'tasks.max': '2' })
     await until(() => fixture.runner.calls.includes('plan a'))
     expect(fixture.runner.calls).toEqual(['plan a'])
-    const written = await fixture.herder.putConfig('a', { ...source, 'tasks.max': '1' })
+    const written = await fixture.herder.writes.putConfig('a', { ...source, 'tasks.max': '1' })
     expect(written.created).toBe(false)
     await until(() => fixture.runner.calls.includes('stop a-1') && taskStates(fixture, 'a').join() === 'RUNNING')
     expect(fixture.runner.running.get('a-0')!.config['tasks.max']).toBe('1')
@@ -125,20 +125,20 @@ describe('connectors', () => {
 
   test('are patched: null removes a setting', async () => {
     const fixture = await start()
-    await fixture.herder.create('a', { ...source, 'batch.size': '5', mode: 'fast' })
-    const { info } = await fixture.herder.patchConfig('a', { 'batch.size': null, mode: 'safe' })
+    await fixture.herder.writes.create('a', { ...source, 'batch.size': '5', mode: 'fast' })
+    const { info } = await fixture.herder.writes.patchConfig('a', { 'batch.size': null, mode: 'safe' })
     expect(info.config).toEqual({ ...source, mode: 'safe', name: 'a' })
-    await expect(fixture.herder.patchConfig('b', {})).rejects.toThrow('Connector b not found')
+    await expect(fixture.herder.writes.patchConfig('b', {})).rejects.toThrow('Connector b not found')
   })
 
   test('are deleted with their tasks and states', async () => {
     const fixture = await start()
     await deployed(fixture, 'a', 2)
-    await fixture.herder.delete('a')
-    expect(fixture.herder.connectors()).toEqual([])
-    expect(() => fixture.herder.status('a')).toThrow('Connector a not found')
+    await fixture.herder.writes.delete('a')
+    expect(fixture.herder.views.names()).toEqual([])
+    expect(() => fixture.herder.views.status('a')).toThrow('Connector a not found')
     await until(() => fixture.runner.running.size === 0)
-    await expect(fixture.herder.delete('a')).rejects.toThrow('Connector a not found')
+    await expect(fixture.herder.writes.delete('a')).rejects.toThrow('Connector a not found')
     await deployed(fixture, 'a')
     expect(fixture.runner.running.size).toBe(1)
   })
@@ -146,15 +146,15 @@ describe('connectors', () => {
   test('whose tasks ask too much, or whose config cannot work, fail with the reason and are not tried again', async () => {
     const fixture = await start()
     fixture.runner.plan = async () => [{}, {}]
-    await fixture.herder.create('a', source)
+    await fixture.herder.writes.create('a', source)
     await until(() => state(fixture, 'a') === 'FAILED')
-    expect(fixture.herder.status('a').connector.trace).toContain('asks for 2 tasks, and tasks.max allows 1')
+    expect(fixture.herder.views.status('a').connector.trace).toContain('asks for 2 tasks, and tasks.max allows 1')
     fixture.runner.plan = async () => Promise.reject(new ConfigError('no such table'))
-    await fixture.herder.create('b', source)
+    await fixture.herder.writes.create('b', source)
     await until(() => state(fixture, 'b') === 'FAILED')
-    expect(fixture.herder.status('b').connector.trace).toBe('ConfigError: no such table')
+    expect(fixture.herder.views.status('b').connector.trace).toBe('ConfigError: no such table')
     fixture.runner.plan = async () => [{}]
-    await fixture.herder.putConfig('b', source)
+    await fixture.herder.writes.putConfig('b', source)
     await until(() => state(fixture, 'b') === 'RUNNING')
   })
 
@@ -162,19 +162,19 @@ describe('connectors', () => {
     const fixture = await start(undefined, { planTimeoutMs: 200 })
     fixture.runner.plan = (config) =>
       config['name'] === 'hangs' ? new Promise(() => undefined) : Promise.resolve([{}])
-    await fixture.herder.create('hangs', source)
-    await fixture.herder.create('b', source)
+    await fixture.herder.writes.create('hangs', source)
+    await fixture.herder.writes.create('b', source)
     await until(() => state(fixture, 'b') === 'RUNNING')
     await until(() => state(fixture, 'hangs') === 'FAILED')
-    expect(fixture.herder.status('hangs').connector.trace).toContain('did not finish within 0.2 s')
-    await fixture.herder.delete('hangs')
+    expect(fixture.herder.views.status('hangs').connector.trace).toContain('did not finish within 0.2 s')
+    await fixture.herder.writes.delete('hangs')
   })
 
   test('that fail in passing are planned again by themselves', async () => {
     const fixture = await start()
     let failures = 1
     fixture.runner.plan = async () => (failures-- > 0 ? Promise.reject(new RetriableError('database is down')) : [{}])
-    await fixture.herder.create('a', source)
+    await fixture.herder.writes.create('a', source)
     await until(() => state(fixture, 'a') === 'FAILED')
     await until(() => state(fixture, 'a') === 'RUNNING')
   })
@@ -187,19 +187,19 @@ describe('connectors', () => {
     const plugins = new PluginRegistry({ paths: ['/nowhere'], builtIns: [], logger: silentLogger })
     const again = await start(first.log, { plugins })
     await until(() => state(again, 'a') === 'FAILED' && taskStates(again, 'a').join() === 'FAILED')
-    expect(again.herder.status('a').connector.trace).toContain(
+    expect(again.herder.views.status('a').connector.trace).toContain(
       'Failed to find any connector plugin with name test-source',
     )
-    expect(again.herder.status('a').connector.trace).toContain('/nowhere (no such file or folder)')
-    expect(again.herder.info('a').type).toBe('unknown')
+    expect(again.herder.views.status('a').connector.trace).toContain('/nowhere (no such file or folder)')
+    expect(again.herder.views.info('a').type).toBe('unknown')
   })
 
   test('many are created at the same time', async () => {
     const fixture = await start()
     const names = Array.from({ length: 500 }, (_, i) => `c${i}`)
-    await Promise.all(names.map((name) => fixture.herder.create(name, source)))
+    await Promise.all(names.map((name) => fixture.herder.writes.create(name, source)))
     await until(() => fixture.runner.running.size === 500)
-    expect(fixture.herder.connectors()).toHaveLength(500)
+    expect(fixture.herder.views.names()).toHaveLength(500)
   })
 })
 
@@ -207,17 +207,17 @@ describe('target states', () => {
   test('pause and resume tasks where they are; stop ends them', async () => {
     const fixture = await start()
     await deployed(fixture, 'a', 2)
-    await fixture.herder.setTargetState('a', 'PAUSED')
+    await fixture.herder.writes.setTargetState('a', 'PAUSED')
     await until(() => taskStates(fixture, 'a').join() === 'PAUSED,PAUSED' && state(fixture, 'a') === 'PAUSED')
-    await fixture.herder.setTargetState('a', 'STARTED')
+    await fixture.herder.writes.setTargetState('a', 'STARTED')
     await until(() => taskStates(fixture, 'a').join() === 'RUNNING,RUNNING' && state(fixture, 'a') === 'RUNNING')
     expect(fixture.runner.calls.filter((call) => call.startsWith('stop'))).toEqual([])
-    await fixture.herder.setTargetState('a', 'STOPPED')
+    await fixture.herder.writes.setTargetState('a', 'STOPPED')
     await until(() => state(fixture, 'a') === 'STOPPED')
-    expect(fixture.herder.status('a').tasks).toEqual([])
-    expect(fixture.herder.tasks('a')).toEqual([])
+    expect(fixture.herder.views.status('a').tasks).toEqual([])
+    expect(fixture.herder.views.tasks('a')).toEqual([])
     expect(fixture.runner.running.size).toBe(0)
-    await fixture.herder.setTargetState('a', 'STARTED')
+    await fixture.herder.writes.setTargetState('a', 'STARTED')
     await until(() => taskStates(fixture, 'a').join() === 'RUNNING,RUNNING')
   })
 
@@ -225,15 +225,18 @@ describe('target states', () => {
     const fixture = await start()
     await deployed(fixture, 'a', 2)
     for (let i = 0; i < 20; i++) {
-      await Promise.all([fixture.herder.setTargetState('a', 'STOPPED'), fixture.herder.setTargetState('a', 'STARTED')])
+      await Promise.all([
+        fixture.herder.writes.setTargetState('a', 'STOPPED'),
+        fixture.herder.writes.setTargetState('a', 'STARTED'),
+      ])
     }
     await until(() => taskStates(fixture, 'a').join() === 'RUNNING,RUNNING' && state(fixture, 'a') === 'RUNNING')
   })
 
   test('may be given from the start', async () => {
     const fixture = await start()
-    await fixture.herder.create('stopped', source, 'STOPPED')
-    await fixture.herder.create('paused', source, 'PAUSED')
+    await fixture.herder.writes.create('stopped', source, 'STOPPED')
+    await fixture.herder.writes.create('paused', source, 'PAUSED')
     await until(() => state(fixture, 'stopped') === 'STOPPED')
     await until(() => taskStates(fixture, 'paused').join() === 'PAUSED' && state(fixture, 'paused') === 'PAUSED')
     expect(fixture.runner.calls).not.toContain('plan stopped')
@@ -245,7 +248,7 @@ describe('restart', () => {
     const fixture = await start()
     await deployed(fixture, 'a', 2)
     fixture.runner.calls.length = 0
-    const status = await fixture.herder.restart('a', { includeTasks: false, onlyFailed: false })
+    const status = await fixture.herder.writes.restart('a', { includeTasks: false, onlyFailed: false })
     expect(status.connector.state).toBe('RESTARTING')
     expect(status.tasks.map(({ state }) => state)).toEqual(['RUNNING', 'RUNNING'])
     await until(() => state(fixture, 'a') === 'RUNNING')
@@ -256,18 +259,18 @@ describe('restart', () => {
     const fixture = await start()
     await deployed(fixture, 'a', 3)
     fixture.runner.tell('a-1', 'FAILED', 'boom')
-    expect(fixture.herder.taskStatus('a', 1)).toEqual({
+    expect(fixture.herder.views.taskStatus('a', 1)).toEqual({
       id: 1,
       state: 'FAILED',
       worker_id: '127.0.0.1:8083',
       trace: 'boom',
     })
     fixture.runner.calls.length = 0
-    const status = await fixture.herder.restart('a', { includeTasks: true, onlyFailed: true })
+    const status = await fixture.herder.writes.restart('a', { includeTasks: true, onlyFailed: true })
     expect(status.tasks.map(({ state }) => state)).toEqual(['RUNNING', 'RESTARTING', 'RUNNING'])
     await until(() => taskStates(fixture, 'a').join() === 'RUNNING,RUNNING,RUNNING')
     expect(fixture.runner.calls).toEqual(['stop a-1', 'start a-1'])
-    await fixture.herder.restart('a', { includeTasks: true, onlyFailed: false })
+    await fixture.herder.writes.restart('a', { includeTasks: true, onlyFailed: false })
     await until(() => fixture.runner.calls.filter((call) => call.startsWith('start')).length === 4)
     await until(() => taskStates(fixture, 'a').join() === 'RUNNING,RUNNING,RUNNING')
   })
@@ -275,20 +278,20 @@ describe('restart', () => {
   test('of a task starts it anew, also where it could not start before', async () => {
     const fixture = await start()
     fixture.runner.startError = new Error('no thread')
-    await fixture.herder.create('a', source)
+    await fixture.herder.writes.create('a', source)
     await until(() => taskStates(fixture, 'a').join() === 'FAILED')
-    expect(fixture.herder.taskStatus('a', 0).trace).toContain('no thread')
+    expect(fixture.herder.views.taskStatus('a', 0).trace).toContain('no thread')
     fixture.runner.startError = undefined
-    await fixture.herder.restartTask('a', 0)
+    await fixture.herder.writes.restartTask('a', 0)
     await until(() => taskStates(fixture, 'a').join() === 'RUNNING')
-    await expect(fixture.herder.restartTask('a', 1)).rejects.toThrow('Unknown task: a-1')
+    await expect(fixture.herder.writes.restartTask('a', 1)).rejects.toThrow('Unknown task: a-1')
   })
 
   test('news of an earlier run of a task counts for nothing', async () => {
     const fixture = await start()
     await deployed(fixture, 'a')
     const old = fixture.runner.running.get('a-0')!
-    await fixture.herder.restartTask('a', 0)
+    await fixture.herder.writes.restartTask('a', 0)
     await until(() => fixture.runner.running.get('a-0') !== undefined && fixture.runner.running.get('a-0') !== old)
     fixture.runner.running.set('old', old)
     fixture.runner.tell('old', 'FAILED', 'late news')
@@ -308,7 +311,7 @@ describe('validation', () => {
       'value.converter': 'json',
       'value.converter.schemas.enable': 'maybe',
     }
-    const refused = await herder.create('a', config).catch((error: unknown) => error)
+    const refused = await herder.writes.create('a', config).catch((error: unknown) => error)
     expect(refused).toBeInstanceOf(InvalidConfigError)
     const { errors, message } = refused as InvalidConfigError
     expect(Object.keys(errors).sort()).toEqual([
@@ -324,13 +327,13 @@ describe('validation', () => {
       'Invalid value maybe for configuration value.converter.schemas.enable: expected true or false',
     )
     expect(errors['key.converter']![0]).toContain('did you mean json?')
-    expect(herder.connectors()).toEqual([])
+    expect(herder.views.names()).toEqual([])
   })
 
   test('asks the connector for its own rules', async () => {
     const { herder, runner } = await start()
     runner.problems = { url: 'Host is not allowed' }
-    await expect(herder.create('a', source)).rejects.toThrow(/Host is not allowed/)
+    await expect(herder.writes.create('a', source)).rejects.toThrow(/Host is not allowed/)
   })
 
   test.each([
@@ -341,19 +344,19 @@ describe('validation', () => {
     [{ ...source, password: secretMask }, 'holds the mask'],
   ])('refuses %j', async (config, reason) => {
     const { herder } = await start()
-    await expect(herder.create('a', config as Record<string, string>)).rejects.toThrow(reason)
+    await expect(herder.writes.create('a', config as Record<string, string>)).rejects.toThrow(reason)
   })
 
   test('answers in Kafka Connect’s shape, with secrets masked', async () => {
     const { herder } = await start()
-    const { infos, warnings } = await herder.validate('test-source', {
+    const { infos, warnings } = await herder.plugins.validate('test-source', {
       ...source,
       url: '',
       password: 'S3CRET',
       'batch.sise': '1',
     })
     expect(infos.error_count).toBe(2)
-    expect(infos.groups).toEqual(['Common', 'Error handling', 'Exactly once support', 'Connection'])
+    expect(infos.groups).toEqual(['Common', 'Error handling', 'Exactly once support', 'Topic creation', 'Connection'])
     const byName = new Map(infos.configs.map((info) => [info.value.name, info]))
     expect(byName.get('url')).toMatchObject({
       definition: { type: 'STRING', required: true, group: 'Connection' },
@@ -370,18 +373,18 @@ describe('validation', () => {
     expect(byName.get('batch.sise')).toMatchObject({ definition: null })
     expect(warnings).toEqual(['Unknown configuration batch.sise has no effect: did you mean batch.size?'])
     expect(JSON.stringify(infos)).not.toContain('S3CRET')
-    await expect(herder.validate('test-sink', source)).rejects.toThrow(/does not match request type/)
+    await expect(herder.plugins.validate('test-sink', source)).rejects.toThrow(/does not match request type/)
   })
 })
 
 describe('secrets', () => {
   test('are masked in every answer, reach the task, and survive read, change and write', async () => {
     const fixture = await start()
-    const { info } = await fixture.herder.create('a', { ...source, password: 'S3CRET' })
+    const { info } = await fixture.herder.writes.create('a', { ...source, password: 'S3CRET' })
     await until(() => taskStates(fixture, 'a').join() === 'RUNNING')
     expect(info.config['password']).toBe(secretMask)
-    expect(JSON.stringify([fixture.herder.info('a'), fixture.herder.tasks('a')])).not.toContain('S3CRET')
-    await fixture.herder.putConfig('a', { ...fixture.herder.info('a').config, mode: 'fast' })
+    expect(JSON.stringify([fixture.herder.views.info('a'), fixture.herder.views.tasks('a')])).not.toContain('S3CRET')
+    await fixture.herder.writes.putConfig('a', { ...fixture.herder.views.info('a').config, mode: 'fast' })
     await until(() => fixture.runner.running.get('a-0')?.config['mode'] === 'fast')
     expect(fixture.runner.running.get('a-0')!.config['password']).toBe('S3CRET')
   })
@@ -390,16 +393,16 @@ describe('secrets', () => {
 describe('plugins', () => {
   test('are listed with types and versions, converters on request', async () => {
     const { herder } = await start()
-    expect(await herder.plugins(true)).toEqual([
+    expect(await herder.plugins.list(true)).toEqual([
       { class: 'com.acme.TestSourceConnector', type: 'source', version: '1.2.3', name: 'test-source' },
       { class: 'test-sink', type: 'sink', version: '1.2.3', name: 'test-sink' },
     ])
-    const types = (await herder.plugins(false)).map(({ type }) => type)
+    const types = (await herder.plugins.list(false)).map(({ type }) => type)
     expect(new Set(types)).toEqual(new Set(['source', 'sink', 'converter', 'header_converter']))
-    const settings = (await herder.pluginConfig('TestSource')).map(({ name }) => name)
+    const settings = (await herder.plugins.settings('TestSource')).map(({ name }) => name)
     expect(settings).toEqual(expect.arrayContaining(['name', 'tasks.max', 'url', 'password']))
-    expect((await herder.pluginConfig('json')).map(({ name }) => name)).toContain('schemas.enable')
-    await expect(herder.pluginConfig('nope')).rejects.toThrow(/nope/)
+    expect((await herder.plugins.settings('json')).map(({ name }) => name)).toContain('schemas.enable')
+    await expect(herder.plugins.settings('nope')).rejects.toThrow(/nope/)
   })
 })
 

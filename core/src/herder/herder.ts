@@ -1,169 +1,193 @@
 /**
- * What REST and the command line ask of a worker: connectors and their states, by Kafka Connect's rules. Everything it
- * knows is in the internal topics; a worker that starts anew goes on from there.
+ * What a worker does for its cluster: it keeps what the internal topics say in memory, runs the connectors and tasks that
+ * the assignment gives it, and, where it leads, makes the changes that are asked for. Everything it knows is in those
+ * topics; a worker that starts anew goes on from there.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
-import { AlreadyExistsError, ConfigError, isRetriable, NotFoundError } from '@tidewire/sdk'
+import { isRetriable, RetriableError } from '@tidewire/sdk'
 import type { LogClient } from '../client/client.ts'
-import { connectorNameProblem, frameworkSettings } from '../config/connector-settings.ts'
-import { kafkaDefinition, type ConfigKeyInfo } from '../config/kafka-definition.ts'
-import { maskSecrets, unmaskSecrets } from '../config/secrets.ts'
+import { NotLeaderError, type Cluster, type Unit } from '../cluster/cluster.ts'
 import type { WorkerConfig } from '../config/worker-settings.ts'
 import type { Logger } from '../logging/logger.ts'
-import type { ConnectorPlugin, PluginRegistry } from '../plugin/plugin-registry.ts'
-import { soleWorker, type Assignment } from './assignment.ts'
-import type { RestartRequest, TargetState } from './config-records.ts'
-import { ConfigStore, sameConfig, sameConfigs, type Config, type StoredConnector } from './config-store.ts'
-import { ConnectorActor, type ActorContext } from './connector-actor.ts'
-import { ensureInternalTopics } from './internal-topics.ts'
-import { KeyedQueue } from './keyed-queue.ts'
-import { StatusStore, type State, type Status } from './status-store.ts'
+import type { PluginRegistry } from '../plugin/plugin-registry.ts'
 import type { TaskId, TaskStatus } from '../worker/task-spec.ts'
+import { ConfigStore, type Config } from './config-store.ts'
+import { ConnectorActor, type ActorContext } from './connector-actor.ts'
+import { ConnectorViews } from './connector-views.ts'
+import { ConnectorWrites } from './connector-writes.ts'
+import { clusterTopics, ensureInternalTopics } from './internal-topics.ts'
+import { configDigest, LeaderRequests } from './leader-requests.ts'
+import { PluginViews } from './plugin-views.ts'
+import { SessionKeys } from './session-keys.ts'
+import { StatusStore } from './status-store.ts'
 import type { TaskRunner } from './task-runner.ts'
-import { configInfos, ConfigValidator, InvalidConfigError, type ConfigInfos } from './validation.ts'
-
-export type ConnectorType = 'source' | 'sink' | 'unknown'
-
-/** A connector as `GET /connectors/{name}` shows it; secrets are masked. */
-export interface ConnectorInfo {
-  readonly name: string
-  readonly config: Config
-  readonly tasks: readonly TaskId[]
-  readonly type: ConnectorType
-}
-
-interface StateInfo {
-  readonly state: State
-  readonly worker_id: string
-  readonly trace?: string
-}
-
-export type TaskStateInfo = StateInfo & { readonly id: number }
-
-/** The answer to `GET /connectors/{name}/status`. */
-export interface ConnectorStateInfo {
-  readonly name: string
-  readonly connector: StateInfo
-  readonly tasks: readonly TaskStateInfo[]
-  readonly type: ConnectorType
-}
-
-/** What a write came to, with what is odd about the config but no error. */
-export interface Written {
-  readonly info: ConnectorInfo
-  readonly created: boolean
-  readonly warnings: readonly string[]
-}
-
-/** An entry of `GET /connector-plugins`. */
-export interface PluginInfo {
-  /** The well-known class that it stands in for, or its short name where there is none. */
-  readonly class: string
-  readonly type: 'source' | 'sink' | 'converter' | 'header_converter' | 'unknown'
-  readonly version?: string
-  /** The short name; `connector.class` takes either. */
-  readonly name: string
-  /** Why the plugin cannot be used. Its type is then unknown. */
-  readonly error?: string
-  /** Where the plugin that cannot be used is. */
-  readonly location?: string
-}
+import { ConfigValidator } from './validation.ts'
+import { ZombieFencing } from './zombie-fencing.ts'
 
 export interface HerderOptions {
   readonly client: LogClient
+  readonly cluster: Cluster
   readonly config: WorkerConfig
   /** The worker's settings for its converters, by full name. */
   readonly converterSettings: Config
   readonly plugins: PluginRegistry
-  /** Called when the herder starts; the runner tells states by the function given. */
-  readonly startRunner: (onStatus: (status: TaskStatus) => void) => TaskRunner
+  /**
+   * Called when the herder starts. The runner tells states by the first function, and asks the second, of a task that
+   * writes in transactions, whether it may go on: when its id is its own, and before it reads.
+   */
+  readonly startRunner: (
+    onStatus: (status: TaskStatus) => void,
+    mayRun: (id: TaskId, run: number) => Promise<boolean>,
+  ) => TaskRunner
   /** How others reach this worker, host:port. */
   readonly workerId: string
   readonly logger: Logger
-  readonly assignment?: Assignment
   /** Longest time for a connector to say how its work splits, beyond the runner's own limit. Default 65 000. */
   readonly planTimeoutMs?: number
 }
 
+/** Longest wait for states to be in the status topic. */
+const statusFlushMs = 5000
+/** Longest wait for them before another worker may go on with what this one has stopped. */
+const releaseFlushMs = 1000
+
 export class Herder {
+  /** Connectors and their states, for any worker to show. */
+  readonly views: ConnectorViews
+  readonly plugins: PluginViews
+  /** Changes to connectors, for the leader to make. */
+  readonly writes: ConnectorWrites
+  readonly keys: SessionKeys
+  readonly cluster: Cluster
   readonly #options: HerderOptions
-  readonly #assignment: Assignment
   readonly #store: ConfigStore
   readonly #statuses: StatusStore
-  readonly #validator: ConfigValidator
-  readonly #queue = new KeyedQueue()
+  readonly #fencing: ZombieFencing
+  readonly #leader: LeaderRequests
   readonly #actors = new Map<string, ConnectorActor>()
+  readonly #storeStarted = Promise.withResolvers<void>()
+  readonly #stop = new AbortController()
   #runner: TaskRunner | undefined
   #context: ActorContext | undefined
-  readonly #stop = new AbortController()
   #runs = 0
   #clusterId = ''
+  /** Since it leads: reads what earlier leaders wrote, once. */
+  #catchingUp: Promise<void> | undefined
+  /** One after the other: what an older assignment took away has stopped too. */
+  #releasing: Promise<void> = Promise.resolve()
 
   constructor(options: HerderOptions) {
     this.#options = options
-    this.#assignment = options.assignment ?? soleWorker
-    const { client, config, logger, plugins } = options
-    this.#store = new ConfigStore({
+    this.cluster = options.cluster
+    const { client, config, logger, plugins, cluster, workerId } = options
+    const store = new ConfigStore({
       client,
+      writer: cluster.writer,
       topic: config['config.storage.topic'],
       logger,
       listener: {
-        changed: (connector) => this.#wake(connector),
-        restartRequested: (connector, request) => {
-          if (this.#context !== undefined) this.#actor(connector).restart(request)
-        },
+        changed: (connector) => this.#changed(connector),
+        restartRequested: (connector, request) => this.#actors.get(connector)?.restart(request),
       },
     })
-    this.#statuses = new StatusStore({ client, topic: config['status.storage.topic'], logger })
-    this.#validator = new ConfigValidator(plugins, {
+    this.#store = store
+    this.#statuses = new StatusStore({ client, topic: config['status.storage.topic'], logger, workerId })
+    const validator = new ConfigValidator(plugins, {
       check: (ref, raw) => this.#ready().runner.check(ref, raw),
       exactlyOnce: config['exactly.once.source.support'] === 'enabled',
+    })
+    this.views = new ConnectorViews(store, this.#statuses, plugins)
+    this.plugins = new PluginViews(plugins, validator, (name) => this.views.storedConfig(name))
+    this.writes = new ConnectorWrites({
+      store,
+      views: this.views,
+      validator,
+      cluster,
+      logger,
+      leading: () => this.#leading(),
+      restartTask: (connector, task) => this.#actor(connector).restartTask(task),
+    })
+    this.keys = new SessionKeys({ store, cluster, config, logger })
+    this.#leader = new LeaderRequests({ cluster, keys: this.keys, logger })
+    this.#fencing = new ZombieFencing({
+      store,
+      admin: client.admin,
+      groupId: config['group.id'],
+      logger,
+      isSink: (stored) => this.views.typeOf(stored) === 'sink',
+      alone: (connector, work) => this.writes.alone(connector, work),
     })
   }
 
   /**
-   * Makes and reads the internal topics, then sets all connectors going from what they say.
+   * Makes and reads the internal topics and joins the cluster, then sets all that is this worker's going.
    * @throws InternalTopicError where one has settings that would lose state
    */
   async start(): Promise<void> {
-    const { client, logger, plugins, workerId, config, converterSettings } = this.#options
-    const runner = this.#options.startRunner((status) => this.#actors.get(status.connector)?.taskTold(status))
+    const { client, logger, plugins, workerId, config, converterSettings, cluster } = this.#options
+    const runner = this.#options.startRunner(
+      (status) => this.#actors.get(status.connector)?.taskTold(status),
+      (id, run) => this.#mayRun(id, run),
+    )
     this.#runner = runner
-    await this.#whileAway(() => ensureInternalTopics(client.admin, internalTopics(config)))
+    await this.#whileAway(() => ensureInternalTopics(client.admin, clusterTopics(config)))
     await Promise.all([
       this.#whileAway(async () => (this.#clusterId = await client.admin.clusterId())),
-      this.#whileAway(() => this.#store.start()),
+      this.#whileAway(() => this.#store.start()).then(() => this.#storeStarted.resolve()),
       this.#whileAway(() => this.#statuses.start()),
+      cluster.start({
+        assigned: (connectors) => this.#assigned(connectors),
+        leadershipChanged: (leads) => this.#leadershipChanged(leads),
+        work: () => this.#work(),
+      }),
     ])
     this.#context = {
       store: this.#store,
       statuses: this.#statuses,
       plugins,
       runner,
-      assignment: this.#assignment,
+      cluster,
       workerId,
       worker: { config, converterSettings },
+      exactlyOnce: config['exactly.once.source.support'] === 'enabled',
       logger,
-      commitTasks: (connector, stored, tasks) => this.#commitTasks(connector, stored, tasks),
+      commitTasks: (connector, plannedFrom, tasks, signal) => this.#commitTasks(connector, plannedFrom, tasks, signal),
+      fenceEarlierTasks: (connector, signal) => this.#fenceEarlierTasks(connector, signal),
       planTimeoutMs: this.#options.planTimeoutMs ?? 65_000,
       taskTimeoutMs: config['task.shutdown.graceful.timeout.ms'] + 30_000,
       nextRun: () => ++this.#runs,
     }
-    for (const connector of this.#store.connectors()) this.#wake(connector)
-    // Deleted while nobody ran it: what is told of it ends as well.
-    for (const connector of this.#statuses.connectors()) {
-      if (this.#store.get(connector) === undefined) this.#statuses.remove(connector)
-    }
+    if (cluster.leads) this.#clearStatuses()
+    for (const name of this.#store.connectors()) this.#wake(name)
   }
 
-  /** Stops all tasks within the graceful time, says so in the status topic, and lets go of the log. */
+  /** Stops all tasks within the graceful timeout, says so in the status topic, and hands the work over to the others. */
   async close(): Promise<void> {
     this.#stop.abort()
-    await Promise.all([...this.#actors.values()].map((actor) => actor.close()))
-    await this.#runner?.close()
-    for (const actor of this.#actors.values()) actor.tellUnassigned()
-    await this.#statuses.flush(5000)
+    this.#storeStarted.promise.catch(() => undefined)
+    this.#storeStarted.reject(new Error('the worker is stopping'))
+    this.keys.close()
+    const actors = [...this.#actors.values()]
+    await Promise.all([...actors.map((actor) => actor.close()), this.#runner?.close()])
+    for (const actor of actors) actor.tellUnassigned()
+    // Before anybody else says that it runs there.
+    await this.#statuses.flush(statusFlushMs)
+    await this.cluster.close()
     await Promise.all([this.#store.close(), this.#statuses.close()])
+  }
+
+  get workerId(): string {
+    return this.#options.workerId
+  }
+
+  get clusterId(): string {
+    return this.#clusterId
+  }
+
+  /** The leader's answer to a worker that is about to start tasks. @throws NotLeaderError, NotFoundError, ConfigError */
+  async fence(connector: string): Promise<void> {
+    await this.#leading()
+    await this.#fencing.fence(connector)
   }
 
   /** The log may be started after the worker, or be away for a while: that is waited for, anything else is an error. */
@@ -180,217 +204,111 @@ export class Herder {
     }
   }
 
-  get clusterId(): string {
-    return this.#clusterId
-  }
-
-  connectors(): string[] {
-    return this.#store.connectors()
-  }
-
-  /** @throws NotFoundError */
-  info(name: string): ConnectorInfo {
-    const stored = this.#stored(name)
-    return {
-      name,
-      config: this.#masked(stored.config),
-      tasks: stored.tasks.map((_, task) => ({ connector: name, task })),
-      type: this.#typeOf(stored),
+  /** Resolves when this worker leads and has read all that earlier leaders wrote. @throws NotLeaderError */
+  async #leading(): Promise<void> {
+    const { cluster } = this.#options
+    if (!cluster.leads) throw new NotLeaderError('this worker does not lead', cluster.leaderUrl)
+    if (this.#catchingUp === undefined) {
+      const catchingUp = this.#storeStarted.promise.then(() => this.#store.refresh())
+      this.#catchingUp = catchingUp
+      catchingUp.catch(() => {
+        if (this.#catchingUp === catchingUp) this.#catchingUp = undefined
+      })
     }
+    await this.#catchingUp
   }
 
-  /** The config as it is stored, secrets included: for the platform itself, never for an answer. */
-  storedConfig(name: string): Config | undefined {
-    return this.#store.get(name)?.config
+  async #leadershipChanged(leads: boolean): Promise<void> {
+    this.#catchingUp = undefined
+    if (!leads) return
+    await this.#leading()
+    this.keys.keepFresh()
+    if (this.#context !== undefined) this.#clearStatuses()
   }
 
-  /** The states that were told last; UNASSIGNED for a connector so new that nobody told any. @throws NotFoundError */
-  status(name: string): ConnectorStateInfo {
-    const stored = this.#stored(name)
-    return {
-      name,
-      connector: stateInfo(this.#statuses.connector(name) ?? { state: 'UNASSIGNED', workerId: '', generation: 0 }),
-      tasks: this.#statuses.tasks(name).map(([id, status]) => ({ id, ...stateInfo(status) })),
-      type: this.#typeOf(stored),
+  /** All that has to run: each connector, and each of its tasks. */
+  #work(): readonly Unit[] {
+    return this.#store.connectors().flatMap((connector) => {
+      const { tasks } = this.#store.get(connector)!
+      return [{ connector, weight: 0 }, ...tasks.map((config, task) => ({ connector, task, weight: weightOf(config) }))]
+    })
+  }
+
+  #assigned(connectors: ReadonlySet<string>): void {
+    const { cluster } = this.#options
+    const { generation } = cluster
+    for (const connector of connectors) this.#wake(connector)
+    const settled = Promise.all([...connectors].map(async (connector) => this.#actors.get(connector)?.settled()))
+    const before = this.#releasing
+    this.#releasing = (async () => {
+      await settled
+      await this.#statuses.flush(releaseFlushMs)
+      await before
+      cluster.released(generation)
+    })()
+  }
+
+  #changed(connector: string): void {
+    if (this.#options.cluster.leads) this.#options.cluster.workChanged()
+    this.#wake(connector)
+  }
+
+  async #mayRun({ connector, task }: TaskId, run: number): Promise<boolean> {
+    await this.#whileAway(() => Promise.all([this.#store.refresh(), this.#options.cluster.refresh()]))
+    return this.#actors.get(connector)?.isCurrent(task, run) ?? false
+  }
+
+  async #commitTasks(
+    connector: string,
+    plannedFrom: Config,
+    tasks: readonly Config[],
+    signal: AbortSignal,
+  ): Promise<void> {
+    const itself = () => this.writes.commitTasks(connector, configDigest(plannedFrom), tasks)
+    await this.#leader.commitTasks(connector, plannedFrom, tasks, itself, signal)
+    if (!this.#options.cluster.leads && !signal.aborted) await this.#store.refresh()
+  }
+
+  async #fenceEarlierTasks(connector: string, signal: AbortSignal): Promise<void> {
+    const isOver = (): boolean => signal.aborted
+    while (!isOver() && this.#store.get(connector)?.fenced === false) {
+      await this.#leader.fence(connector, () => this.fence(connector), signal)
+      if (!isOver()) await this.#store.refresh()
     }
-  }
-
-  /** @throws NotFoundError */
-  tasks(name: string): { id: TaskId; config: Config }[] {
-    const { tasks } = this.#stored(name)
-    return tasks.map((config, task) => ({ id: { connector: name, task }, config: this.#masked(config) }))
-  }
-
-  /** @throws NotFoundError */
-  taskStatus(name: string, task: number): TaskStateInfo {
-    this.#stored(name)
-    const status = this.#statuses.task(name, task)
-    if (status === undefined) throw new NotFoundError(`No status found for task ${name}-${task}`)
-    return { id: task, ...stateInfo(status) }
-  }
-
-  /** @throws AlreadyExistsError, InvalidConfigError */
-  async create(name: string, config: Config, initialState?: TargetState): Promise<Written> {
-    return this.#write(name, async () => {
-      if (this.#store.get(name) !== undefined) throw new AlreadyExistsError(`Connector ${name} already exists`)
-      return this.#put(name, config, initialState)
-    })
-  }
-
-  /** Creates or replaces. @throws InvalidConfigError */
-  async putConfig(name: string, config: Config): Promise<Written> {
-    return this.#write(name, () => this.#put(name, config))
-  }
-
-  /** Changes the given settings; null removes one. @throws NotFoundError, InvalidConfigError */
-  async patchConfig(name: string, changes: Readonly<Record<string, string | null>>): Promise<Written> {
-    return this.#write(name, () => {
-      const merged: Record<string, string | null> = { ...this.#stored(name).config, ...changes }
-      const config = Object.entries(merged).flatMap(([key, value]) => (value === null ? [] : [[key, value]]))
-      return this.#put(name, Object.fromEntries(config) as Config)
-    })
-  }
-
-  /** @throws NotFoundError */
-  async delete(name: string): Promise<void> {
-    await this.#write(name, () => {
-      this.#stored(name)
-      return this.#store.removeConnector(name)
-    })
-  }
-
-  /** Pauses, resumes or stops. @throws NotFoundError */
-  async setTargetState(name: string, state: TargetState): Promise<void> {
-    await this.#write(name, async () => {
-      if (this.#stored(name).targetState !== state) await this.#store.putTargetState(name, state)
-    })
-  }
-
-  /**
-   * Restarts the connector, its tasks, or what of both has failed. Returns the status with RESTARTING where that is
-   * what will happen. @throws NotFoundError
-   */
-  async restart(name: string, request: RestartRequest): Promise<ConnectorStateInfo> {
-    return this.#write(name, async () => {
-      const status = this.status(name)
-      await this.#store.requestRestart(name, request)
-      const hit = (info: StateInfo): boolean => !request.onlyFailed || info.state === 'FAILED'
-      const restarting = <S extends StateInfo>(info: S): S => (hit(info) ? { ...info, state: 'RESTARTING' } : info)
-      return {
-        ...status,
-        connector: restarting(status.connector),
-        tasks: request.includeTasks ? status.tasks.map(restarting) : status.tasks,
-      }
-    })
-  }
-
-  /** @throws NotFoundError */
-  async restartTask(name: string, task: number): Promise<void> {
-    await this.#write(name, async () => {
-      if (this.#stored(name).tasks[task] === undefined) throw new NotFoundError(`Unknown task: ${name}-${task}`)
-      this.#actor(name).restartTask(task)
-    })
-  }
-
-  /** Broken plugins included, with the reason. */
-  async plugins(connectorsOnly: boolean): Promise<PluginInfo[]> {
-    const { connectors, converters, broken } = await this.#options.plugins.list()
-    const entry = (
-      plugin: { className: string; manifest: { name: string; version: string } },
-      type: PluginInfo['type'],
-    ) => ({
-      class: plugin.className,
-      type,
-      version: plugin.manifest.version,
-      name: plugin.manifest.name,
-    })
-    return [
-      ...connectors.map((plugin) => entry(plugin, plugin.manifest.type)),
-      ...(connectorsOnly
-        ? []
-        : converters.flatMap((plugin) => [entry(plugin, 'converter'), entry(plugin, 'header_converter')])),
-      ...broken.map(({ name, path, reason }) => ({
-        class: name,
-        type: 'unknown' as const,
-        name,
-        error: reason,
-        location: path,
-      })),
-    ]
-  }
-
-  /** The settings of a connector, with the framework's, or of a converter. @throws NotFoundError */
-  async pluginConfig(name: string): Promise<ConfigKeyInfo[]> {
-    const { plugins } = this.#options
-    try {
-      const { manifest } = await plugins.connector(name)
-      return kafkaDefinition({ ...frameworkSettings(manifest.type), ...manifest.settings })
-    } catch (error) {
-      if (!(error instanceof NotFoundError)) throw error
-      const converter = await plugins.converter(name).catch(() => undefined)
-      if (converter === undefined) throw error
-      return kafkaDefinition(converter.manifest.settings)
-    }
-  }
-
-  /** Validates without storing anything. A mask stands for the value stored for the connector of that name. @throws NotFoundError, ConfigError */
-  async validate(pluginName: string, config: Config): Promise<{ infos: ConfigInfos; warnings: readonly string[] }> {
-    const { plugins } = this.#options
-    const asked = await plugins.connector(pluginName)
-    const given = config['connector.class']
-    if (given !== undefined && (await plugins.connector(given).catch(() => undefined)) !== asked) {
-      throw new ConfigError(`Included connector type ${given} does not match request type ${pluginName}`)
-    }
-    const stored = this.#store.get(config['name']?.trim() ?? '')
-    const full = { 'connector.class': pluginName, ...unmaskSecrets(config, stored?.config) }
-    const validation = await this.#validator.validate(full)
-    return { infos: configInfos(full, validation), warnings: validation.warnings }
-  }
-
-  async #put(name: string, given: Config, initialState?: TargetState): Promise<Written> {
-    const problem = connectorNameProblem(name)
-    if (problem !== undefined) throw new InvalidConfigError({ name: [problem] })
-    const stored = this.#store.get(name)
-    const config: Config = { ...unmaskSecrets(given, stored?.config), name }
-    const { errors, warnings } = await this.#validator.validate(config)
-    if (Object.keys(errors).length > 0) throw new InvalidConfigError(errors, warnings)
-    for (const warning of warnings) this.#options.logger.warn(warning, { connector: name })
-    await this.#store.putConnector(name, config, initialState)
-    return { info: this.info(name), created: stored === undefined, warnings }
-  }
-
-  /** One write at a time for each connector. Here writes go to the leader, and wait while there is none. */
-  async #write<T>(name: string, work: () => Promise<T>): Promise<T> {
-    this.#ready()
-    return this.#queue.run(name, work)
-  }
-
-  async #commitTasks(name: string, config: Config, tasks: readonly Config[]): Promise<void> {
-    await this.#write(name, async () => {
-      const stored = this.#store.get(name)
-      if (stored?.config !== config || stored.targetState === 'STOPPED') return
-      // Also where the tasks stay the same: the commit says which config they are of, and a reader of the compacted
-      // topic takes a commit into account only where it comes after the config.
-      const applied = stored.appliedConfig !== undefined && sameConfig(stored.appliedConfig, config)
-      if (!applied || stored.inconsistent || !sameConfigs(stored.tasks, tasks)) await this.#store.putTasks(name, tasks)
-    })
   }
 
   #ready(): ActorContext {
-    if (this.#context === undefined) throw new Error('the herder has not started')
+    if (this.#context === undefined) throw new RetriableError('the worker is still starting')
     return this.#context
+  }
+
+  /** States of connectors that are gone, told by workers that are gone too. */
+  #clearStatuses(): void {
+    for (const name of this.#statuses.connectors()) {
+      if (this.#store.get(name) === undefined) this.#statuses.remove(name)
+    }
   }
 
   #wake(name: string): void {
     // While the topics are still being read; all are woken when that is done.
     if (this.#context === undefined) return
+    if (!this.#actors.has(name) && !this.#isConcerned(name)) {
+      if (this.#options.cluster.leads && this.#store.get(name) === undefined) this.#statuses.remove(name)
+      return
+    }
     const actor = this.#actor(name)
     actor.wake()
-    if (this.#store.get(name) !== undefined) return
     void actor.settled().then(() => {
-      if (this.#store.get(name) === undefined && actor.idle && this.#actors.get(name) === actor)
-        this.#actors.delete(name)
+      if (!this.#isConcerned(name) && actor.idle && this.#actors.get(name) === actor) this.#actors.delete(name)
     })
+  }
+
+  /** Whether something of the connector is this worker's. */
+  #isConcerned(name: string): boolean {
+    const { cluster } = this.#options
+    const stored = this.#store.get(name)
+    if (stored === undefined) return false
+    return cluster.ownsConnector(name) || stored.tasks.some((_, task) => cluster.ownsTask(name, task))
   }
 
   #actor(name: string): ConnectorActor {
@@ -401,50 +319,10 @@ export class Herder {
     }
     return actor
   }
-
-  #stored(name: string): StoredConnector {
-    const stored = this.#store.get(name)
-    if (stored === undefined) throw new NotFoundError(`Connector ${name} not found`)
-    return stored
-  }
-
-  #pluginOf({ 'connector.class': name }: Config): ConnectorPlugin | undefined {
-    return this.#options.plugins.knownConnector(name?.trim() ?? '')
-  }
-
-  #typeOf({ config }: StoredConnector): ConnectorType {
-    return this.#pluginOf(config)?.manifest.type ?? 'unknown'
-  }
-
-  #masked(config: Config): Config {
-    const manifest = this.#pluginOf(config)?.manifest
-    return maskSecrets(config, manifest?.settings, frameworkSettings(manifest?.type ?? 'sink'))
-  }
 }
 
-function stateInfo({ state, workerId, trace }: Status): StateInfo {
-  return { state, worker_id: workerId, ...(trace === undefined ? {} : { trace }) }
-}
-
-function internalTopics(config: WorkerConfig) {
-  return [
-    {
-      topic: config['config.storage.topic'],
-      partitions: 1,
-      replicationFactor: config['config.storage.replication.factor'],
-      setting: 'config.storage.topic',
-    },
-    {
-      topic: config['offset.storage.topic'],
-      partitions: config['offset.storage.partitions'],
-      replicationFactor: config['offset.storage.replication.factor'],
-      setting: 'offset.storage.topic',
-    },
-    {
-      topic: config['status.storage.topic'],
-      partitions: config['status.storage.partitions'],
-      replicationFactor: config['status.storage.replication.factor'],
-      setting: 'status.storage.topic',
-    },
-  ]
+function weightOf(config: Config): number {
+  const weight = Number(config['task.weight'] ?? 1)
+  // A connector may give a task anything; what is no weight counts as the usual one.
+  return Number.isFinite(weight) && weight >= 0 ? weight : 1
 }

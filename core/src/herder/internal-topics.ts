@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { LogError, type Admin } from '../client/client.ts'
+import type { WorkerConfig } from '../config/worker-settings.ts'
 
 /** A compacted topic in which the cluster keeps its state. */
 export interface InternalTopic {
@@ -9,6 +10,36 @@ export interface InternalTopic {
   readonly replicationFactor?: number | undefined
   /** The worker setting that names the topic, for messages. */
   readonly setting: string
+}
+
+/** The topics in which a cluster of these settings keeps its state. */
+export function clusterTopics(config: WorkerConfig): InternalTopic[] {
+  return [
+    {
+      topic: config['config.storage.topic'],
+      partitions: 1,
+      replicationFactor: config['config.storage.replication.factor'],
+      setting: 'config.storage.topic',
+    },
+    {
+      topic: config['offset.storage.topic'],
+      partitions: config['offset.storage.partitions'],
+      replicationFactor: config['offset.storage.replication.factor'],
+      setting: 'offset.storage.topic',
+    },
+    {
+      topic: config['status.storage.topic'],
+      partitions: config['status.storage.partitions'],
+      replicationFactor: config['status.storage.replication.factor'],
+      setting: 'status.storage.topic',
+    },
+    {
+      topic: config['assignment.storage.topic'],
+      partitions: 1,
+      replicationFactor: config['assignment.storage.replication.factor'],
+      setting: 'assignment.storage.topic',
+    },
+  ]
 }
 
 /** An internal topic is not as it must be; starting anyway would lose state. */

@@ -28,6 +28,8 @@ export interface StatusStoreOptions {
   readonly client: LogClient
   readonly topic: string
   readonly logger: Logger
+  /** Of this worker, as its statuses have it. */
+  readonly workerId: string
 }
 
 interface ConnectorStates {
@@ -129,7 +131,7 @@ export class StatusStore {
     this.#read({ key, value })
     this.#told.set(key, value)
     this.#unwritten.set(key, value)
-    this.#writing ??= this.#write().finally(() => (this.#writing = undefined))
+    this.#writing ??= this.#write()
   }
 
   async #write(): Promise<void> {
@@ -151,12 +153,36 @@ export class StatusStore {
         await sleep(pause, undefined, { signal: this.#stop.signal }).catch(() => undefined)
       }
     }
+    // At once, and not in a later turn: what is told from now on must begin anew.
+    this.#writing = undefined
   }
 
   #echoed(record: TopicLogRecord): void {
     const told = this.#told.get(record.key)
     if (told === record.value) this.#told.delete(record.key)
-    if (told === undefined || told === record.value) this.#read(record)
+    if (told !== undefined && told !== record.value) return
+    const mine = this.#mineBefore(record)
+    if (mine === undefined) this.#read(record)
+    // Who reads the topic later must not take the late word for the last one.
+    else this.#tell(record.key, mine)
+  }
+
+  /**
+   * What this worker told of something that it runs, where a worker that ran it before says only now that it has ceased
+   * to: it was paused, or cut off.
+   */
+  #mineBefore({ key, value }: TopicLogRecord): Status | undefined {
+    const target = parseKey(key)
+    if (target === undefined || value === null) return undefined
+    const mine = target.task === undefined ? this.connector(target.connector) : this.task(target.connector, target.task)
+    if (mine?.workerId !== this.#options.workerId || mine.state === 'UNASSIGNED') return undefined
+    try {
+      const late = parseStatus(value)
+      const isLate = late.state === 'UNASSIGNED' && late.workerId !== mine.workerId && late.generation < mine.generation
+      return isLate ? mine : undefined
+    } catch {
+      return undefined
+    }
   }
 
   #read({ key, value }: TopicLogRecord): void {

@@ -14,10 +14,11 @@ async function configStore(log: MemoryLog, listener: Partial<ConfigStoreListener
   await ensureInternalTopics(log.client().admin, [{ topic, partitions: 1, setting: 'config.storage.topic' }])
   const store = new ConfigStore({
     client: log.client(),
+    writer: { write: (...args) => log.writeAtomically(...args) },
     topic,
     logger: silentLogger,
     listener: { changed: () => undefined, restartRequested: () => undefined, ...listener },
-    writeTimeoutMs: 1000,
+    readTimeoutMs: 1000,
   })
   await store.start()
   return store
@@ -71,6 +72,8 @@ describe('config store', () => {
       tasks: [{ x: '0' }],
       appliedConfig: { name: 'a' },
       inconsistent: false,
+      producers: undefined,
+      fenced: false,
     })
     await Promise.all([first.close(), second.close()])
   })
@@ -160,7 +163,7 @@ describe('status store', () => {
     await ensureInternalTopics(log.client().admin, [
       { topic: statusTopic, partitions: 5, setting: 'status.storage.topic' },
     ])
-    const store = new StatusStore({ client: log.client(), topic: statusTopic, logger: silentLogger })
+    const store = new StatusStore({ client: log.client(), topic: statusTopic, logger: silentLogger, workerId: 'w1:1' })
     await store.start()
     return store
   }

@@ -1,5 +1,6 @@
 import type { Config } from './config-store.ts'
 import { ConfigError } from '@tidewire/sdk'
+import type { ConnectorManifest } from '../plugin/manifest.ts'
 import type { ConnectorPlugin, PluginRegistry } from '../plugin/plugin-registry.ts'
 import type { ConverterSpec, TaskSpec } from '../worker/task-spec.ts'
 import type { TaskRunner } from './task-runner.ts'
@@ -16,19 +17,22 @@ export interface WorkerConverters {
   readonly converterSettings: Config
 }
 
-/** Everything a task host needs to run the task, with the plugins as they are on disk now. */
-export async function taskSpec(
+/** The plugins that a task is made of, as they are on disk now. @throws NotFoundError */
+export async function taskPlugins(
   plugins: PluginRegistry,
   worker: WorkerConverters,
-  task: Pick<TaskSpec, 'connector' | 'task' | 'config' | 'targetState' | 'generation'>,
-): Promise<TaskSpec> {
-  const [plugin, keyConverter, valueConverter, headerConverter] = await Promise.all([
-    connectorOf(plugins, task.config),
-    converterSpec(plugins, worker, task.config, 'key.converter'),
-    converterSpec(plugins, worker, task.config, 'value.converter'),
-    converterSpec(plugins, worker, task.config, 'header.converter'),
+  config: Config,
+): Promise<{
+  readonly manifest: ConnectorManifest
+  readonly spec: Pick<TaskSpec, 'type' | 'plugin' | 'keyConverter' | 'valueConverter' | 'headerConverter'>
+}> {
+  const [{ manifest, ref }, keyConverter, valueConverter, headerConverter] = await Promise.all([
+    connectorOf(plugins, config),
+    converterSpec(plugins, worker, config, 'key.converter'),
+    converterSpec(plugins, worker, config, 'value.converter'),
+    converterSpec(plugins, worker, config, 'header.converter'),
   ])
-  return { ...task, type: plugin.manifest.type, plugin: plugin.ref, keyConverter, valueConverter, headerConverter }
+  return { manifest, spec: { type: manifest.type, plugin: ref, keyConverter, valueConverter, headerConverter } }
 }
 
 /**

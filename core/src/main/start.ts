@@ -29,6 +29,7 @@ const embeddedWorker: Readonly<Record<string, string>> = {
   'config.storage.replication.factor': '1',
   'offset.storage.replication.factor': '1',
   'status.storage.replication.factor': '1',
+  'assignment.storage.replication.factor': '1',
   'offset.storage.partitions': '1',
   'status.storage.partitions': '1',
 }
@@ -125,15 +126,15 @@ function isForWorker(name: string): boolean {
  * to the platform.
  */
 async function deploy(worker: RunningWorker, connector: ConnectorFile): Promise<void> {
-  const stored = worker.herder.storedConfig(connector.name)
+  const stored = worker.herder.views.storedConfig(connector.name)
   if (stored === undefined) {
-    await worker.herder.putConfig(connector.name, connector.config)
+    await worker.putConfig(connector.name, connector.config)
     return
   }
   const placed = ['mqtt.host', 'mqtt.port', 'mqtt.server.uri'].filter((name) => name in connector.config)
   if (placed.every((name) => stored[name] === connector.config[name])) return
   const changed = Object.fromEntries(placed.map((name) => [name, connector.config[name]!]))
-  await worker.herder.putConfig(connector.name, { ...stored, ...changed })
+  await worker.putConfig(connector.name, { ...stored, ...changed })
 }
 
 /**
@@ -143,7 +144,7 @@ async function deploy(worker: RunningWorker, connector: ConnectorFile): Promise<
  */
 async function gatewayUp(worker: RunningWorker, host: string, port: number): Promise<void> {
   for (;;) {
-    const { connector, tasks } = worker.herder.status(gatewayName)
+    const { connector, tasks } = worker.herder.views.status(gatewayName)
     for (const { state, trace } of [connector, ...tasks]) {
       if (state === 'PAUSED' || state === 'STOPPED') return
       if (state === 'FAILED')

@@ -1,13 +1,16 @@
 import { hostname } from 'node:os'
 import { createClient } from '../client/log-client.ts'
+import { LogCluster } from '../cluster/log-cluster.ts'
+import { MembershipError } from '../cluster/membership-error.ts'
 import { loadLogSecurity, type LogSecurity } from '../config/log-security.ts'
 import type { ParsedWorkerConfig, WorkerConfig } from '../config/worker-settings.ts'
 import { Herder } from '../herder/herder.ts'
 import type { Logger } from '../logging/logger.ts'
 import { PluginRegistry } from '../plugin/plugin-registry.ts'
+import { isElsewhere } from '../rest/rest-error.ts'
 import { startRest } from '../rest/server.ts'
 import { TaskHosts } from '../worker/task-hosts.ts'
-import { UserError } from './fatal.ts'
+import { exitWith, UserError } from './fatal.ts'
 import { version } from './version.ts'
 
 /** A worker that is ready: its connectors are on their way up, and REST answers. */
@@ -15,18 +18,26 @@ export interface RunningWorker {
   /** Of REST. */
   readonly url: string
   readonly herder: Herder
-  /** Answers what is under way, stops all tasks within the graceful timeout, and says so in the status topic. */
+  /** Creates or changes a connector, as `PUT /connectors/{name}/config` does: whichever worker leads. */
+  putConfig(name: string, config: Readonly<Record<string, string>>): Promise<void>
+  /**
+   * Answers what is under way, stops all tasks within the graceful timeout, says so in the status topic, and hands its
+   * work over to the rest of the cluster.
+   */
   close(): Promise<void>
 }
 
 /**
  * Starts a worker. REST listens from the first moment and answers 503 until all is read from the log; a log that does
  * not answer yet is waited for.
+ * @param onFatal the worker cannot be part of its cluster any more, and writes nothing from now on
+ * @throws UserError when another worker of the cluster has its name, or the group belongs to something else
  * @throws Error when the listener's address is taken, or an internal topic has settings that would lose state
  */
 export async function startWorker(
   { config, converterSettings }: ParsedWorkerConfig,
   logger: Logger,
+  onFatal: (error: Error) => void = exitWith,
 ): Promise<RunningWorker> {
   const security = await readSecurity(config)
   const plugins = new PluginRegistry({ paths: config['plugin.path'], logger })
@@ -34,7 +45,8 @@ export async function startWorker(
   void plugins.list().catch(() => undefined)
   const listener = listenerOf(config.listeners)
   const advertisedHost = config['rest.advertised.host.name']
-  const rest = await startRest({ ...listener, logger, version, advertisedHost })
+  const writeHoldMs = config['rest.write.hold.ms']
+  const rest = await startRest({ ...listener, logger, version, advertisedHost, writeHoldMs })
   const client = createClient({
     bootstrapServers: config['bootstrap.servers'],
     clientId: `connect-${config['group.id']}`,
@@ -43,13 +55,23 @@ export async function startWorker(
     ...security,
   })
   const workerId = `${advertisedHost ?? reachableName(listener.host)}:${config['rest.advertised.port'] ?? rest.port}`
+  const cluster = new LogCluster({
+    client,
+    config,
+    workerId,
+    url: `http://${workerId}`,
+    logger,
+    onFatal: (error) => onFatal(userError(error)),
+  })
   const herder = new Herder({
     client,
+    cluster,
     config,
     converterSettings,
     plugins,
-    startRunner: (onStatus) => {
-      const hosts = new TaskHosts({ config, security, workerId, logger, onStatus })
+    startRunner: (onStatus, mayRun) => {
+      const { lease } = cluster
+      const hosts = new TaskHosts({ config, security, workerId, logger, onStatus, mayRun, lease })
       hosts.warmUp()
       return hosts
     },
@@ -65,10 +87,29 @@ export async function startWorker(
     await herder.start()
   } catch (error) {
     await close().catch(() => undefined)
-    throw error
+    throw userError(error)
   }
   rest.serve(herder)
-  return { url: rest.url, herder, close }
+  return { url: rest.url, herder, close, putConfig: (name, given) => putConfig(herder, rest.url, name, given) }
+}
+
+async function putConfig(herder: Herder, url: string, name: string, config: Readonly<Record<string, string>>) {
+  try {
+    await herder.writes.putConfig(name, config)
+  } catch (error) {
+    if (!isElsewhere(error)) throw error
+    const answer = await fetch(`${url}/connectors/${encodeURIComponent(name)}/config`, {
+      method: 'PUT',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify(config),
+    })
+    if (!answer.ok) throw new UserError(`connector ${name}: ${await answer.text()}`)
+  }
+}
+
+function userError(error: unknown): Error {
+  if (error instanceof MembershipError) return new UserError(error.message, { cause: error })
+  return error instanceof Error ? error : new Error(String(error))
 }
 
 async function readSecurity(config: WorkerConfig): Promise<LogSecurity> {

@@ -7,17 +7,17 @@ import { configOf } from './request-config.ts'
 /** `/connector-plugins`: which there are, their settings, and whether a config would be taken. */
 export function pluginRoutes(app: FastifyInstance, herder: () => Herder): void {
   app.get<{ Querystring: { connectorsOnly?: string } }>('/connector-plugins', ({ query }) =>
-    herder().plugins(query.connectorsOnly?.toLowerCase() !== 'false'),
+    herder().plugins.list(query.connectorsOnly?.toLowerCase() !== 'false'),
   )
 
   app.get<{ Params: { plugin: string } }>('/connector-plugins/:plugin/config', ({ params }) =>
-    herder().pluginConfig(params.plugin),
+    herder().plugins.settings(params.plugin),
   )
 
   app.put<{ Params: { plugin: string } }>(
     '/connector-plugins/:plugin/config/validate',
     async ({ params, body }, reply) => {
-      const validating = herder().validate(params.plugin, configOf(body))
+      const validating = herder().plugins.validate(params.plugin, configOf(body))
       const { infos, warnings } = await withTimeLimit(validating, 90_000, 'The validation')
       warn(reply, warnings)
       return infos

@@ -1,4 +1,6 @@
-import { isErrorKind } from '@tidewire/sdk'
+import { isErrorKind, isRetriable } from '@tidewire/sdk'
+import { NotLeaderError } from '../cluster/cluster.ts'
+import { NotOwnerError } from '../herder/connector-writes.ts'
 
 /** Kafka Connect's error body; `error_code` is the HTTP status. */
 export interface ErrorBody {
@@ -17,11 +19,28 @@ export class RestError extends Error {
   }
 }
 
+/** Another worker can carry it out; which one may not be known yet. */
+export function isElsewhere(error: unknown): error is NotLeaderError | NotOwnerError {
+  return error instanceof NotLeaderError || error instanceof NotOwnerError
+}
+
 /** The status that Kafka Connect gives for an error, with 400 where the request is at fault and Kafka Connect says 500. */
 export function statusOf(error: unknown): number {
   if (isErrorKind(error, 'ConfigError')) return 400
   if (isErrorKind(error, 'NotFoundError')) return 404
   if (isErrorKind(error, 'AlreadyExistsError')) return 409
+  if (isElsewhere(error) || isErrorKind(error, 'RetriableError')) return 409
+  // The log is away, or its answer was not in time.
+  if (isRetriable(error)) return 503
   const { statusCode } = error as { statusCode?: unknown }
   return typeof statusCode === 'number' && statusCode >= 400 ? statusCode : 500
+}
+
+/** What is told of it: Kafka Connect's words, which tools look for, where they say enough. */
+export function messageFor(error: Error): string {
+  if (error instanceof NotLeaderError && error.leaderUrl === undefined) {
+    return 'Cannot complete request momentarily due to no known leader URL, likely because a rebalance was underway.'
+  }
+  if (isElsewhere(error)) return 'Cannot complete request because of a conflicting operation (e.g. worker rebalance)'
+  return error.message
 }

@@ -61,10 +61,10 @@ function parsed(text: string): unknown {
 const running = (name: string) =>
   until(
     () =>
-      fixture.herder
+      fixture.herder.views
         .status(name)
         .tasks.map(({ state }) => state)
-        .join() === 'RUNNING' && fixture.herder.status(name).connector.state === 'RUNNING',
+        .join() === 'RUNNING' && fixture.herder.views.status(name).connector.state === 'RUNNING',
   )
 
 describe('worker', () => {
@@ -163,7 +163,7 @@ describe('connectors', () => {
       const path = `/connectors/${encodeURIComponent(name).replaceAll('.', '%2E')}`
       expect((await ask('POST', '/connectors', { name, config: source })).status).toBe(201)
       // URL libraries resolve dots before they send; such a connector can be reached by those that do not.
-      if (name === '..') return fixture.herder.delete(name)
+      if (name === '..') return fixture.herder.writes.delete(name)
       expect(await ask('GET', path)).toMatchObject({ status: 200, body: { name } })
       expect((await ask('DELETE', path)).status).toBe(204)
     },
@@ -173,7 +173,7 @@ describe('connectors', () => {
     expect((await ask('POST', '/connectors', { name: 'three', config: source, initial_state: 'stopped' })).status).toBe(
       201,
     )
-    await until(() => fixture.herder.status('three').connector.state === 'STOPPED')
+    await until(() => fixture.herder.views.status('three').connector.state === 'STOPPED')
     expect(await ask('POST', '/connectors', { name: 'four', config: source, initial_state: 'x' })).toMatchObject({
       status: 400,
     })

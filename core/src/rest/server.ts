@@ -3,12 +3,16 @@ import { readFile } from 'node:fs/promises'
 import { isIP, type AddressInfo } from 'node:net'
 import { networkInterfaces } from 'node:os'
 import { fastify, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
+import { isRetriable } from '@tidewire/sdk'
 import type { Herder } from '../herder/herder.ts'
 import type { Logger } from '../logging/logger.ts'
+import { adminRoutes } from './admin-routes.ts'
 import { connectorRoutes } from './connector-routes.ts'
+import { Forwarding } from './forwarding.ts'
+import { internalRoutes } from './internal-routes.ts'
 import { parseJsonBody } from './json-body.ts'
 import { pluginRoutes } from './plugin-routes.ts'
-import { RestError, statusOf, type ErrorBody } from './rest-error.ts'
+import { messageFor, RestError, statusOf, type ErrorBody } from './rest-error.ts'
 
 export interface RestOptions {
   /** Empty: all addresses. */
@@ -20,6 +24,15 @@ export interface RestOptions {
   readonly advertisedHost?: string | undefined
   /** What `GET /` tells. */
   readonly version: string
+  /** `rest.write.hold.ms`. Default 60 000. */
+  readonly writeHoldMs?: number
+}
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** The body as it came, which signatures are over. */
+    rawBody: string
+  }
 }
 
 export interface RestServer {
@@ -42,6 +55,8 @@ const consolePage = new URL('../../../console/index.html', import.meta.url)
  */
 export async function startRest(options: RestOptions): Promise<RestServer> {
   let herder: Herder | undefined
+  const closing = new AbortController()
+  const holdMs = options.writeHoldMs ?? 60_000
   const ready = (): Herder => {
     if (herder === undefined) throw new RestError(503, 'Worker is still starting up.')
     return herder
@@ -60,7 +75,9 @@ export async function startRest(options: RestOptions): Promise<RestServer> {
   refuseOtherSites(app, options)
   const answerOtherMethods = collectMethods(app)
   await rootRoutes(app, options, ready)
-  connectorRoutes(app, ready)
+  connectorRoutes(app, ready, new Forwarding({ herder: ready, holdMs, closing: closing.signal }))
+  internalRoutes(app, ready)
+  adminRoutes(app, ready, holdMs)
   pluginRoutes(app, ready)
   answerOtherMethods()
 
@@ -72,7 +89,10 @@ export async function startRest(options: RestOptions): Promise<RestServer> {
     host,
     port,
     serve: (ready) => void (herder = ready),
-    close: () => app.close(),
+    close: async () => {
+      closing.abort()
+      await app.close()
+    },
   }
 }
 
@@ -115,9 +135,11 @@ function sendPage(reply: FastifyReply, page: string): FastifyReply {
 }
 
 function acceptJsonOnly(app: FastifyInstance): void {
+  app.decorateRequest('rawBody', '')
   app.removeAllContentTypeParsers()
-  app.addContentTypeParser('application/json', { parseAs: 'string' }, (_, body, done) => {
+  app.addContentTypeParser('application/json', { parseAs: 'string' }, (request, body, done) => {
     try {
+      request.rawBody = body as string
       done(null, parseJsonBody(body as string))
     } catch (error) {
       done(error as Error, undefined)
@@ -143,8 +165,9 @@ function answerErrors(app: FastifyInstance, logger: Logger): void {
       const { method, routeOptions } = request
       logger.error('a request failed', { method, route: routeOptions.url, error: error.stack ?? error.message })
     }
-    if (status === 503) void reply.header('retry-after', '1')
-    const message = status === 413 ? `HTTP 413 Request Entity Too Large: at most ${maxBodyBytes} bytes` : error.message
+    if (status === 503 || (status === 409 && isRetriable(error))) void reply.header('retry-after', '1')
+    const message =
+      status === 413 ? `HTTP 413 Request Entity Too Large: at most ${maxBodyBytes} bytes` : messageFor(error)
     return sendError(reply, status, message)
   })
 }

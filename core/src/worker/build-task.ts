@@ -18,6 +18,7 @@ import { DeliveryTracker } from './delivery.ts'
 import { ErrorPolicy } from './error-policy.ts'
 import { ExactlyOnceCommit, type TransactionBoundary } from './exactly-once-commit.ts'
 import type { HostSettings } from './host-messages.ts'
+import type { Lease } from './lease.ts'
 import type { OffsetStore } from './offset-store.ts'
 import type { RecordConverters } from './record-converters.ts'
 import { SinkConversion } from './sink-conversion.ts'
@@ -25,6 +26,7 @@ import { SinkTaskRunner } from './sink-task-runner.ts'
 import { SourceConversion } from './source-conversion.ts'
 import { SourceTaskRunner } from './source-task-runner.ts'
 import { SourceTopics } from './source-topics.ts'
+import { taskClient } from './task-client.ts'
 import type { TaskRunner } from './task-runner.ts'
 import type { ConverterSpec, TaskSpec } from './task-spec.ts'
 
@@ -34,6 +36,9 @@ export interface TaskSurroundings {
   readonly client: LogClient
   readonly offsets: OffsetStore
   readonly logger: Logger
+  readonly lease: Lease
+  /** See task-client.ts. */
+  readonly mayRun: () => Promise<boolean>
 }
 
 /** Only the framework's own settings are looked at here: the connector's are its own. */
@@ -47,7 +52,9 @@ export async function buildTask(spec: TaskSpec, around: TaskSurroundings): Promi
   const { config, problems } = parseConnectorConfig(connector, spec.config)
   requireValid(problems)
   const logger = around.logger.child({ connector: spec.connector, task: spec.task })
-  const parts = { spec, around: { ...around, logger }, config, converters }
+  const abort = new AbortController()
+  const client = taskClient(around.client, { ...around, signal: abort.signal })
+  const parts = { spec, around: { ...around, client, logger }, config, converters, abort }
   return connector.type === 'source' ? buildSource(connector, parts) : buildSink(connector, parts)
 }
 
@@ -56,14 +63,15 @@ interface Parts {
   readonly around: TaskSurroundings
   readonly config: ReturnType<typeof parseConnectorConfig>['config']
   readonly converters: RecordConverters
+  /** Aborted to end the task. */
+  readonly abort: AbortController
 }
 
-function buildSource(definition: Source, { spec, around, config, converters }: Parts): TaskRunner {
+function buildSource(definition: Source, { spec, around, config, converters, abort }: Parts): TaskRunner {
   const { settings, client, offsets, logger } = around
   const { config: framework, errors } = parseSource(spec.config)
   requireValid(errors)
   const exactlyOnce = isExactlyOnce(definition, framework, settings)
-  const abort = new AbortController()
   const { creation, errors: creationErrors } = parseTopicCreation(spec.config)
   requireValid(creationErrors)
   const topics = new SourceTopics({
@@ -133,11 +141,10 @@ function transactionBoundary(config: SourceConnectorConfig, settings: HostSettin
   return { kind, intervalMs: config['transaction.boundary.interval.ms'] ?? settings.flushIntervalMs }
 }
 
-function buildSink(definition: Sink, { spec, around, config, converters }: Parts): TaskRunner {
+function buildSink(definition: Sink, { spec, around, config, converters, abort }: Parts): TaskRunner {
   const { settings, client, logger } = around
   const { config: framework, errors } = parseSink(spec.config)
   requireValid(errors)
-  const abort = new AbortController()
   const policy = errorPolicy(spec, framework, around)
   const { topics } = framework
   return new SinkTaskRunner({
@@ -148,6 +155,7 @@ function buildSink(definition: Sink, { spec, around, config, converters }: Parts
     conversion: new SinkConversion(converters, policy, abort.signal),
     policy,
     abort,
+    lease: around.lease,
     maxBufferedBytes: framework['sink.max.buffered.bytes'],
     flushIntervalMs: settings.flushIntervalMs,
     retryDelayMaxMs: framework['errors.retry.delay.max.ms'],

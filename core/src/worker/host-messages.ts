@@ -21,6 +21,8 @@ export interface HostSettings {
   readonly createTopics: boolean
   /** How often the thread says that it is alive. */
   readonly heartbeatMs: number
+  /** See lease.ts. */
+  readonly lease: SharedArrayBuffer
   /** URL of a module that exports `createClient`; tests give one whose log is in memory. */
   readonly clientModule: string
 }
@@ -33,6 +35,8 @@ export interface HostCalls {
   stop: { args: { readonly id: TaskId; readonly graceMs: number }; answer: 'ended' | 'cut off' }
   pause: { args: { readonly id: TaskId }; answer: undefined }
   resume: { args: { readonly id: TaskId }; answer: undefined }
+  /** The answer to a `mayRun`. */
+  mayRun: { args: { readonly question: number; readonly yes: boolean }; answer: undefined }
   plan: {
     args: { readonly ref: PluginRef; readonly config: Config; readonly maxTasks: number }
     answer: Record<string, string>[]
@@ -67,6 +71,8 @@ export type HostMessage =
       /** A restart would only fail again. */
       readonly permanent: boolean
     }
+  /** A task that writes in transactions has fenced its predecessor: may it go on? */
+  | { readonly kind: 'mayRun'; readonly id: TaskId; readonly generation: number; readonly question: number }
   | {
       readonly kind: 'log'
       readonly level: Parameters<LogSink['write']>[0]

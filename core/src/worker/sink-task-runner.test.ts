@@ -17,6 +17,7 @@ import { stringConverter } from '../convert/string-converter.ts'
 import { silentLogger } from '../logging/logger.ts'
 import { DeadLetterQueue } from './dead-letter-queue.ts'
 import { ErrorPolicy } from './error-policy.ts'
+import { endlessLease, Lease } from './lease.ts'
 import { SinkConversion } from './sink-conversion.ts'
 import { SinkTaskRunner } from './sink-task-runner.ts'
 import { until } from './testing/conditions.ts'
@@ -25,6 +26,7 @@ import { FakeLog, fakeLogClient, type FakeGroupConsumer } from './testing/fake-l
 type Context = SinkTaskContext<Record<string, unknown>>
 
 interface Setup {
+  lease?: SharedArrayBuffer
   write: (context: Context) => SinkTask | Promise<SinkTask>
   tolerance?: 'none' | 'all'
   deadLetters?: boolean
@@ -79,6 +81,7 @@ function start(setup: Setup) {
     conversion: new SinkConversion(converters, policy, abort.signal),
     policy,
     abort,
+    lease: new Lease(setup.lease ?? endlessLease()),
     maxBufferedBytes: 1 << 20,
     flushIntervalMs: setup.flushIntervalMs ?? 3_600_000,
     retryDelayMaxMs: 2,

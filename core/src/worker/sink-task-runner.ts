@@ -22,6 +22,7 @@ import type { Logger } from '../logging/logger.ts'
 import { messageOf } from '../logging/message-of.ts'
 import type { ErrorPolicy } from './error-policy.ts'
 import type { SinkConversion, Slice } from './sink-conversion.ts'
+import { leasePollMs, type Lease } from './lease.ts'
 import { keyOf, SinkPositions } from './sink-positions.ts'
 import type { TaskRunner } from './task-runner.ts'
 import { backoffMs, pause, within } from './time-limit.ts'
@@ -39,6 +40,8 @@ export interface SinkTaskOptions {
   readonly policy: ErrorPolicy
   /** Aborted by the runner to end the task; the conversion waits on the same signal. */
   readonly abort: AbortController
+  /** Without it nothing is put, flushed or committed; what was fetched waits. */
+  readonly lease: Lease
   /** `sink.max.buffered.bytes`. */
   readonly maxBufferedBytes: number
   /** `offset.flush.interval.ms`. */
@@ -190,19 +193,20 @@ export class SinkTaskRunner implements TaskRunner {
   /** The next slices to put; none when nothing came for so long that an empty put is due; undefined: nothing to do. */
   async #consume(): Promise<Slice[] | undefined> {
     const refusing = this.#positions.unaccepted.length > 0
-    const holding = this.#paused || refusing
+    const holding = this.#paused || refusing || !this.#options.lease.isHeld()
     this.#fetch(!holding)
     const waitMs = holding || this.#backlog.length === 0 ? this.#waitMs(refusing) : 0
     if (holding || this.#backlog.length === 0) await this.#poll(waitMs)
     // Other tasks of this thread get their turn.
     if (waitMs === 0) await new Promise((resolve) => setImmediate(resolve))
     if (refusing) return undefined
-    if (!this.#paused && this.#backlog.length > 0) return this.#takeSlices()
+    if (!holding && this.#backlog.length > 0) return this.#takeSlices()
     return performance.now() - this.#lastPut >= idlePutMs ? [] : undefined
   }
 
   /** How long to wait for records: until anything else is due. */
   #waitMs(refusing: boolean): number {
+    if (!this.#options.lease.isHeld()) return leasePollMs
     if (this.#commitRequested) return 0
     const now = performance.now()
     const idle = !refusing ? this.#lastPut + idlePutMs : this.#paused ? now + idlePutMs : this.#retryAt
@@ -258,6 +262,11 @@ export class SinkTaskRunner implements TaskRunner {
     if (records.length === 0 && this.#stopping) return
     this.#positions.unaccepted = records
     this.#handOver()
+    // The process was held, perhaps for long, since they were fetched.
+    if (!this.#options.lease.isHeld()) {
+      this.#retryAt = performance.now() + leasePollMs
+      return
+    }
     try {
       const answer = this.#task!.put(records)
       const result = answer instanceof Promise ? await answer : answer
@@ -320,6 +329,7 @@ export class SinkTaskRunner implements TaskRunner {
   }
 
   async #commitIfDue(): Promise<void> {
+    if (!this.#options.lease.isHeld()) return
     if (!this.#commitRequested && performance.now() < this.#nextCommit) return
     this.#commitRequested = false
     this.#nextCommit = performance.now() + this.#options.flushIntervalMs
@@ -328,13 +338,14 @@ export class SinkTaskRunner implements TaskRunner {
 
   /** Asks the task to make durable, then commits. Offsets that the group does not take are committed later. */
   async #flushAndCommit(allowed: readonly TopicPartitionOffset[]): Promise<void> {
-    const { logger } = this.#options
+    const { logger, lease } = this.#options
+    if (!lease.isHeld()) return
     const claimed = await this.#flush(allowed)
     if (claimed === undefined) return
     await this.#options.conversion.settleDeadLetters()
     const { offsets, refused } = this.#positions.acceptable(claimed, allowed)
     if (refused.length > 0) logger.warn('flush returned offsets that are not to be committed', { refused })
-    if (offsets.length === 0 || this.#cutOff) return
+    if (offsets.length === 0 || this.#cutOff || !lease.isHeld()) return
     try {
       await this.#consumer.commit(offsets)
       this.#positions.committed(offsets)

@@ -11,6 +11,7 @@ import type { PluginRef } from '../plugin/manifest.ts'
 import { buildTask } from './build-task.ts'
 import { parseConnectorConfig, requireValid } from './connector-config.ts'
 import { traceOf, type HostCall, type HostCalls, type HostMessage, type HostSettings } from './host-messages.ts'
+import { Lease } from './lease.ts'
 import { OffsetStore } from './offset-store.ts'
 import { isPermanent } from './restart-policy.ts'
 import { taskKey, type TaskId, type TaskSpec } from './task-spec.ts'
@@ -44,12 +45,16 @@ export class TaskHost {
   readonly #tasks = new Map<string, HostedTask>()
   /** The task whose code is running, through all that it awaits, schedules and listens to. */
   readonly #current = new AsyncLocalStorage<HostedTask>()
+  readonly #lease: Lease
+  readonly #questions = new Map<number, (yes: boolean) => void>()
+  #lastQuestion = 0
   #shared: Promise<Shared> | undefined
 
   constructor(settings: HostSettings, post: (message: HostMessage) => void, logger: Logger) {
     this.#settings = settings
     this.#post = post
     this.#logger = logger
+    this.#lease = new Lease(settings.lease)
   }
 
   readonly calls: Handlers = {
@@ -57,6 +62,7 @@ export class TaskHost {
     stop: async ({ id, graceMs }) => this.#stop(id, graceMs),
     pause: async ({ id }) => this.#setPaused(id, true),
     resume: async ({ id }) => this.#setPaused(id, false),
+    mayRun: async ({ question, yes }) => this.#answered(question, yes),
     plan: async ({ ref, config, maxTasks }) => this.#plan(ref, config, maxTasks),
     check: async ({ ref, config }) => parseConnectorConfig(await loadConnector(ref), config).problems,
     close: async () => this.#close(),
@@ -112,6 +118,8 @@ export class TaskHost {
     const runner = await buildTask(spec, {
       settings: this.#settings,
       logger: this.#logger,
+      lease: this.#lease,
+      mayRun: () => this.#mayRun(spec),
       ...(await this.#shared),
     })
     if (task.stopping) return
@@ -119,6 +127,20 @@ export class TaskHost {
     if (task.paused) runner.pause()
     else runner.resume()
     await runner.run(() => this.#tellRunning(task))
+  }
+
+  #mayRun(spec: TaskSpec): Promise<boolean> {
+    const question = ++this.#lastQuestion
+    return new Promise((resolve) => {
+      this.#questions.set(question, resolve)
+      this.#post({ kind: 'mayRun', id: idOf(spec), generation: spec.generation, question })
+    })
+  }
+
+  #answered(question: number, yes: boolean): undefined {
+    this.#questions.get(question)?.(yes)
+    this.#questions.delete(question)
+    return undefined
   }
 
   async #open(): Promise<Shared> {

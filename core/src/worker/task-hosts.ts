@@ -11,6 +11,7 @@ import type { Logger } from '../logging/logger.ts'
 import type { PluginRef } from '../plugin/manifest.ts'
 import { HostHandle } from './host-handle.ts'
 import { traceOf, type HostCall, type HostCalls, type HostMessage, type HostSettings } from './host-messages.ts'
+import { endlessLease } from './lease.ts'
 import { defaultRestartLimits, isPermanent, RestartPolicy, type RestartLimits } from './restart-policy.ts'
 import { taskKey, type TaskId, type TaskSpec, type TaskStatus } from './task-spec.ts'
 import { within } from './time-limit.ts'
@@ -23,6 +24,10 @@ export interface TaskHostsOptions {
   readonly logger: Logger
   /** Every change of a task's state. */
   readonly onStatus: (status: TaskStatus) => void
+  /** Until when this worker counts as a member of its cluster; see lease.ts. Default: for ever. */
+  readonly lease?: SharedArrayBuffer
+  /** Whether this run of a task may go on, by the newest config and assignment. Default: it may. */
+  readonly mayRun?: (id: TaskId, run: number) => Promise<boolean>
   readonly restartLimits?: RestartLimits
   /** Seconds without a heartbeat after which a thread counts as blocked. Default 30. */
   readonly blockedAfterS?: number
@@ -217,12 +222,28 @@ export class TaskHosts {
       this.#options.logger[message.level](message.message, message.details)
       return
     }
+    if (message.kind === 'mayRun') {
+      void this.#answerMayRun(host, message)
+      return
+    }
     const task = this.#tasks.get(taskKey(message.id))
     // News of a run that is over.
     if (task?.host !== host || task.spec.generation !== message.generation) return
     clearTimeout(task.slowStart)
     if (message.kind === 'failed') this.#failed(task, message.trace, message.permanent)
     else this.#tell(task, message.kind === 'running' ? 'RUNNING' : 'PAUSED')
+  }
+
+  async #answerMayRun(host: HostHandle, message: Extract<HostMessage, { kind: 'mayRun' }>): Promise<void> {
+    const { mayRun, logger } = this.#options
+    const { id, generation, question } = message
+    try {
+      const yes = mayRun === undefined || (await mayRun(id, generation))
+      await host.call('mayRun', { question, yes })
+    } catch (error) {
+      // The worker stops, or the thread is gone: so will the task be.
+      logger.debug('a task was not told whether it may run', { ...id, reason: String(error) })
+    }
   }
 
   #onDeath(host: HostHandle, reason: string): void {
@@ -300,7 +321,7 @@ export class TaskHosts {
   }
 }
 
-function hostSettings({ config, workerId, clientModule, security = {} }: TaskHostsOptions): HostSettings {
+function hostSettings({ config, workerId, clientModule, lease, security = {} }: TaskHostsOptions): HostSettings {
   return {
     bootstrapServers: config['bootstrap.servers'],
     requestTimeoutMs: config['request.timeout.ms'],
@@ -312,12 +333,13 @@ function hostSettings({ config, workerId, clientModule, security = {} }: TaskHos
       config['config.storage.topic'],
       config['offset.storage.topic'],
       config['status.storage.topic'],
-      'connect-assignments',
+      config['assignment.storage.topic'],
     ],
     flushIntervalMs: config['offset.flush.interval.ms'],
     exactlyOnce: config['exactly.once.source.support'] === 'enabled',
     createTopics: config['topic.creation.enable'],
     heartbeatMs,
+    lease: lease ?? endlessLease(),
     clientModule: clientModule ?? new URL('../client/log-client.ts', import.meta.url).href,
   }
 }

@@ -4,12 +4,14 @@ import { PluginRegistry } from '../../plugin/plugin-registry.ts'
 import { Herder, type HerderOptions } from '../herder.ts'
 import { FakeRunner } from './fake-runner.ts'
 import { MemoryLog } from './memory-log.ts'
+import { SoleCluster } from './sole-cluster.ts'
 
 /** A herder over a log in memory and task hosts that run nothing. */
 export interface Fixture {
   readonly herder: Herder
   readonly runner: FakeRunner
   readonly log: MemoryLog
+  readonly cluster: SoleCluster
 }
 
 /** The plugins of ./plugin.ts, read once for all tests of a file. */
@@ -22,7 +24,9 @@ const testPlugins = new PluginRegistry({
 export async function startHerder(log = new MemoryLog(), options: Partial<HerderOptions> = {}): Promise<Fixture> {
   let runner: FakeRunner | undefined
   const { config, converterSettings } = parseWorkerConfig({ 'value.converter.schemas.enable': 'false' })
+  const cluster = new SoleCluster(log)
   const herder = new Herder({
+    cluster,
     client: log.client(),
     config,
     converterSettings,
@@ -34,7 +38,7 @@ export async function startHerder(log = new MemoryLog(), options: Partial<Herder
     ...options,
   })
   await herder.start()
-  return { herder, runner: runner!, log }
+  return { herder, runner: runner!, log, cluster }
 }
 
 /** Waits until the condition holds, looking again after each turn of the loop. */

@@ -11,6 +11,8 @@ import {
   type Producer,
   type Reader,
 } from '../../client/client.ts'
+import type { StateRecord } from '../../cluster/cluster.ts'
+import { outRecord } from '../../cluster/topic-log.ts'
 
 interface MemoryTopic {
   readonly partitions: InRecord[][]
@@ -25,6 +27,8 @@ export class MemoryLog {
   /** Refuses the records that it returns an error for. */
   refuse: (record: OutRecord) => LogError | undefined = () => undefined
   brokers = 1
+  /** Transactional ids that were fenced, call after call. */
+  readonly fenced: string[][] = []
   writes = 0
 
   /** A client of its own, as each worker has one. */
@@ -54,7 +58,19 @@ export class MemoryLog {
       .map(({ key, value }) => ({ key: key!.toString(), value: value?.toString() ?? null }))
   }
 
-  append(topic: string, key: string, value: string | null): void {
+  /** All records or, where one is refused, none. Returns the offset of the first. */
+  async writeAtomically(topic: string, records: readonly StateRecord[]): Promise<number> {
+    await Promise.resolve()
+    if (this.writeError !== undefined) throw this.writeError
+    const refused = records.map((record) => this.refuse(outRecord(topic, record))).find((error) => error !== undefined)
+    if (refused !== undefined) throw refused
+    this.writes++
+    const first = this.#end(topic, 0)
+    for (const { key, value, request } of records) this.append(topic, key, value, request)
+    return first
+  }
+
+  append(topic: string, key: string, value: string | null, request?: string): void {
     const { partitions } = this.#topics.get(topic)!
     const partition = partitions[Buffer.from(key).reduce((sum, byte) => sum + byte, 0) % partitions.length]!
     partition.push({
@@ -62,7 +78,10 @@ export class MemoryLog {
       timestamp: Date.now(),
       key: Buffer.from(key),
       value: value === null ? null : Buffer.from(value),
-      headers: [],
+      headers:
+        outRecord(topic, { key, value, ...(request === undefined ? {} : { request }) }).headers?.map(
+          ({ key: name, value: text }) => ({ key: name, value: Buffer.from(text!) }),
+        ) ?? [],
     })
     for (const wake of this.#wakes) wake()
   }
@@ -156,11 +175,11 @@ export class MemoryLog {
       topicConfig: async (topic) => this.#topics.get(topic)!.config,
       offsets: async (partitions) =>
         partitions.map(({ topic, partition }) => ({ topic, partition, offset: this.#end(topic, partition) })),
+      fenceProducers: async (ids) => void this.fenced.push([...ids]),
       deleteTopics: unsupported,
       groupOffsets: unsupported,
       alterGroupOffsets: unsupported,
       deleteGroup: unsupported,
-      fenceProducers: unsupported,
     }
   }
 

@@ -1,0 +1,115 @@
+import { NotFoundError } from '@tidewire/sdk'
+import { frameworkSettings } from '../config/connector-settings.ts'
+import { maskSecrets } from '../config/secrets.ts'
+import type { PluginRegistry } from '../plugin/plugin-registry.ts'
+import type { TaskId } from '../worker/task-spec.ts'
+import type { Config, ConfigStore, StoredConnector } from './config-store.ts'
+import type { State, Status, StatusStore } from './status-store.ts'
+
+export type ConnectorType = 'source' | 'sink' | 'unknown'
+
+/** A connector as `GET /connectors/{name}` shows it; secrets are masked. */
+export interface ConnectorInfo {
+  readonly name: string
+  readonly config: Config
+  readonly tasks: readonly TaskId[]
+  readonly type: ConnectorType
+}
+
+export interface StateInfo {
+  readonly state: State
+  readonly worker_id: string
+  readonly trace?: string
+}
+
+export type TaskStateInfo = StateInfo & { readonly id: number }
+
+/** The answer to `GET /connectors/{name}/status`. */
+export interface ConnectorStateInfo {
+  readonly name: string
+  readonly connector: StateInfo
+  readonly tasks: readonly TaskStateInfo[]
+  readonly type: ConnectorType
+}
+
+/** Connectors and their states as this worker's own stores have them: any worker answers, whoever runs them. */
+export class ConnectorViews {
+  readonly #store: ConfigStore
+  readonly #statuses: StatusStore
+  readonly #plugins: PluginRegistry
+
+  constructor(store: ConfigStore, statuses: StatusStore, plugins: PluginRegistry) {
+    this.#store = store
+    this.#statuses = statuses
+    this.#plugins = plugins
+  }
+
+  names(): string[] {
+    return this.#store.connectors()
+  }
+
+  /** @throws NotFoundError */
+  info(name: string): ConnectorInfo {
+    const stored = this.stored(name)
+    return {
+      name,
+      config: this.#masked(stored.config),
+      tasks: stored.tasks.map((_, task) => ({ connector: name, task })),
+      type: this.typeOf(stored),
+    }
+  }
+
+  /** The config as it is stored, secrets included: for the platform itself, never for an answer. */
+  storedConfig(name: string): Config | undefined {
+    return this.#store.get(name)?.config
+  }
+
+  /** The states that were told last; UNASSIGNED for a connector so new that nobody told any. @throws NotFoundError */
+  status(name: string): ConnectorStateInfo {
+    const stored = this.stored(name)
+    return {
+      name,
+      connector: stateInfo(this.#statuses.connector(name) ?? { state: 'UNASSIGNED', workerId: '', generation: 0 }),
+      tasks: this.#statuses.tasks(name).map(([id, status]) => ({ id, ...stateInfo(status) })),
+      type: this.typeOf(stored),
+    }
+  }
+
+  /** @throws NotFoundError */
+  tasks(name: string): { id: TaskId; config: Config }[] {
+    const { tasks } = this.stored(name)
+    return tasks.map((config, task) => ({ id: { connector: name, task }, config: this.#masked(config) }))
+  }
+
+  /** @throws NotFoundError */
+  taskStatus(name: string, task: number): TaskStateInfo {
+    this.stored(name)
+    const status = this.#statuses.task(name, task)
+    if (status === undefined) throw new NotFoundError(`No status found for task ${name}-${task}`)
+    return { id: task, ...stateInfo(status) }
+  }
+
+  /** @throws NotFoundError */
+  stored(name: string): StoredConnector {
+    const stored = this.#store.get(name)
+    if (stored === undefined) throw new NotFoundError(`Connector ${name} not found`)
+    return stored
+  }
+
+  typeOf({ config }: StoredConnector): ConnectorType {
+    return this.#pluginOf(config)?.manifest.type ?? 'unknown'
+  }
+
+  #masked(config: Config): Config {
+    const manifest = this.#pluginOf(config)?.manifest
+    return maskSecrets(config, manifest?.settings, frameworkSettings(manifest?.type ?? 'sink'))
+  }
+
+  #pluginOf({ 'connector.class': name }: Config) {
+    return this.#plugins.knownConnector(name?.trim() ?? '')
+  }
+}
+
+function stateInfo({ state, workerId, trace }: Status): StateInfo {
+  return { state, worker_id: workerId, ...(trace === undefined ? {} : { trace }) }
+}

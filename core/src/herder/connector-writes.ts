@@ -1,0 +1,207 @@
+import { AlreadyExistsError, NotFoundError, RetriableError } from '@tidewire/sdk'
+import { NotLeaderError, type Cluster } from '../cluster/cluster.ts'
+import { connectorNameProblem } from '../config/connector-settings.ts'
+import { unmaskSecrets } from '../config/secrets.ts'
+import type { Logger } from '../logging/logger.ts'
+import type { RestartRequest, TargetState } from './config-records.ts'
+import { sameConfig, sameConfigs, type Config, type ConfigStore } from './config-store.ts'
+import type { ConnectorInfo, ConnectorStateInfo, ConnectorViews, StateInfo } from './connector-views.ts'
+import { KeyedQueue } from './keyed-queue.ts'
+import { configDigest } from './leader-requests.ts'
+import { InvalidConfigError, type ConfigValidator } from './validation.ts'
+
+/** What a write came to, with what is odd about the config but no error. */
+export interface Written {
+  readonly info: ConnectorInfo
+  readonly created: boolean
+  readonly warnings: readonly string[]
+}
+
+/** The task runs on another worker, which alone can restart it. Retriable. */
+export class NotOwnerError extends Error {
+  override readonly name = 'NotOwnerError'
+  readonly retriable = true
+  readonly connector: string
+  readonly task: number
+
+  constructor(connector: string, task: number) {
+    super(`Task ${connector}-${task} does not run on this worker`)
+    this.connector = connector
+    this.task = task
+  }
+}
+
+export interface ConnectorWritesOptions {
+  readonly store: ConfigStore
+  readonly views: ConnectorViews
+  readonly validator: ConfigValidator
+  readonly cluster: Cluster
+  readonly logger: Logger
+  /** Resolves when all that earlier leaders wrote has been read. @throws NotLeaderError */
+  readonly leading: () => Promise<void>
+  readonly restartTask: (connector: string, task: number) => void
+}
+
+/** So many restarts of tasks are remembered. */
+const maxRestarts = 1024
+
+/**
+ * Changes to connectors, which the leader alone makes: elsewhere each throws NotLeaderError, and belongs sent to the
+ * leader. With `request`, a name for it that stays the same when it is sent again, a write is carried out once, whichever
+ * worker leads by then: the answer is the same as if the first had not been lost.
+ */
+export class ConnectorWrites {
+  readonly #options: ConnectorWritesOptions
+  readonly #queue = new KeyedQueue()
+  /** Requests that restarted a task here. */
+  readonly #restarts = new Set<string>()
+
+  constructor(options: ConnectorWritesOptions) {
+    this.#options = options
+  }
+
+  /** @throws AlreadyExistsError, InvalidConfigError, NotLeaderError */
+  async create(name: string, config: Config, initialState?: TargetState, request?: string): Promise<Written> {
+    const { store } = this.#options
+    return this.#write(name, request, async (before) => {
+      if (before !== undefined) return this.#written(name, before.created)
+      if (store.get(name) !== undefined) throw new AlreadyExistsError(`Connector ${name} already exists`)
+      return this.#put(name, config, initialState, request)
+    })
+  }
+
+  /** Creates or replaces. @throws InvalidConfigError, NotLeaderError */
+  async putConfig(name: string, config: Config, request?: string): Promise<Written> {
+    return this.#write(name, request, async (before) =>
+      before === undefined ? this.#put(name, config, undefined, request) : this.#written(name, before.created),
+    )
+  }
+
+  /** Changes the given settings; null removes one. @throws NotFoundError, InvalidConfigError, NotLeaderError */
+  async patchConfig(
+    name: string,
+    changes: Readonly<Record<string, string | null>>,
+    request?: string,
+  ): Promise<Written> {
+    return this.#write(name, request, async (before) => {
+      if (before !== undefined) return this.#written(name, false)
+      const merged: Record<string, string | null> = { ...this.#options.views.stored(name).config, ...changes }
+      const config = Object.entries(merged).flatMap(([key, value]) => (value === null ? [] : [[key, value]]))
+      return this.#put(name, Object.fromEntries(config) as Config, undefined, request)
+    })
+  }
+
+  /** @throws NotFoundError, NotLeaderError */
+  async delete(name: string, request?: string): Promise<void> {
+    const { store, views } = this.#options
+    await this.#write(name, request, async (before) => {
+      if (before !== undefined) return
+      views.stored(name)
+      await store.removeConnector(name, request)
+    })
+  }
+
+  /** Pauses, resumes or stops. @throws NotFoundError, NotLeaderError */
+  async setTargetState(name: string, state: TargetState, request?: string): Promise<void> {
+    const { store, views } = this.#options
+    await this.#write(name, request, async (before) => {
+      if (before !== undefined || views.stored(name).targetState === state) return
+      await store.putTargetState(name, state, request)
+    })
+  }
+
+  /**
+   * Restarts the connector, its tasks, or what of both has failed, wherever they run. Returns the status with RESTARTING
+   * where that is what will happen. @throws NotFoundError, NotLeaderError
+   */
+  async restart(name: string, restart: RestartRequest, request?: string): Promise<ConnectorStateInfo> {
+    const { store, views } = this.#options
+    return this.#write(name, request, async (before) => {
+      const status = views.status(name)
+      if (before === undefined) await store.requestRestart(name, restart, request)
+      const isMeant = (info: StateInfo): boolean => !restart.onlyFailed || info.state === 'FAILED'
+      const restarting = <S extends StateInfo>(info: S): S => (isMeant(info) ? { ...info, state: 'RESTARTING' } : info)
+      return {
+        ...status,
+        connector: restarting(status.connector),
+        tasks: restart.includeTasks ? status.tasks.map(restarting) : status.tasks,
+      }
+    })
+  }
+
+  /** For the worker that runs it. @throws NotFoundError, NotOwnerError */
+  async restartTask(name: string, task: number, request?: string): Promise<void> {
+    const { store, views, cluster, restartTask } = this.#options
+    // A connector that was made a moment ago by another worker.
+    if (store.get(name)?.tasks[task] === undefined) await store.refresh()
+    if (views.stored(name).tasks[task] === undefined) throw new NotFoundError(`Unknown task: ${name}-${task}`)
+    if (!cluster.ownsTask(name, task)) throw new NotOwnerError(name, task)
+    if (request !== undefined) {
+      if (this.#restarts.has(request)) return
+      this.#restarts.add(request)
+      if (this.#restarts.size > maxRestarts) this.#restarts.delete(this.#restarts.keys().next().value!)
+    }
+    restartTask(name, task)
+  }
+
+  /**
+   * Makes the planned tasks those of the connector.
+   * @param plannedFrom what `configDigest` says of the config that they were planned from
+   * @throws RetriableError where that is not the connector's any more; NotLeaderError
+   */
+  async commitTasks(name: string, plannedFrom: string, tasks: readonly Config[]): Promise<void> {
+    const { store } = this.#options
+    await this.#write(name, undefined, async () => {
+      const stored = store.get(name)
+      if (stored === undefined || stored.targetState === 'STOPPED' || configDigest(stored.config) !== plannedFrom) {
+        throw new RetriableError(`connector ${name} has changed since its tasks were planned`)
+      }
+      // Also where the tasks stay the same: the commit says which config they are of, and a reader of the compacted
+      // topic takes a commit into account only where it comes after the config.
+      const isApplied = stored.appliedConfig !== undefined && sameConfig(stored.appliedConfig, stored.config)
+      if (!isApplied || stored.inconsistent || !sameConfigs(stored.tasks, tasks)) await store.putTasks(name, tasks)
+    })
+  }
+
+  /** Runs it alone among the writes for the connector. @throws NotLeaderError */
+  async alone(name: string, work: () => Promise<void>): Promise<void> {
+    await this.#write(name, undefined, work)
+  }
+
+  async #put(
+    name: string,
+    given: Config,
+    initialState: TargetState | undefined,
+    request: string | undefined,
+  ): Promise<Written> {
+    const { store, validator, logger } = this.#options
+    const problem = connectorNameProblem(name)
+    if (problem !== undefined) throw new InvalidConfigError({ name: [problem] })
+    const stored = store.get(name)
+    const config: Config = { ...unmaskSecrets(given, stored?.config), name }
+    const { errors, warnings } = await validator.validate(config)
+    if (Object.keys(errors).length > 0) throw new InvalidConfigError(errors, warnings)
+    for (const warning of warnings) logger.warn(warning, { connector: name })
+    await store.putConnector(name, config, initialState, request)
+    return this.#written(name, stored === undefined, warnings)
+  }
+
+  #written(name: string, created: boolean, warnings: readonly string[] = []): Written {
+    return { info: this.#options.views.info(name), created, warnings }
+  }
+
+  /** One write at a time for each connector. */
+  async #write<T>(
+    name: string,
+    request: string | undefined,
+    work: (before: { readonly created: boolean } | undefined) => Promise<T>,
+  ): Promise<T> {
+    const { store, leading, cluster } = this.#options
+    // At once, and not after a write that waits for a leader.
+    if (!cluster.leads) throw new NotLeaderError('only the leader changes connectors', cluster.leaderUrl)
+    return this.#queue.run(name, async () => {
+      await leading()
+      return work(request === undefined ? undefined : await store.carriedOut(request))
+    })
+  }
+}

@@ -1,0 +1,94 @@
+import { ConfigError, NotFoundError } from '@tidewire/sdk'
+import { frameworkSettings } from '../config/connector-settings.ts'
+import { kafkaDefinition, type ConfigKeyInfo } from '../config/kafka-definition.ts'
+import { unmaskSecrets } from '../config/secrets.ts'
+import type { PluginRegistry } from '../plugin/plugin-registry.ts'
+import type { Config } from './config-store.ts'
+import { configInfos, type ConfigInfos, type ConfigValidator } from './validation.ts'
+
+/** An entry of `GET /connector-plugins`. */
+export interface PluginInfo {
+  /** The well-known class that it stands in for, or its short name where there is none. */
+  readonly class: string
+  readonly type: 'source' | 'sink' | 'converter' | 'header_converter' | 'unknown'
+  readonly version?: string
+  /** The short name; `connector.class` takes either. */
+  readonly name: string
+  /** Why the plugin cannot be used. Its type is then unknown. */
+  readonly error?: string
+  /** Where the plugin that cannot be used is. */
+  readonly location?: string
+}
+
+/** The plugins of this worker, and what they say about configs. */
+export class PluginViews {
+  readonly #plugins: PluginRegistry
+  readonly #validator: ConfigValidator
+  readonly #storedConfig: (connector: string) => Config | undefined
+
+  constructor(
+    plugins: PluginRegistry,
+    validator: ConfigValidator,
+    storedConfig: (connector: string) => Config | undefined,
+  ) {
+    this.#plugins = plugins
+    this.#validator = validator
+    this.#storedConfig = storedConfig
+  }
+
+  /** Broken plugins included, with the reason. */
+  async list(connectorsOnly: boolean): Promise<PluginInfo[]> {
+    const { connectors, converters, broken } = await this.#plugins.list()
+    const entry = (
+      plugin: { className: string; manifest: { name: string; version: string } },
+      type: PluginInfo['type'],
+    ) => ({
+      class: plugin.className,
+      type,
+      version: plugin.manifest.version,
+      name: plugin.manifest.name,
+    })
+    return [
+      ...connectors.map((plugin) => entry(plugin, plugin.manifest.type)),
+      ...(connectorsOnly
+        ? []
+        : converters.flatMap((plugin) => [entry(plugin, 'converter'), entry(plugin, 'header_converter')])),
+      ...broken.map(({ name, path, reason }) => ({
+        class: name,
+        type: 'unknown' as const,
+        name,
+        error: reason,
+        location: path,
+      })),
+    ]
+  }
+
+  /** The settings of a connector, with the framework's, or of a converter. @throws NotFoundError */
+  async settings(name: string): Promise<ConfigKeyInfo[]> {
+    try {
+      const { manifest } = await this.#plugins.connector(name)
+      return kafkaDefinition({ ...frameworkSettings(manifest.type), ...manifest.settings })
+    } catch (error) {
+      if (!(error instanceof NotFoundError)) throw error
+      const converter = await this.#plugins.converter(name).catch(() => undefined)
+      if (converter === undefined) throw error
+      return kafkaDefinition(converter.manifest.settings)
+    }
+  }
+
+  /**
+   * Validates without storing anything. A mask stands for the value stored for the connector of that name.
+   * @throws NotFoundError, ConfigError
+   */
+  async validate(pluginName: string, config: Config): Promise<{ infos: ConfigInfos; warnings: readonly string[] }> {
+    const asked = await this.#plugins.connector(pluginName)
+    const given = config['connector.class']
+    if (given !== undefined && (await this.#plugins.connector(given).catch(() => undefined)) !== asked) {
+      throw new ConfigError(`Included connector type ${given} does not match request type ${pluginName}`)
+    }
+    const stored = this.#storedConfig(config['name']?.trim() ?? '')
+    const full = { 'connector.class': pluginName, ...unmaskSecrets(config, stored) }
+    const validation = await this.#validator.validate(full)
+    return { infos: configInfos(full, validation), warnings: validation.warnings }
+  }
+}

@@ -1,0 +1,85 @@
+/** A cluster of one worker in memory: it leads, and all work is its own. */
+import type { Cluster, ClusterListener, StateRecord } from '../../cluster/cluster.ts'
+import { NotLeaderError } from '../../cluster/cluster.ts'
+import type { MemoryLog } from './memory-log.ts'
+
+export class SoleCluster implements Cluster {
+  readonly lease = new SharedArrayBuffer(8)
+  readonly workers = []
+  generation = 1
+  leads = true
+  leaderUrl: string | undefined = 'http://127.0.0.1:8083'
+  /** What is given to others. */
+  readonly elsewhere = new Set<string>()
+  readonly releases: number[] = []
+  readonly #log: MemoryLog
+  #listener: ClusterListener | undefined
+
+  constructor(log: MemoryLog) {
+    this.#log = log
+    new Float64Array(this.lease)[0] = Infinity
+  }
+
+  readonly writer = {
+    write: async (topic: string, records: readonly StateRecord[]): Promise<number> => {
+      if (!this.leads) throw new NotLeaderError('not the leader', this.leaderUrl)
+      return this.#log.writeAtomically(topic, records)
+    },
+  }
+
+  async start(listener: ClusterListener): Promise<void> {
+    this.#listener = listener
+    if (this.leads) await listener.leadershipChanged(true)
+  }
+
+  /** Gives units (`a`, `a-0`) to another worker, or back. */
+  give(units: readonly string[], away: boolean): void {
+    for (const unit of units) {
+      if (away) this.elsewhere.add(unit)
+      else this.elsewhere.delete(unit)
+    }
+    this.generation++
+    this.#listener!.assigned(new Set(units.map((unit) => unit.replace(/-\d+$/, ''))))
+  }
+
+  async lead(leads: boolean): Promise<void> {
+    this.leads = leads
+    await this.#listener!.leadershipChanged(leads)
+  }
+
+  work() {
+    return [...this.#listener!.work()]
+  }
+
+  ownsConnector(connector: string): boolean {
+    return !this.elsewhere.has(connector)
+  }
+
+  ownsTask(connector: string, task: number): boolean {
+    return !this.elsewhere.has(`${connector}-${task}`)
+  }
+
+  ownerUrl(): string | undefined {
+    return 'http://127.0.0.1:1'
+  }
+
+  workChanged(): void {
+    // Nothing is decided: all is here.
+  }
+
+  released(generation: number): void {
+    this.releases.push(generation)
+  }
+
+  async refresh(): Promise<void> {
+    await Promise.resolve()
+  }
+
+  async drain(): Promise<void> {
+    await Promise.resolve()
+  }
+
+  async close(): Promise<void> {
+    await Promise.resolve()
+  }
+}
