@@ -1,5 +1,6 @@
 /** The newer group protocol (KIP-848) with the Java client and Kafka's tools, against the log in a process of its own. */
 import { rm } from 'node:fs/promises'
+import { join as pathOf } from 'node:path'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { brokerProcess, temporaryFolder, type BrokerProcess } from '../support/broker.ts'
 import { javaMissing, javaTools, type JavaTools, type ToolRun } from '../support/java-tools.ts'
@@ -130,6 +131,36 @@ describe.skipIf(missing !== undefined)(
       const { code, err } = await tools.run('GroupMembers', twice)
       expect(code).toBe(1)
       expect(err).toContain('UnreleasedInstanceId')
+    })
+
+    test('what is kept of a group decodes as Kafka’s own', async () => {
+      await topics('--create --topic kept --partitions 2')
+      await join('kept', 'kept', 2, 'range', 'one')
+      await members('end')
+      const file = pathOf(dataDir, '__consumer_offsets-0', '00000000000000000000.log')
+      const dump = ['--files', file, '--deep-iteration', '--offsets-decoder']
+      const { out } = await tools.run('org.apache.kafka.tools.DumpLogSegments', dump)
+      const payloads = new Map<string, unknown>()
+      for (const [, key, payload] of out.matchAll(/ key: (\{.*\}) payload: (\{.*\})$/gm)) {
+        const { type, data } = JSON.parse(key!) as { type: string; data: { groupId?: string } }
+        if (data.groupId === 'kept') payloads.set(type, (JSON.parse(payload!) as { data: unknown }).data)
+      }
+      const partitions = [{ topicId: expect.any(String) as string, partitions: [0, 1] }]
+      expect(Object.fromEntries(payloads)).toEqual({
+        3: { epoch: 1, metadataHash: expect.any(Number) as number },
+        5: {
+          ...{ instanceId: 'one', rackId: null, clientId: 'member', clientHost: '/127.0.0.1' },
+          ...{ subscribedTopicNames: ['kept'], subscribedTopicRegex: '' },
+          ...{ rebalanceTimeoutMs: 300_000, serverAssignor: 'range' },
+        },
+        6: { assignmentEpoch: 1, assignmentTimestamp: expect.any(Number) as number },
+        7: { topicPartitions: partitions },
+        // A static member that has left for now.
+        8: {
+          ...{ memberEpoch: -2, previousMemberEpoch: 0, state: 0 },
+          ...{ assignedPartitions: partitions, partitionsPendingRevocation: [] },
+        },
+      })
     })
 
     test('members of the other protocol are refused as long as there are members', async () => {

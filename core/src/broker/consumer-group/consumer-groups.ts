@@ -78,6 +78,7 @@ export class ConsumerGroups {
   readonly #subscriptions: Subscriptions
   readonly #entries = new Map<string, Entry>()
   readonly #turns = new SerialQueues()
+  #isClosed = false
 
   constructor(options: ConsumerGroupsOptions) {
     this.#options = options
@@ -86,7 +87,10 @@ export class ConsumerGroups {
 
   /** For a record of the log at start, in its order. */
   restore(groupId: string, record: ConsumerGroupRecord, timestamp: number): void {
-    const entry = this.#entries.get(groupId) ?? this.#newEntry(groupId)
+    const known = this.#entries.get(groupId)
+    // What compaction has left of a group that was deleted.
+    if (known === undefined && record.value === null) return
+    const entry = known ?? this.#newEntry(groupId)
     entry.group.apply(record, timestamp)
     if (record.kind === 'group epoch' && record.value === null) this.#entries.delete(groupId)
     else this.#entries.set(groupId, entry)
@@ -226,6 +230,7 @@ export class ConsumerGroups {
       await this.#commit(entry, removal(entry.group, memberId, this.#subscriptions))
     })
     expulsion.catch((error: unknown) => {
+      if (this.#isClosed) return
       // A disk that cannot be written has been complained of where that was found.
       if (!(error instanceof LogStorageError)) coordinatorErrorOf(error, logger)
       clock.after(retryMs, () => this.#expel(groupId, memberId, reason, revokingAt))
@@ -297,6 +302,7 @@ export class ConsumerGroups {
 
   /** Ends the timers. Members stay members: after a restart they have one session to come back. */
   close(): void {
+    this.#isClosed = true
     for (const { timers } of this.#entries.values()) {
       for (const { session, revocation } of timers.values()) {
         session.end()

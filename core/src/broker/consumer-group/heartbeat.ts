@@ -160,16 +160,20 @@ function decideStay(group: ConsumerGroup, request: HeartbeatRequest, rules: Hear
   if (known === undefined || !sameMetadata(known, member)) {
     records.push({ kind: 'member', memberId, value: metadataOf(member) })
   }
-  const members = new Map(group.members).set(memberId, member)
-  if (replaced !== null) members.delete(replaced)
+  // Only where it matters: most heartbeats change nothing, and groups may be large.
+  const members = () => {
+    const after = new Map(group.members).set(memberId, member)
+    if (replaced !== null) after.delete(replaced)
+    return after
+  }
 
   // One member for another, with the same subscription, leaves the assignment as it is.
-  const haveMembersChanged = members.size !== group.members.size || !sameSubscription(before, member)
-  const epoch = nextEpoch(group, members, haveMembersChanged, rules, records)
+  const isOneForOne = (known === undefined) === (replaced !== null)
+  const epoch = nextEpoch(group, members, !isOneForOne || !sameSubscription(before, member), rules, records)
   const former = replaced === null ? group.targetOf(memberId) : group.targetOf(replaced)
   let target = former
   if (epoch > group.assignmentEpoch) {
-    const targets = assign(group, members, replaced === null ? [] : [[memberId, former]], rules)
+    const targets = assign(group, members(), replaced === null ? [] : [[memberId, former]], rules)
     target = targets.get(memberId) ?? noPartitions
     for (const [id, next] of targets) {
       if (!samePartitions(next, group.targetOf(id))) records.push({ kind: 'target', memberId: id, value: next })
@@ -285,13 +289,13 @@ function currentOf({ epoch, previousEpoch, state, assigned, pendingRevocation }:
 /** A new one where members or topics have changed; noted in the records then. */
 function nextEpoch(
   group: ConsumerGroup,
-  members: ReadonlyMap<string, ConsumerMember>,
+  members: () => ReadonlyMap<string, ConsumerMember>,
   haveMembersChanged: boolean,
   { subscriptions, haveTopicsChanged }: HeartbeatRules,
   records: ConsumerGroupRecord[],
 ): number {
   if (!haveMembersChanged && !haveTopicsChanged) return group.epoch
-  const hash = metadataHash(subscriptions.union(members.values()))
+  const hash = metadataHash(subscriptions.union(members().values()))
   if (!haveMembersChanged && hash === group.metadataHash) return group.epoch
   const epoch = group.epoch + 1
   records.push({ kind: 'group epoch', value: { epoch, metadataHash: hash } })
