@@ -281,7 +281,8 @@ export class PartitionWriter {
         this.#advance(end)
       }
     } catch (error) {
-      this.#break(error)
+      // The files of a deleted topic may be gone before it is their turn.
+      if (this.#closed?.code !== 'UNKNOWN_TOPIC_OR_PARTITION') this.#break(error)
     } finally {
       this.#syncing = undefined
     }

@@ -31,7 +31,7 @@ async function crash(manager: LogManager, dir: string, checkpoint: 'checkpoint' 
 
 async function expectRecords(log: PartitionLog, count: number): Promise<void> {
   expect(log.logEndOffset).toBe(count)
-  for (const start of [0, Math.floor(count / 3), count - 1]) {
+  for (const start of [0, Math.floor(count / 4), Math.floor(count / 3), count - 20, count - 5, count - 1]) {
     const values: (string | null)[] = []
     while (start + values.length < count) {
       const { records } = await log.read(start + values.length, 1500, 'read_uncommitted')
@@ -105,6 +105,15 @@ const damages = [
   ['cut', (file: string) => truncateSync(file, Math.floor(statSync(file).size / 2) + 3)],
   ['zeroed', (file: string) => writeFileSync(file, Buffer.alloc(statSync(file).size))],
   ['of garbage', (file: string) => writeFileSync(file, Buffer.alloc(statSync(file).size, 0x11))],
+  [
+    'wrong about where its last batch is',
+    (file: string) => {
+      const entries = readFileSync(file)
+      if (entries.length < 8) return
+      entries.writeInt32BE(firstBatch(file.replace(/\.\w+$/, '.log')).length, entries.length - 4)
+      writeFileSync(file, entries)
+    },
+  ],
 ] as const
 
 test.each(damages)('indexes that are %s are made anew', async (_, damage) => {

@@ -2,6 +2,7 @@ import { existsSync, readFileSync, rmSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { batchOf, openLog, recordsOf, temporaryDirectory } from './testing/test-log.ts'
+import { createLogger } from '../logging/logger.ts'
 import { nodeFileSystem } from './file-system.ts'
 import type { FileSystem } from './file-system.ts'
 import type { FlushPolicy } from './log-manager.ts'
@@ -244,4 +245,29 @@ test('a shutdown whose last sync fails is not taken for a clean one', async () =
   disk.failingSyncs = true
   await manager.close()
   expect(existsSync(join(dir, '.clean_shutdown'))).toBe(false)
+})
+
+test('a topic that is deleted while its partitions wait for a sync is no failure', async () => {
+  const held: (() => void)[] = []
+  let holds = false
+  const fdatasync = ((fd: number, done: (error: Error | null) => void) => {
+    if (holds) held.push(() => done(null))
+    else nodeFileSystem.fdatasync(fd, done)
+  }) as FileSystem['fdatasync']
+  const logged: string[] = []
+  const logger = createLogger({ write: (level, message) => logged.push(`${level} ${message}`) })
+  const manager = await openLog(temporaryDirectory(), { fs: { ...nodeFileSystem, fdatasync }, logger })
+  // More than sync at a time: the others have to wait, with their files closed or not.
+  await manager.createTopic('t', 12)
+  await manager.createTopic('u', 1)
+  const logs = Array.from({ length: 12 }, (_, index) => manager.partition('t', index)!)
+  await Promise.all(logs.map((log) => log.append(batchOf(['x']), all)))
+  holds = true
+  for (const log of logs) await log.append(batchOf(['x']), { acks: 1, origin: 'client' })
+  await manager.deleteTopic('t')
+  holds = false
+  for (const release of held) release()
+  // Behind them in the queue.
+  await manager.partition('u', 0)!.append(batchOf(['x']), all)
+  expect(logged.filter((line) => line.startsWith('error'))).toEqual([])
 })
