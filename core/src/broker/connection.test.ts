@@ -107,7 +107,7 @@ test('a failure closes the connection and is logged', async () => {
 })
 
 test('gives back the memory of its requests, and waits where there is none', async () => {
-  memory.begin({ resume: () => undefined, refuse: () => undefined }, 980_000)
+  memory.begin({ isKnown: true, resume: () => undefined, refuse: () => undefined }, 980_000)
   client.write(Buffer.concat([request(1), request(2, 400_000)]))
   await expect.poll(ids).toEqual([1])
   arrived[0]!.answer('one')

@@ -64,6 +64,7 @@ export class Connection implements ConnectionSignal, Arrival, AnswerHolder {
   readonly #slots: Slot[] = []
   readonly #closeListeners = new Set<() => void>()
   #closed = false
+  #answered = false
   /** A request is at work that the next one must wait for. */
   #busy = false
   #waitsForMemory = false
@@ -149,6 +150,10 @@ export class Connection implements ConnectionSignal, Arrival, AnswerHolder {
     return true
   }
 
+  get isKnown(): boolean {
+    return this.#answered
+  }
+
   /** There is memory again for the rest of a large request. */
   resume(): void {
     this.#waitsForMemory = false
@@ -176,6 +181,7 @@ export class Connection implements ConnectionSignal, Arrival, AnswerHolder {
       this.#options.memory.release(frame.length)
       if (sasl?.authenticated === true) this.#parser.maxBytes = this.#options.maxRequestBytes
       slot.answer = answer
+      this.#answered = true
       this.#sendSoon()
       allowNext()
     }

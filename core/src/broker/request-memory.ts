@@ -1,5 +1,7 @@
 /** One connection with a large request on its way in. */
 export interface Arrival {
+  /** Whether a request of this connection was ever answered. */
+  readonly isKnown: boolean
   /** More may be read. */
   resume(): void
   /** The connection has to end. */
@@ -11,6 +13,7 @@ interface Progress {
   bytes: number
   /** Told to read no more. */
   waits: boolean
+  readonly begun: number
   /** When the second began that it is looked at, and how many bytes there were then. */
   since: number
   bytesThen: number
@@ -27,7 +30,8 @@ const lookEveryMs = 1000
  * The bytes of requests that all connections together may hold (`queued.max.request.bytes`): those in work, and what
  * has come of those that are not complete, whatever size they announce. Beyond it, incomplete requests come on at
  * 64 KiB a second, which tells those that send from those that only hold memory: the latter lose their connections. At
- * twice the limit all wait for those in work; with none in work the eldest goes on, so that one always gets through.
+ * twice the limit all wait for those in work, and where incomplete ones are what fills it, the eldest lose theirs
+ * none in work the eldest goes on, so that one always gets through.
  */
 export class RequestMemory {
   readonly #limit: number
@@ -55,7 +59,8 @@ export class RequestMemory {
   arrived(arrival: Arrival, bytes: number): boolean {
     let progress = this.#arriving.get(arrival)
     if (progress === undefined) {
-      progress = { bytes: 0, waits: false, since: this.#now(), bytesThen: 0 }
+      const now = this.#now()
+      progress = { bytes: 0, waits: false, begun: now, since: now, bytesThen: 0 }
       this.#arriving.set(arrival, progress)
     }
     this.#used += bytes - progress.bytes
@@ -94,14 +99,29 @@ export class RequestMemory {
   dropSlow(): void {
     const now = this.#now()
     for (const [arrival, { bytes, waits, since, bytesThen }] of [...this.#arriving]) {
-      if (waits || now - since < lookEveryMs || bytes - bytesThen >= bytesPerLook) continue
-      this.forget(arrival)
-      arrival.refuse('a large request came too slowly while others waited for memory')
+      if (!waits && now - since >= lookEveryMs && bytes - bytesThen < bytesPerLook) this.#refuse(arrival, bytes)
+    }
+    if (this.#used > 2 * this.#limit) {
+      // Who waits cannot show whether it would send: those go first whom nobody knows.
+      for (const isKnown of [false, true]) this.#refuseEldest(isKnown, now)
     }
     for (const [arrival, progress] of [...this.#arriving]) {
       if (now - progress.since >= lookEveryMs && this.#used <= 2 * this.#limit) this.#goOn(arrival, progress)
     }
     this.#resume()
+  }
+
+  #refuseEldest(isKnown: boolean, now: number): void {
+    for (const [arrival, { bytes, begun }] of [...this.#arriving]) {
+      if (this.#used - this.#working <= this.#limit || now - begun < lookEveryMs) return
+      if (arrival.isKnown === isKnown) this.#refuse(arrival, bytes)
+    }
+  }
+
+  #refuse(arrival: Arrival, bytes: number): void {
+    this.#arriving.delete(arrival)
+    this.#used -= bytes
+    arrival.refuse('a large request came too slowly while others waited for memory')
   }
 
   /** Begins a new second. */
