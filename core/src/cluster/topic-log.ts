@@ -124,6 +124,8 @@ export class TopicLog {
         this.#options.onBatch?.()
         this.#wakeWaiters()
       } catch (error) {
+        // The client was closed, and all that it made.
+        if (error instanceof LogError && error.code === 'CLOSED') return
         failures++
         await this.#recover(error as Error, failures)
       }
