@@ -163,6 +163,22 @@ describe.skipIf(missing !== undefined)(
       })
     })
 
+    test('kafka-configs: settings of a single group', async () => {
+      const configs = (args: string) =>
+        tools.run('kafka.admin.ConfigCommand', ['--bootstrap-server', broker.address, ...args.split(' ')])
+      const of = '--entity-type groups --entity-name set'
+      const set = await configs(`${of} --alter --add-config consumer.session.timeout.ms=7000`)
+      expect(set, set.err).toMatchObject({ code: 0 })
+      expect((await configs(`${of} --describe`)).out).toContain(
+        'consumer.session.timeout.ms=7000 sensitive=false synonyms={DYNAMIC_GROUP_CONFIG:consumer.session.timeout.ms=7000, STATIC_BROKER_CONFIG:group.consumer.session.timeout.ms=6000, DEFAULT_CONFIG:group.consumer.session.timeout.ms=45000}',
+      )
+      expect((await configs('--entity-type groups --describe')).out).toContain('set')
+      const wrong = await configs(`${of} --alter --add-config consumer.heartbeat.interval.ms=8000`)
+      expect(wrong.err).toContain('InvalidConfigurationException')
+      await configs(`${of} --alter --delete-config consumer.session.timeout.ms`)
+      expect((await configs(`${of} --describe`)).out).not.toContain('7000')
+    })
+
     test('members of the other protocol are refused as long as there are members', async () => {
       await topics('--create --topic mixed --partitions 2')
       await join('mixed', 'mixed', 2)

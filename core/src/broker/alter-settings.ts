@@ -15,7 +15,7 @@ export interface SettingsOwner {
 type Change = (current: Readonly<Record<string, string>>) => Record<string, string>
 
 /**
- * Replaces the settings of a topic or the broker, for AlterConfigs and IncrementalAlterConfigs.
+ * Replaces the settings of a topic, the broker or a group, for AlterConfigs and IncrementalAlterConfigs.
  * @param change gives the new settings from those that are set now
  * @throws RequestError, LogStorageError
  */
@@ -30,6 +30,9 @@ export async function alterSettings(
       return alterTopic(services, owner.resourceName, change, validateOnly)
     case resourceTypes.BROKER:
       alterBroker(services, brokerScope(owner.resourceName), change, validateOnly)
+      return
+    case resourceTypes.GROUP:
+      alterGroup(services, owner.resourceName, change, validateOnly)
       return
     default:
       throw new RequestError('INVALID_REQUEST', `Resources of type ${owner.resourceType} have no settings here`)
@@ -65,6 +68,13 @@ function alterBroker(
   logger.info('The settings of the broker were changed', { scope, changed: values })
 }
 
+function alterGroup({ groupSettings }: BrokerServices, groupId: string, change: Change, validateOnly: boolean): void {
+  if (groupId === '') throw new RequestError('INVALID_REQUEST', 'Default group resources are not allowed.')
+  const values = change(groupSettings.own(groupId))
+  if (validateOnly) groupSettings.check(values)
+  else groupSettings.replace(groupId, values)
+}
+
 /**
  * The empty name stands for all brokers.
  * @throws RequestError
@@ -85,6 +95,6 @@ export function defaultItems(resourceType: number, name: string): readonly strin
     const setting = settings[name]
     return Array.isArray(setting?.default) ? setting.default : undefined
   }
-  const setting = topicSettings[name]
+  const setting = resourceType === resourceTypes.TOPIC ? topicSettings[name] : undefined
   return setting?.type === 'list' ? setting.default.split(',') : undefined
 }

@@ -11,6 +11,7 @@ import { ConnectionLimits } from './connection-limits.ts'
 import { Connection, plainAddress } from './connection.ts'
 import { DynamicSettings } from './dynamic-settings.ts'
 import { GroupCoordinator } from './group-coordinator.ts'
+import { GroupSettings } from './group-settings.ts'
 import { dispatchTo } from './handlers/registry.ts'
 import { Listener, parseEndpoint, protocolsOf, usesSasl, usesTls, type ListenerTls } from './listeners.ts'
 import { ProducerIds } from './producer-ids.ts'
@@ -155,14 +156,15 @@ async function openServices(
   const clock = systemClock
   const topics = new TopicCatalog(log, config)
   const producerIds = new ProducerIds(dataDir)
-  const groups = new GroupCoordinator({ config, clock, log, logger, topics })
+  const groupSettings = new GroupSettings(config, dataDir)
+  const groups = new GroupCoordinator({ config, clock, log, logger, topics, groupSettings })
   const transactions = new TransactionCoordinator({ config, clock, log, logger, producerIds, groups })
   topics.onDeleted((name) => groups.onTopicDeleted(name))
   settings.onChange(() => log.setDefaults(topicDefaults(config)))
   await groups.load()
   await transactions.load()
   const answers = new AnswerMemory(config['queued.max.response.bytes'])
-  const coordinators = { groups, transactions, producerIds }
+  const coordinators = { groups, groupSettings, transactions, producerIds }
   return { config, settings, logger, clock, log, topics, ...coordinators, answers, credentials, dataDir }
 }
 

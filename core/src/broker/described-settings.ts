@@ -2,6 +2,7 @@ import type { Setting } from '@tidewire/sdk'
 import { topicSettings } from '../log/topic-config.ts'
 import { brokerSettings, brokerSynonyms, type BrokerConfig } from './config.ts'
 import { dynamicSettings, type DynamicSettings } from './dynamic-settings.ts'
+import { groupSettings } from './group-settings.ts'
 
 /** Where a setting's value comes from, by the protocol's numbers. */
 const configSources = {
@@ -10,6 +11,7 @@ const configSources = {
   DYNAMIC_DEFAULT_BROKER: 3,
   STATIC_BROKER: 4,
   DEFAULT: 5,
+  GROUP: 8,
 } as const
 
 const configTypes = { boolean: 1, string: 2, int: 3, short: 4, long: 5, double: 6, list: 7, class: 8, password: 9 }
@@ -63,6 +65,21 @@ export function describeTopicSettings(
         documentation: setting.doc,
         synonyms,
       }
+    })
+}
+
+/** A group's settings, likewise. */
+export function describeGroupSettings(
+  broker: DynamicSettings,
+  own: Readonly<Record<string, string>>,
+  names: readonly string[] | null,
+): DescribedSetting[] {
+  return Object.entries(groupSettings)
+    .filter(([name]) => names?.includes(name) !== false)
+    .map(([name, brokerName]) => {
+      const mine = own[name] === undefined ? [] : [{ name, value: own[name], source: configSources.GROUP }]
+      const synonyms = [...mine, ...brokerValues(broker, brokerName)]
+      return { ...described(brokerName, brokerSettings[brokerName], synonyms), name, readOnly: false }
     })
 }
 

@@ -7,6 +7,7 @@ import { silentLogger } from '../logging/logger.ts'
 import { ManualClock } from './clock.ts'
 import { brokerConfig } from './config.ts'
 import { GroupCoordinator } from './group-coordinator.ts'
+import { GroupSettings } from './group-settings.ts'
 import { javaHash } from './internal-topic.ts'
 import { TopicCatalog } from './topic-catalog.ts'
 
@@ -30,7 +31,8 @@ afterEach(async () => {
 async function start(): Promise<void> {
   log = await LogManager.open({ dir, logger: silentLogger, clock: () => clock.now() })
   const config = brokerConfig()
-  groups = new GroupCoordinator({ config, clock, log, logger: silentLogger, topics: new TopicCatalog(log, config) })
+  const settings = { topics: new TopicCatalog(log, config), groupSettings: new GroupSettings(config, dir) }
+  groups = new GroupCoordinator({ config, clock, log, logger: silentLogger, ...settings })
   await groups.load()
 }
 

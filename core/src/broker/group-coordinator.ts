@@ -26,6 +26,7 @@ import {
   type GroupRecord,
   type OffsetKey,
 } from './group-records.ts'
+import type { GroupSettings } from './group-settings.ts'
 import type { GroupSnapshot } from './group-snapshot.ts'
 import { coordinatorErrorOf, InternalTopic, type StateRecord, type TransactionOwner } from './internal-topic.ts'
 import { RequestError, type KafkaError } from './kafka-error.ts'
@@ -38,6 +39,7 @@ export interface GroupCoordinatorOptions {
   readonly log: LogManager
   readonly logger: Logger
   readonly topics: Topics
+  readonly groupSettings: GroupSettings
 }
 
 export interface OffsetToCommit {
@@ -68,7 +70,7 @@ export class GroupCoordinator {
   #cleanup: Timer | undefined
 
   constructor(options: GroupCoordinatorOptions) {
-    const { config, clock, log, logger, topics } = options
+    const { config, clock, log, logger, topics, groupSettings } = options
     this.#options = options
     this.#topic = new InternalTopic(offsetsTopic, log, config['offsets.topic.num.partitions'], () => clock.now())
     this.#consumerGroups = new ConsumerGroups({
@@ -76,6 +78,7 @@ export class GroupCoordinator {
       clock,
       logger,
       topics,
+      settings: groupSettings,
       append: (groupId, records) => this.#append(groupId, records),
       classic: {
         isInUse: (groupId) => (this.#groups.get(groupId)?.state ?? 'Empty') !== 'Empty',

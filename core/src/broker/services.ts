@@ -5,6 +5,7 @@ import type { Clock } from './clock.ts'
 import type { BrokerConfig } from './config.ts'
 import type { DynamicSettings } from './dynamic-settings.ts'
 import type { GroupCoordinator } from './group-coordinator.ts'
+import type { GroupSettings } from './group-settings.ts'
 import type { ProducerIds } from './producer-ids.ts'
 import type { Credentials } from './sasl/credentials.ts'
 import type { TopicCatalog } from './topic-catalog.ts'
@@ -15,6 +16,7 @@ export interface BrokerServices {
   /** What is in force: some of it changes while the broker runs, so read a setting when it is needed. */
   readonly config: BrokerConfig
   readonly settings: DynamicSettings
+  readonly groupSettings: GroupSettings
   readonly logger: Logger
   readonly clock: Clock
   readonly log: LogManager

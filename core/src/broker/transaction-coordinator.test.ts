@@ -8,6 +8,7 @@ import { RecordBatchBuilder } from '../protocol/record-batch.ts'
 import { ManualClock } from './clock.ts'
 import { brokerConfig } from './config.ts'
 import { GroupCoordinator } from './group-coordinator.ts'
+import { GroupSettings } from './group-settings.ts'
 import { InternalTopic } from './internal-topic.ts'
 import { ProducerIds } from './producer-ids.ts'
 import { TopicCatalog } from './topic-catalog.ts'
@@ -39,7 +40,8 @@ async function start(): Promise<void> {
   const config = brokerConfig()
   const logger = silentLogger
   log = await LogManager.open({ dir, logger, clock: () => clock.now() })
-  groups = new GroupCoordinator({ config, clock, log, logger, topics: new TopicCatalog(log, config) })
+  const settings = { topics: new TopicCatalog(log, config), groupSettings: new GroupSettings(config, dir) }
+  groups = new GroupCoordinator({ config, clock, log, logger, ...settings })
   transactions = new TransactionCoordinator({ config, clock, log, logger, groups, producerIds: new ProducerIds(dir) })
   await groups.load()
   await transactions.load()

@@ -7,6 +7,7 @@ import { silentLogger } from '../../logging/logger.ts'
 import { ManualClock } from '../clock.ts'
 import { brokerConfig } from '../config.ts'
 import { GroupCoordinator } from '../group-coordinator.ts'
+import { GroupSettings } from '../group-settings.ts'
 import { TopicCatalog } from '../topic-catalog.ts'
 import type { HeartbeatResult } from './consumer-groups.ts'
 import type { HeartbeatRequest } from './heartbeat.ts'
@@ -35,7 +36,8 @@ afterEach(async () => {
 async function start(): Promise<void> {
   log = await LogManager.open({ dir, logger: silentLogger, clock: () => clock.now() })
   topics = new TopicCatalog(log, config)
-  groups = new GroupCoordinator({ config, clock, log, logger: silentLogger, topics })
+  const groupSettings = new GroupSettings(config, dir)
+  groups = new GroupCoordinator({ config, clock, log, logger: silentLogger, topics, groupSettings })
   await groups.load()
 }
 

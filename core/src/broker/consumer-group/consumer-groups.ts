@@ -3,6 +3,7 @@ import type { Logger } from '../../logging/logger.ts'
 import type { Clock, Timer } from '../clock.ts'
 import type { BrokerConfig } from '../config.ts'
 import type { MemberClaim } from '../group-exchange.ts'
+import type { GroupSettings } from '../group-settings.ts'
 import { coordinatorErrorOf, type StateRecord } from '../internal-topic.ts'
 import { errorMessageOf, RequestError, type KafkaError } from '../kafka-error.ts'
 import { SerialQueues } from '../serial-queues.ts'
@@ -26,6 +27,7 @@ export interface ConsumerGroupsOptions {
   readonly clock: Clock
   readonly logger: Logger
   readonly topics: Topics
+  readonly settings: GroupSettings
   /**
    * Writes records of a group as one batch; resolves when they are durable.
    * @throws LogStorageError, RequestError
@@ -121,13 +123,13 @@ export class ConsumerGroups {
   }
 
   async heartbeat(request: HeartbeatRequest): Promise<HeartbeatResult> {
-    const { config, logger } = this.#options
+    const { config, settings, logger } = this.#options
     try {
       checkRequest(request, { assignors: config['group.consumer.assignors'] })
       const { memberId, memberEpoch, assignment } = await this.#turns.run(request.groupId, () =>
         this.#heartbeat(request),
       )
-      const heartbeatIntervalMs = memberEpoch < 0 ? 0 : config['group.consumer.heartbeat.interval.ms']
+      const heartbeatIntervalMs = memberEpoch < 0 ? 0 : settings.heartbeatIntervalMs(request.groupId)
       return { error: 'NONE', errorMessage: null, memberId, memberEpoch, heartbeatIntervalMs, assignment }
     } catch (error) {
       const code = error instanceof RequestError ? error.code : coordinatorErrorOf(error, logger)
@@ -191,7 +193,7 @@ export class ConsumerGroups {
 
   /** A sign of life; and a limit to the time that a member takes to give up partitions. */
   #renew(groupId: string, entry: Entry, memberId: string): void {
-    const { clock, config } = this.#options
+    const { clock, settings } = this.#options
     let timers = entry.timers.get(memberId)
     if (timers === undefined) {
       const session = new Session(clock, () =>
@@ -200,7 +202,7 @@ export class ConsumerGroups {
       timers = { session, revocation: undefined }
       entry.timers.set(memberId, timers)
     }
-    timers.session.renew(config['group.consumer.session.timeout.ms'])
+    timers.session.renew(settings.sessionTimeoutMs(groupId))
     const { state, epoch, rebalanceTimeoutMs } = entry.group.members.get(memberId)!
     const isRevoking = state === 'unrevoked'
     if (timers.revocation !== undefined && (!isRevoking || timers.revocation.epoch !== epoch)) {

@@ -1,5 +1,5 @@
 /**
- * AlterConfigs, v0–2: sets all settings of a topic or the broker anew; what is not named goes back to its default.
+ * AlterConfigs, v0–2: sets all settings of a topic, the broker or a group anew; what is not named goes back to its default.
  * v2 flexible
  */
 import { errorCodes } from '../../protocol/errors.ts'

@@ -1,4 +1,4 @@
-/** DescribeConfigs, v1–4, of topics and the broker. v3 types and documentation · v4 flexible */
+/** DescribeConfigs, v1–4, of topics, the broker and groups. v3 types and documentation · v4 flexible */
 import { errorCodes } from '../../protocol/errors.ts'
 import type { RequestOf } from '../../protocol/message.ts'
 import { describeConfigs } from '../../protocol/messages/describe-configs.ts'
@@ -10,6 +10,7 @@ import type { BrokerServices } from '../services.ts'
 import {
   describeBrokerSettings,
   describeClusterSettings,
+  describeGroupSettings,
   describeTopicSettings,
   type DescribedSetting,
 } from '../described-settings.ts'
@@ -59,6 +60,8 @@ function settingsOf(services: BrokerServices, resource: Resource): DescribedSett
       return brokerScope(resourceName) === 'cluster'
         ? describeClusterSettings(services.settings, names)
         : describeBrokerSettings(services.settings, names)
+    case resourceTypes.GROUP:
+      return describeGroupSettings(services.settings, services.groupSettings.own(resourceName), names)
     default:
       throw new RequestError('INVALID_REQUEST', `Resources of type ${resourceType} have no settings here`)
   }

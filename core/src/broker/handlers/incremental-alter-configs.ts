@@ -1,4 +1,4 @@
-/** IncrementalAlterConfigs, v0–1 (KIP-339): changes single settings of a topic or the broker. v1 flexible */
+/** IncrementalAlterConfigs, v0–1 (KIP-339): changes single settings of a topic, the broker or a group. v1 flexible */
 import { errorCodes } from '../../protocol/errors.ts'
 import type { RequestOf } from '../../protocol/message.ts'
 import { incrementalAlterConfigs } from '../../protocol/messages/incremental-alter-configs.ts'

@@ -27,5 +27,6 @@ export const listConfigResourcesHandler = defineHandler({
 
 function namesOf(services: BrokerServices, resourceType: number): string[] {
   if (resourceType === resourceTypes.TOPIC) return services.topics.all().map(({ name }) => name)
+  if (resourceType === resourceTypes.GROUP) return services.groupSettings.ids()
   return resourceType === resourceTypes.BROKER ? [String(nodeId)] : []
 }
