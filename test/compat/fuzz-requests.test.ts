@@ -1,15 +1,19 @@
 /** Valid requests of every API and version with random contents, damaged and cut, against a broker in a process of its own. */
 import { execFileSync } from 'node:child_process'
 import { once } from 'node:events'
-import { rm } from 'node:fs/promises'
+import { rm, writeFile } from 'node:fs/promises'
 import { connect } from 'node:net'
 import fc from 'fast-check'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { handlers } from '../../core/src/broker/handlers/registry.ts'
+import { credentialLines } from '../../core/src/broker/sasl/credentials.ts'
 import { encodeRequest } from '../../core/src/protocol/codec.ts'
 import type { RequestInput } from '../../core/src/protocol/message.ts'
+import { apiVersions } from '../../core/src/protocol/messages/api-versions.ts'
 import { metadata } from '../../core/src/protocol/messages/metadata.ts'
 import { produce } from '../../core/src/protocol/messages/produce.ts'
+import { saslAuthenticate } from '../../core/src/protocol/messages/sasl-authenticate.ts'
+import { saslHandshake } from '../../core/src/protocol/messages/sasl-handshake.ts'
 import { RecordBatchBuilder } from '../../core/src/protocol/record-batch.ts'
 import { arbitraryFields } from '../../core/src/protocol/testing/arbitrary-message.ts'
 import { brokerProcess, temporaryFolder, type BrokerProcess } from '../support/broker.ts'
@@ -124,4 +128,91 @@ test('damaged requests of every API harm nobody and cost nothing', { timeout: 60
   // Whatever they may do to the broker, it is foreseen.
   expect(log.split('\n').filter((line) => line.includes('"level":50'))).toEqual([])
   expect(rssMiB()).toBeLessThan(400)
+})
+
+test('valid requests of every API in any order harm nobody', { timeout: 60_000 }, async () => {
+  let sent = 0
+  await fc.assert(
+    fc.asyncProperty(fc.array(fc.array(cases, { minLength: 1, maxLength: 12 }), { minLength: 8 }), async (clients) => {
+      // One connection each; what a request finds there is what those before it have left.
+      await Promise.all(clients.map((some) => send(Buffer.concat(some.map(({ frame }) => frame)))))
+      sent += clients.flat().length
+      await neighbourIsWell()
+    }),
+    { numRuns: 1000, interruptAfterTimeLimit: budgetMs, markInterruptAsFailure: false, endOnFailure: true },
+  )
+  expect(sent).toBeGreaterThan(500)
+  expect(log.split('\n').filter((line) => line.includes('"level":50'))).toEqual([])
+  expect(rssMiB()).toBeLessThan(400)
+})
+
+/** Steps of a client that wants in without a password, or does not know how it is done. */
+const steps = fc.oneof(
+  fc.record({
+    step: fc.constant('handshake' as const),
+    mechanism: fc.constantFrom('PLAIN', 'SCRAM-SHA-256', 'SCRAM-SHA-512', 'GSSAPI', ''),
+  }),
+  fc.record({
+    step: fc.constant('token' as const),
+    token: fc.oneof(
+      fc.constantFrom('\0nobody\0guess', '\0known\0guess', '\0known\0', 'n,,n=known,r=abc', 'n,,n=nobody,r=abc'),
+      fc.constantFrom('c=biws,r=abc,p=AAAA', `c=biws,r=NONCE,p=${Buffer.alloc(32).toString('base64')}`),
+      fc.string({ maxLength: 100 }),
+    ),
+  }),
+  fc.record({ step: fc.constant('versions' as const) }),
+  fc.record({ step: fc.constant('request' as const) }),
+)
+
+test('no order of SASL requests lets anyone in without the password', { timeout: 60_000 }, async () => {
+  const folder = await temporaryFolder()
+  await writeFile(`${folder}/users`, (await credentialLines('known', 'secret')).join('\n'))
+  const secured = await brokerProcess(`${folder}/data`, 0, (text) => (log += text), {
+    'log.listeners': ['SASL_PLAINTEXT://127.0.0.1:0'],
+    'sasl.users.file': `${folder}/users`,
+    'connection.failed.authentication.delay.ms': 0,
+  })
+  const port = Number(/\d+$/.exec(secured.listeners[1]!)![0])
+  let finished = 0
+  await fc.assert(
+    fc.asyncProperty(fc.array(steps, { minLength: 1, maxLength: 8 }), async (some) => {
+      const client = await RawClient.connect(port)
+      let nonce = 'NONCE'
+      try {
+        for (const each of some) {
+          if (each.step === 'handshake') await client.request(saslHandshake, 1, { mechanism: each.mechanism })
+          else if (each.step === 'versions') await client.request(apiVersions, 0, {})
+          else if (each.step === 'token') {
+            const authBytes = Buffer.from(each.token.replace('NONCE', nonce))
+            const answer = await client.request(saslAuthenticate, 2, { authBytes })
+            nonce = /^r=([^,]+)/.exec(String(answer.authBytes))?.[1] ?? nonce
+            // What is left without an error is the first half of SCRAM.
+            if (answer.errorCode === 0) expect(String(answer.authBytes)).toMatch(/^r=.*,s=.*,i=/)
+          } else {
+            const answered = await client.request(metadata, 1, { topics: null }).then(
+              () => true,
+              () => false,
+            )
+            expect(answered).toBe(false)
+          }
+        }
+      } catch (error) {
+        if (!(error instanceof Error) || error.message !== 'the connection is closed') throw error
+      } finally {
+        client.close()
+        finished++
+      }
+    }),
+    { numRuns: 1000, interruptAfterTimeLimit: budgetMs, markInterruptAsFailure: false },
+  )
+  expect(finished).toBeGreaterThan(50)
+  const client = await RawClient.connect(port)
+  await client.request(saslHandshake, 1, { mechanism: 'PLAIN' })
+  expect(await client.request(saslAuthenticate, 2, { authBytes: Buffer.from('\0known\0secret') })).toMatchObject({
+    errorCode: 0,
+  })
+  expect((await client.request(metadata, 1, { topics: null })).brokers).toHaveLength(1)
+  client.close()
+  await secured.stop()
+  await rm(folder, { recursive: true, force: true })
 })
