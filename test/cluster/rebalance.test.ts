@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { freePorts, runTidewire } from '../support/tidewire.ts'
+import { freePorts, startTidewire } from '../support/tidewire.ts'
 import { until } from '../support/until.ts'
 import { ConnectorsModel } from './connectors-model.ts'
 import { journalOf } from './flows.ts'
@@ -137,22 +137,26 @@ describe('a cluster', () => {
     const moving = await ownedBy(second)
     const before = await mark()
     expect(await askRest(second.url, 'PUT', '/admin/drain', { timeoutMs: 30_000 })).toMatchObject({ status: 204 })
-    expect(await ownedBy(second)).toEqual([])
     expect((await movedSince(before)).stopped).toEqual(moving)
+    await until('the others to say that they run it', async () => (await ownedBy(second)).length === 0)
     const drained = await mark()
     await cluster.end(second, 'SIGTERM')
     await settled()
     expect((await movedSince(drained)).stopped).toEqual([])
   })
 
-  test('refuses a second worker of the same name', async () => {
+  test('ends a worker whose name another has taken, and says so', async () => {
+    const second = cluster.workers[1]!
     const [port] = await freePorts(1)
-    const { code, stderr } = await runTidewire([
+    const usurper = await startTidewire([
       ...['worker', `${cluster.folder}/worker-1.properties`, '--set', `listeners=http://127.0.0.1:${port}`],
-      `rest.advertised.port=${new URL(cluster.workers[1]!.url).port}`,
+      `rest.advertised.port=${new URL(second.url).port}`,
     ])
-    expect(code).not.toBe(0)
-    expect(stderr).toContain(cluster.workers[1]!.id)
-    await settled()
+    try {
+      await until('the end of the first', () => cluster.hasEnded(second))
+      expect(cluster.logs()).toContain('Another worker of the cluster')
+    } finally {
+      await usurper.stop('SIGKILL')
+    }
   })
 })

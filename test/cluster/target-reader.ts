@@ -2,7 +2,7 @@ import { join } from 'node:path'
 import { LineFollower } from './line-follower.ts'
 import type { SequenceJudge } from './sequence-judge.ts'
 
-/** Follows what the checked sinks have written: lines of `offset value instance`, a file for each topic partition. */
+/** Follows what the checked sinks have written: lines of `offset value writer`, a file for each topic partition. */
 export class TargetReader {
   readonly #judge: SequenceJudge
   readonly #files: readonly { readonly name: string; readonly follower: LineFollower }[]
@@ -18,8 +18,8 @@ export class TargetReader {
   async look(): Promise<void> {
     for (const { name, follower } of this.#files) {
       for (const line of await follower.next()) {
-        const [offset, value = '', instance = ''] = line.split(' ')
-        this.#judge.take(value, instance, `${name}@${offset}`)
+        const [offset, value = '', writer = ''] = line.split(' ')
+        this.#judge.take(value, writer, `${name}@${offset}`)
       }
     }
   }

@@ -118,6 +118,15 @@ export class TestCluster {
     return this.#slots.get(slot)!
   }
 
+  /** Whether it has ended of its own accord. */
+  hasEnded({ pid }: TestWorkerProcess): boolean {
+    try {
+      return !process.kill(pid, 0)
+    } catch {
+      return true
+    }
+  }
+
   /** SIGKILL, or SIGTERM for a clean stop; resolves when the process has ended. */
   async end({ slot }: TestWorkerProcess, signal: 'SIGKILL' | 'SIGTERM'): Promise<void> {
     const { running, id, pid } = this.#slot(slot)
