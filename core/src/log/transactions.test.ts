@@ -1,4 +1,4 @@
-import { rmSync, writeFileSync } from 'node:fs'
+import { readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import { batchOf, openLog, recordsOf, temporaryDirectory } from './testing/test-log.ts'
 import { encodeControlBatch } from '../protocol/record-batch.ts'
@@ -144,6 +144,18 @@ describe('transactions', () => {
     expect((await log.read(3, 1000, 'read_committed')).abortedTransactions).toEqual([])
   })
 
+  test('a reader that starts within an aborted one is told of it, and one behind it is not', async () => {
+    const log = await openPartition()
+    for (let i = 0; i < 3; i++) await send(log, { producerId: 1, transactional: true }, i, [`1:${i}`])
+    await end(log, 'ABORT', 1)
+    await send(log, { producerId: 2 }, 0, ['2:a'])
+    const told = async (offset: number) => (await log.read(offset, 1, 'read_committed')).abortedTransactions
+    for (const offset of [0, 1, 2, 3]) {
+      expect(await told(offset)).toEqual([expect.objectContaining({ producerId: 1, firstOffset: 0 })])
+    }
+    expect(await told(4)).toEqual([])
+  })
+
   test('a write outside of the open transaction and a marker of an old coordinator are refused', async () => {
     const log = await openPartition()
     await send(log, one, 0, ['1:a'])
@@ -219,4 +231,32 @@ describe('restart', () => {
     expect(log.lastStableOffset).toBe(34)
     expect(await send(log, { producerId: 7 }, 30, ['7:30'])).toMatchObject({ baseOffset: 34, duplicate: false })
   })
+
+  test.each(['clean', 'unclean'] as const)(
+    'it is learnt from the batches where there is no snapshot (%s)',
+    async (how) => {
+      const dir = temporaryDirectory()
+      const first = await openLog(dir)
+      await first.createTopic('t', 1, { 'segment.bytes': '1024' })
+      const log = first.partition('t', 0)!
+      for (let i = 0; i < 20; i++) await send(log, { producerId: 7 }, i, [`7:${i}`.padEnd(100)])
+      await send(log, { producerId: 1, transactional: true }, 0, ['1:a'])
+      await end(log, 'ABORT', 1)
+      await send(log, { producerId: 2, transactional: true }, 0, ['2:a'])
+      const producers = log.producers()
+      await first.close()
+      const lost = how === 'clean' ? /\.snapshot$/ : /\.(snapshot|txnindex)$/
+      const files = readdirSync(`${dir}/t-0`)
+      for (const name of files) if (lost.test(name)) rmSync(`${dir}/t-0/${name}`)
+      // A segment that was just begun when the process was killed.
+      writeFileSync(`${dir}/t-0/00000000000000000023.log`, '')
+      if (how === 'unclean') rmSync(`${dir}/.clean_shutdown`)
+      const again = (await openLog(dir)).partition('t', 0)!
+      expect(again.producers()).toEqual(producers)
+      expect([again.lastStableOffset, again.logEndOffset]).toEqual([22, 23])
+      const { abortedTransactions } = await again.read(20, 1_000_000, 'read_committed')
+      // Once: a second one would hide what the producer commits later.
+      expect(abortedTransactions).toEqual([expect.objectContaining({ producerId: 1, firstOffset: 20 })])
+    },
+  )
 })
