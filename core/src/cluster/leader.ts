@@ -165,7 +165,8 @@ export class Leader implements LeaderWriter {
     const producer = client.producer({
       transactionalId: `connect-cluster-${groupId}`,
       transactionTimeoutMs: Math.max(sessionTimeoutMs, 10_000),
-      compression: 'zstd',
+      // Known to every client that may look into the config topic.
+      compression: 'gzip',
       maxRequestBytes: MAX_REQUEST_BYTES,
     })
     const close = (): void => void closeQuietly(producer)
@@ -321,6 +322,7 @@ function isDeposed(error: unknown): boolean {
 
 const deposed: ReadonlySet<string> = new Set([
   'PRODUCER_FENCED',
+  'INVALID_PRODUCER_EPOCH',
   'UNKNOWN_MEMBER_ID',
   'ILLEGAL_GENERATION',
   'FENCED_INSTANCE_ID',
