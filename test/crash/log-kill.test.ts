@@ -59,31 +59,38 @@ async function readAll(
   return values
 }
 
-test('a log that is killed again and again has every acknowledged record once, in order', async () => {
-  const dir = temporaryDirectory()
-  const acknowledged: Acknowledged[] = []
-  for (let cycle = 1; cycle <= CYCLES; cycle++) acknowledged.push(...(await appendAndKill(dir, cycle)))
-  expect(acknowledged.length).toBeGreaterThan(CYCLES * 20)
+test(
+  'a log that is killed again and again has every acknowledged record once, in order',
+  { timeout: CYCLES * 20_000 },
+  async () => {
+    const dir = temporaryDirectory()
+    const acknowledged: Acknowledged[] = []
+    for (let cycle = 1; cycle <= CYCLES; cycle++) acknowledged.push(...(await appendAndKill(dir, cycle)))
+    expect(acknowledged.length).toBeGreaterThan(CYCLES * 20)
 
-  const manager = await openLog(dir)
-  for (const partition of [0, 1, 2]) {
-    const log = manager.partition('t', partition)!
-    const everything = await readAll(log, 'read_uncommitted')
-    for (const { offset, value } of acknowledged.filter((ack) => ack.partition === partition)) {
-      expect(everything.get(offset)).toBe(value)
-    }
-    // Each producer's sequence numbers count up from 0 without a gap: in order, none twice.
-    const sequences = Map.groupBy(
-      [...everything.values()].map((value) => value.split(':')),
-      ([producer]) => producer!,
-    )
-    for (const of of sequences.values()) expect(of.map(([, sequence]) => Number(sequence))).toEqual(of.map((_, i) => i))
+    const manager = await openLog(dir)
+    for (const partition of [0, 1, 2]) {
+      const log = manager.partition('t', partition)!
+      const everything = await readAll(log, 'read_uncommitted')
+      for (const { offset, value } of acknowledged.filter((ack) => ack.partition === partition)) {
+        expect(everything.get(offset)).toBe(value)
+      }
+      // Each producer's sequence numbers count up from 0 without a gap: in order, none twice.
+      const sequences = Map.groupBy(
+        [...everything.values()].map((value) => value.split(':')),
+        ([producer]) => producer!,
+      )
+      for (const of of sequences.values())
+        expect(of.map(([, sequence]) => Number(sequence))).toEqual(of.map((_, i) => i))
 
-    const committed = new Set((await readAll(log, 'read_committed')).values())
-    expect([...committed].filter((value) => value.endsWith('ABORT'))).toEqual([])
-    for (const { value } of acknowledged.filter((ack) => ack.partition === partition && ack.value.endsWith('COMMIT'))) {
-      // What was committed is visible unless another producer's open transaction holds it back.
-      if (log.lastStableOffset === log.highWatermark) expect(committed).toContain(value)
+      const committed = new Set((await readAll(log, 'read_committed')).values())
+      expect([...committed].filter((value) => value.endsWith('ABORT'))).toEqual([])
+      for (const { value } of acknowledged.filter(
+        (ack) => ack.partition === partition && ack.value.endsWith('COMMIT'),
+      )) {
+        // What was committed is visible unless another producer's open transaction holds it back.
+        if (log.lastStableOffset === log.highWatermark) expect(committed).toContain(value)
+      }
     }
-  }
-})
+  },
+)
