@@ -2,7 +2,7 @@
  * The proof of the cluster: workers under load, one fault after another, and after each that nothing was lost, doubled
  * or run twice, and that the work is spread again. The same on any log.
  *
- * `TIDEWIRE_FAULTS` says how many, `TIDEWIRE_SEED` repeats the choices of a run.
+ * `TIDEWIRE_FAULTS` says how many, `TIDEWIRE_SEED` repeats the choices of a run, `TIDEWIRE_ONLY=hold,cut` leaves others out.
  */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { until } from '../support/until.ts'
@@ -54,7 +54,7 @@ class Proof {
   readonly #journal: JournalJudge
   readonly #model = new ConnectorsModel()
   readonly #load: RestLoad
-  readonly #deck = new FaultDeck()
+  readonly #deck = new FaultDeck(process.env['TIDEWIRE_ONLY']?.split(','))
   readonly #context: FaultContext
   readonly #history: string[] = []
   readonly #seed: number
@@ -145,7 +145,7 @@ class Proof {
       this.#load.resume()
       return settledMs
     } catch (error) {
-      throw this.#explained(error, problems)
+      throw await this.#explained(error, problems)
     }
   }
 
@@ -170,7 +170,7 @@ class Proof {
       for (const worker of this.#cluster.workers) await this.#cluster.end(worker, 'SIGTERM')
       await this.#look()
     } catch (error) {
-      throw this.#explained(error, behind)
+      throw await this.#explained(error, behind)
     }
     const total = this.#flows.map(({ name, judge }) => {
       const records = [...judge.progress.values()].reduce((sum, next) => sum + next, 0)
@@ -206,7 +206,8 @@ class Proof {
     })
   }
 
-  #explained(error: unknown, problems: readonly string[]): Error {
+  async #explained(error: unknown, problems: readonly string[]): Promise<Error> {
+    await this.#cluster.keepEvidence()
     const texts = [
       (error as Error).message,
       ...problems,

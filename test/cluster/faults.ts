@@ -165,11 +165,19 @@ const faults: readonly Fault[] = [
 
 /** Deals all faults in a random order, then all again in another, leaving out what is not possible at the moment. */
 export class FaultDeck {
+  readonly #all: readonly Fault[]
   #cards: Fault[] = []
+
+  /** @param names part of the names of those to be dealt; default: all are */
+  constructor(names: readonly string[] = []) {
+    this.#all = names.length === 0 ? faults : faults.filter(({ name }) => names.some((part) => name.includes(part)))
+    if (this.#all.length === 0)
+      throw new Error(`there is no fault ${names.join()}: ${faults.map(({ name }) => name).join()}`)
+  }
 
   next(context: FaultContext): Fault {
     for (;;) {
-      if (this.#cards.length === 0) this.#cards = [...faults]
+      if (this.#cards.length === 0) this.#cards = [...this.#all]
       const [fault] = this.#cards.splice(context.random.below(this.#cards.length), 1)
       if (fault!.isPossible(context)) return fault!
     }

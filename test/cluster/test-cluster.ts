@@ -1,6 +1,8 @@
 /** Workers as processes over one log, each reaching it through a proxy of its own, so that any may be killed, held or cut off. */
+import { execFile } from 'node:child_process'
 import { rm, writeFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
+import { promisify } from 'node:util'
 import { temporaryFolder } from '../support/broker.ts'
 import { cuttableProxy, type Cut, type CuttableProxy } from '../support/cuttable-proxy.ts'
 import { freePorts, startTidewire, type Running } from '../support/tidewire.ts'
@@ -52,6 +54,8 @@ interface Slot extends TestWorkerProcess {
   readonly running: Running
   away: boolean
 }
+
+const run = promisify(execFile)
 
 const plugins = resolve(import.meta.dirname, '../fixtures/plugins/counted')
 
@@ -171,6 +175,29 @@ export class TestCluster {
   logs(): string {
     const living = [...this.#slots.values()].map(({ id, pid, running }) => `${id} (pid ${pid})\n${tailOf(running)}`)
     return [...this.#remains.slice(-4), ...living].join('\n\n')
+  }
+
+  /** For whoever looks into what went wrong: the internal topics and the workers' whole logs, as files of its folder. */
+  async keepEvidence(): Promise<void> {
+    for (const topic of ['connect-assignments', 'connect-configs', 'connect-status']) {
+      const format = ['-f', '%T %p %o %k %s\n', '-X', 'isolation.level=read_committed']
+      const reading = run(
+        'kcat',
+        ['-b', this.log.address, '-C', '-t', topic, '-o', 'beginning', '-e', '-q', ...format],
+        {
+          timeout: 10_000,
+          maxBuffer: 256 * 1024 * 1024,
+        },
+      )
+      const { stdout } = await reading
+        .catch(String)
+        .then((read) => (typeof read === 'string' ? { stdout: read } : read))
+      await writeFile(join(this.folder, `${topic}.txt`), stdout)
+    }
+    for (const { id, running } of this.#slots.values()) {
+      const { stdout, stderr } = running.output()
+      await writeFile(join(this.folder, `worker-${id}.log`), stdout + stderr)
+    }
   }
 
   /** @param keepFolder for whoever looks into what went wrong */
