@@ -1,7 +1,7 @@
 import type { TopicPartition } from '@tidewire/sdk'
 import { decodeVersioned, encodeVersioned } from '../protocol/codec.ts'
 import { consumerProtocolAssignment, consumerProtocolSubscription } from '../protocol/messages/consumer-protocol.ts'
-import type { MemberMetadata } from './group-member.ts'
+import type { MemberMetadata } from './client.ts'
 import { byTopic } from './topic-partitions.ts'
 
 /** A member of a consumer group, to the assignor. */

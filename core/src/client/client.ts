@@ -8,9 +8,6 @@
 import type { TopicPartition, TopicPartitionOffset } from '@tidewire/sdk'
 import type { Logger } from '../logging/logger.ts'
 import type { ScramMechanism } from '../protocol/scram.ts'
-import type { GroupMemberOptions, JoinedGeneration } from './group-member.ts'
-
-export type { GroupMemberOptions, JoinedGeneration, MemberMetadata } from './group-member.ts'
 
 /** Encryption of the connections to the log. */
 export interface TlsOptions {
@@ -302,6 +299,54 @@ export interface Admin {
    * @throws LogError the first failure; its message names the ids that could not be fenced
    */
   fenceProducers(transactionalIds: readonly string[]): Promise<void>
+}
+
+/** A member as the group's leader sees it. */
+export interface MemberMetadata {
+  readonly memberId: string
+  readonly groupInstanceId: string | null
+  /** In the format of the protocol chosen. */
+  readonly metadata: Buffer
+}
+
+/** What one round of joining came to. */
+export interface JoinedGeneration {
+  readonly generation: number
+  readonly memberId: string
+  readonly protocol: string
+  readonly isLeader: boolean
+  /** In the format of the protocol chosen; empty where the leader gave this member nothing. */
+  readonly assignment: Buffer
+  /** For the leader: all members; also where it came back and there was nothing to assign anew (KIP-814). */
+  readonly members: readonly MemberMetadata[]
+}
+
+export interface GroupMemberOptions {
+  readonly groupId: string
+  /** `client.id` of its own connections. Default: the client's. */
+  readonly clientId?: string | undefined
+  /** `consumer`, `connect`, …: all members of a group have the same. */
+  readonly protocolType: string
+  readonly sessionTimeoutMs: number
+  readonly heartbeatIntervalMs: number
+  /** How long the others wait for this member to join again. */
+  readonly rebalanceTimeoutMs: number
+  /** `group.instance.id`: a static member (KIP-345), which keeps its place through a restart. */
+  readonly groupInstanceId?: string | undefined
+  /** Whether {@link GroupMembership.leave} tells the group. Default: unless the member is static. */
+  readonly leavesOnClose?: boolean | undefined
+  /** What this member can take part in, most preferred first. Asked anew for each round. */
+  readonly protocols: () => readonly { readonly name: string; readonly metadata: Buffer }[]
+  /** Called on the leader: the assignment of each member, by member id. */
+  readonly assign: (protocol: string, members: readonly MemberMetadata[]) => Promise<ReadonlyMap<string, Buffer>>
+  /**
+   * The coordinator counted this member in, under this id, when it got a request that was sent at this time, in ms of
+   * `performance.now()`: it will until the session timeout after it at the least. Under another id it is a new member,
+   * whatever it was before.
+   */
+  readonly onAlive?: ((sentAtMs: number, memberId: string) => void) | undefined
+  /** {@link GroupMembership.mustRejoin} or {@link GroupMembership.lost} has come to be. Called from a timer or an answer. */
+  readonly onChange: () => void
 }
 
 /**

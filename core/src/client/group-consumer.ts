@@ -16,10 +16,11 @@ import {
   type GroupConsumerOptions,
   type GroupMetadata,
   type PollOptions,
+  type MemberMetadata,
 } from './client.ts'
 import type { Cluster } from './cluster.ts'
 import { Fetcher } from './fetcher.ts'
-import { GroupMember, type MemberMetadata } from './group-member.ts'
+import { GroupMember } from './group-member.ts'
 import { commitGroupOffsets, fetchGroupOffsets, type CommitterIdentity } from './group-offsets.ts'
 import { fetcherOptions } from './reader.ts'
 import { assignCooperativeSticky } from './sticky-assignor.ts'

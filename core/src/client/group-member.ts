@@ -5,59 +5,11 @@ import { syncGroup } from '../protocol/messages/sync-group.ts'
 import { errorByCode } from '../protocol/errors.ts'
 import type { ResponseOf } from '../protocol/message.ts'
 import { backoffMs, closedError, monotonicMs, retryBackoff, sleep } from './backoff.ts'
-import { LogError, type GroupMembership } from './client.ts'
+import { LogError, type GroupMemberOptions, type GroupMembership, type JoinedGeneration } from './client.ts'
 import type { Cluster } from './cluster.ts'
 import { throwBrokerError } from './connection.ts'
 import type { ConnectionPool } from './connection-pool.ts'
 import type { CommitterIdentity } from './group-offsets.ts'
-
-/** A member as the group's leader sees it. */
-export interface MemberMetadata {
-  readonly memberId: string
-  readonly groupInstanceId: string | null
-  /** In the format of the protocol chosen. */
-  readonly metadata: Buffer
-}
-
-/** What one round of joining came to. */
-export interface JoinedGeneration {
-  readonly generation: number
-  readonly memberId: string
-  readonly protocol: string
-  readonly isLeader: boolean
-  /** In the format of the protocol chosen; empty where the leader gave this member nothing. */
-  readonly assignment: Buffer
-  /** For the leader: all members; also where it came back and there was nothing to assign anew (KIP-814). */
-  readonly members: readonly MemberMetadata[]
-}
-
-export interface GroupMemberOptions {
-  readonly groupId: string
-  /** `client.id` of its own connections. Default: the client's. */
-  readonly clientId?: string | undefined
-  /** `consumer`, `connect`, …: all members of a group have the same. */
-  readonly protocolType: string
-  readonly sessionTimeoutMs: number
-  readonly heartbeatIntervalMs: number
-  /** How long the others wait for this member to join again. */
-  readonly rebalanceTimeoutMs: number
-  /** `group.instance.id`: a static member (KIP-345), which keeps its place through a restart. */
-  readonly groupInstanceId?: string | undefined
-  /** Whether {@link GroupMember.leave} tells the group. Default: unless the member is static. */
-  readonly leavesOnClose?: boolean | undefined
-  /** What this member can take part in, most preferred first. Asked anew for each round. */
-  readonly protocols: () => readonly { readonly name: string; readonly metadata: Buffer }[]
-  /** Called on the leader: the assignment of each member, by member id. */
-  readonly assign: (protocol: string, members: readonly MemberMetadata[]) => Promise<ReadonlyMap<string, Buffer>>
-  /**
-   * The coordinator counted this member in, under this id, when it got a request that was sent at this time, in ms of
-   * `performance.now()`: it will until the session timeout after it at the least. Under another id it is a new member,
-   * whatever it was before.
-   */
-  readonly onAlive?: ((sentAtMs: number, memberId: string) => void) | undefined
-  /** {@link GroupMember.mustRejoin} or {@link GroupMember.lost} has come to be. Called from a timer or an answer. */
-  readonly onChange: () => void
-}
 
 const NO_GENERATION = -1
 /** The first of the heartbeats that look for a round; each next one comes after twice the time. */
