@@ -73,6 +73,7 @@ export class LogCluster implements Cluster {
   readonly #started = Promise.withResolvers<void>()
   #isStarted = false
   #isLeaving = false
+  #hasFailed = false
   #listener: ClusterListener | undefined
   #membership: Promise<void> | undefined
   #wakeMembership: (() => void) | undefined
@@ -241,7 +242,8 @@ export class LogCluster implements Cluster {
     if (this.#isLeaving) return
     this.#isLeaving = true
     this.#lease.freeze()
-    if (this.#membership !== undefined) await within(LEAVE_TIMEOUT_MS, this.#sayGoodbye())
+    // What it said after another took its name would be taken for the other's word.
+    if (this.#membership !== undefined && !this.#hasFailed) await within(LEAVE_TIMEOUT_MS, this.#sayGoodbye())
     this.#closing.abort()
     this.#started.reject(new LogError('CLOSED', 'the worker is stopping', { retriable: false }))
     this.#wakeMembership?.()
@@ -295,7 +297,7 @@ export class LogCluster implements Cluster {
   async #keepMembership(): Promise<void> {
     try {
       while (!this.#closing.signal.aborted) {
-        if (this.#member.mustRejoin) this.#joined(await this.#member.join())
+        if (this.#member.mustRejoin) await this.#join()
         else await new Promise<void>((resolve) => (this.#wakeMembership = resolve))
         if (this.#member.lost?.code === 'FENCED_INSTANCE_ID') throw this.#member.lost
       }
@@ -332,7 +334,10 @@ export class LogCluster implements Cluster {
     this.#standing = 'out'
   }
 
-  #joined(joined: JoinedGeneration): void {
+  async #join(): Promise<void> {
+    const joined = await this.#member.join()
+    // Its record was taken for that of one that has gone for good, or another has spoken in this name.
+    if (this.#records.get(this.#workerId)?.session !== this.#own.value.session) void this.#own.say()
     this.#round = joined
     if (joined.isLeader) {
       this.#leader.lead(roundOf(joined))
@@ -386,6 +391,7 @@ export class LogCluster implements Cluster {
   }
 
   #fail(cause: unknown): void {
+    this.#hasFailed = true
     this.#lease.freeze()
     this.#leader.stepDown()
     const error = membershipError(cause, this.#groupId, this.#workerId)
@@ -407,9 +413,7 @@ export class LogCluster implements Cluster {
   #forget(workerId: string): void {
     this.#records.delete(workerId)
     // Taken for one that has gone for good, just when it came back.
-    if (workerId === this.#workerId && !this.#isLeaving) {
-      void this.#own.say()
-    }
+    if (workerId === this.#workerId) this.#insist()
   }
 
   #heard(workerId: string, record: WorkerRecord | undefined): void {
@@ -417,8 +421,23 @@ export class LogCluster implements Cluster {
     const before = this.#records.get(workerId)
     this.#records.set(workerId, record)
     this.#recordsChanged = true
-    const comesOrGoes = before?.session !== record.session || before.left !== record.left
-    if (comesOrGoes && workerId !== this.#workerId) this.#member.lookForRound()
+    if (workerId === this.#workerId) {
+      // Of another that has taken this name, or a late word of the one before this.
+      if (record.session !== this.#own.value.session) this.#insist()
+    } else if (before?.session !== record.session || before.left !== record.left) {
+      this.#member.lookForRound()
+    }
+  }
+
+  /** Says again what is true of this worker, if it still is the one of this name. */
+  #insist(): void {
+    if (this.#round === undefined || this.#isLeaving || this.#hasFailed) return
+    this.#member.lookForRound()
+    this.#member.check().then(
+      () => this.#own.say(),
+      // Not a member at the moment, or not this one's name any more.
+      () => undefined,
+    )
   }
 
   /** Takes in what has been read together; of several assignments the newest is all that matters. */
