@@ -49,6 +49,30 @@ test('runs a pipeline, in its own threads too', async () => {
   await worker.close()
 })
 
+test('a connector may be somebody else to the log', async () => {
+  const worker = await testWorker(broker.on('SASL_SSL'), secured(testUser.username, testUser.password))
+  const jaas = (password: string): string => secured(testUser.username, password)['sasl.jaas.config']!
+  const input = join(folder, 'own.txt')
+  await writeFile(input, 'a\n')
+  const config = { 'connector.class': 'file-source', file: input, topic: 'own', 'value.converter': 'string' }
+  const name = 'producer.override.sasl.jaas.config'
+  await worker.deploy('own', { ...config, [name]: jaas(testUser.password), 'admin.override.client.id': 'admin' })
+  const output = join(folder, 'own-out.txt')
+  await worker.deploy('own-out', {
+    'connector.class': 'file-sink',
+    file: output,
+    topics: 'own',
+    'value.converter': 'string',
+    'consumer.override.sasl.jaas.config': jaas(testUser.password),
+    'consumer.override.max.poll.records': '1',
+  })
+  await until('the line', async () => (await readFile(output, 'utf8').catch(() => '')) === 'a\n')
+  await expect(worker.deploy('wrong', { ...config, 'producer.override.acks': '0' })).rejects.toThrow(
+    /producer\.override\.acks: expected one of/,
+  )
+  await worker.close()
+})
+
 test('a wrong password ends the start, and is not in what it says', async () => {
   const failed = testWorker(broker.on('SASL_SSL'), secured(testUser.username, 'not the password'))
   await expect(failed).rejects.toThrow(/user alice \(SCRAM-SHA-512\).*SASL_AUTHENTICATION_FAILED/)

@@ -228,9 +228,6 @@ export const sinkSettings = defineConfig({
 export const unsupportedConnectorSettings: Readonly<Record<string, string>> = {
   'transforms*': 'transforms are not available yet; reshape the records before or after this connector',
   'predicates*': 'predicates belong to transforms, which are not available yet',
-  'producer.override.*': 'client settings cannot be overridden per connector yet',
-  'consumer.override.*': 'client settings cannot be overridden per connector yet',
-  'admin.override.*': 'client settings cannot be overridden per connector yet',
   'offsets.storage.topic': 'an offsets topic of its own is not available yet; offsets are kept in the worker’s',
   'connector.plugin.version': 'one version of a plugin is loaded at a time',
   'key.converter.plugin.version': 'one version of a plugin is loaded at a time',

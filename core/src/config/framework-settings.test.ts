@@ -22,7 +22,7 @@ describe('connector settings', () => {
     expect(config['exactly.once.support']).toBe('requested')
   })
 
-  test.each(['transforms', 'transforms.a.type', 'predicates', 'producer.override.acks'])(
+  test.each(['transforms', 'transforms.a.type', 'predicates', 'offsets.storage.topic'])(
     'refuse %s, which to ignore would change the result',
     (name) => expect(source({ ...base, [name]: 'x' }).errors).toHaveProperty([name]),
   )
@@ -62,7 +62,7 @@ describe('worker settings', () => {
   test('keep converter settings apart and refuse what would be ignored', () => {
     const parsed = parseWorkerConfig({
       'value.converter.schemas.enable': false,
-      'producer.acks': '1',
+      'producer.acks': '0',
     })
     expect(parsed.converterSettings).toEqual({ 'value.converter.schemas.enable': 'false' })
     expect(Object.keys(parsed.errors)).toEqual(['producer.acks'])

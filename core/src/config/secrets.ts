@@ -3,6 +3,7 @@
  * write stands for the stored value, so that tools which read, change and write a config go on working.
  */
 import type { Settings } from '@tidewire/sdk'
+import { isSecretOverride } from './client-settings.ts'
 
 /** What is shown in place of a secret. */
 export const secretMask = '********'
@@ -38,6 +39,7 @@ export function unmaskSecrets(
 }
 
 function isSecret(name: string, settings: Settings | undefined, open: Settings): boolean {
+  if (isSecretOverride(name)) return true
   if (settings !== undefined && Object.hasOwn(settings, name)) return settings[name]!.type === 'password'
   if (Object.hasOwn(open, name)) return open[name]!.type === 'password'
   return settings === undefined || soundsSecret.test(name)

@@ -1,7 +1,8 @@
 /** The worker's own settings: Kafka Connect's names, and its defaults except where the doc says otherwise. */
 import { defineConfig, type ConfigOf } from '@tidewire/sdk'
+import { clientKinds, overridePolicies, parseClientSettings, type ClientKind } from './client-settings.ts'
 import { logSecuritySettings } from './log-security.ts'
-import { compileSettings, type ParsedSettings, type RawConfig } from './settings.ts'
+import { compileSettings, type ParsedSettings, type RawConfig, type SettingErrors } from './settings.ts'
 
 export const workerSettings = defineConfig({
   'bootstrap.servers': {
@@ -215,6 +216,13 @@ export const workerSettings = defineConfig({
     importance: 'low',
     doc: 'Which signatures of other workers it takes.',
   },
+  'connector.client.config.override.policy': {
+    type: 'string',
+    enum: overridePolicies,
+    default: 'All',
+    importance: 'low',
+    doc: 'What connectors may change of their clients by producer.override.*, consumer.override.* and admin.override.*: All, None, or Principal (who they are: security.protocol, sasl.mechanism, sasl.jaas.config). The worker’s own producer.*, consumer.* and admin.* hold below these.',
+  },
   'request.timeout.ms': {
     type: 'int',
     default: 40_000,
@@ -229,9 +237,7 @@ export type WorkerConfig = ConfigOf<typeof workerSettings>
 
 const unsupported: Readonly<Record<string, string>> = {
   'config.providers*': 'config providers are not available yet: values are taken as they stand',
-  'producer.*': 'client settings cannot be changed yet',
-  'consumer.*': 'client settings cannot be changed yet',
-  'admin.*': 'client settings cannot be changed, and there are no admin listeners, yet',
+  'admin.listeners*': 'there are no admin listeners',
   'sasl.*': 'there are PLAIN and SCRAM, with sasl.mechanism and sasl.jaas.config',
   'ssl.*': 'certificates and keys are PEM; see docs/security.md for the settings there are',
   'listeners.https.*': 'REST is served over http only, for now',
@@ -244,7 +250,7 @@ const unsupported: Readonly<Record<string, string>> = {
 /** The settings that only Java needs, or that name classes of the JVM, are left out and give a warning. */
 const parse = compileSettings(workerSettings, {
   unsupported,
-  foreign: (name) => /^(key|value|header)\.converter\../.test(name),
+  foreign: (name) => /^((key|value|header)\.converter|producer|consumer|admin)\../.test(name),
 })
 
 /** A worker's parsed settings, with the settings of its converters, which each converter parses for itself. */
@@ -252,6 +258,8 @@ export interface ParsedWorkerConfig {
   readonly config: WorkerConfig
   /** By full name, prefix included: what begins with `key.converter.`, `value.converter.` or `header.converter.`. */
   readonly converterSettings: Readonly<Record<string, string>>
+  /** Parsed, by bare name: what begins with `producer.`, `consumer.` or `admin.`. */
+  readonly clientSettings: Readonly<Record<ClientKind, Readonly<Record<string, unknown>>>>
 }
 
 /** Parses a worker's settings, as a properties file, flags or the environment give them. */
@@ -262,5 +270,31 @@ export function parseWorkerConfig(raw: RawConfig): ParsedSettings<WorkerConfig> 
       /^(key|value|header)\.converter\../.test(name) && value != null ? [[name, String(value as string | number)]] : [],
     ),
   )
-  return { ...parsed, converterSettings }
+  const clients = parseClients(raw)
+  return {
+    config: parsed.config,
+    errors: { ...parsed.errors, ...clients.errors },
+    warnings: [...parsed.warnings, ...clients.warnings],
+    converterSettings,
+    clientSettings: clients.clientSettings,
+  }
+}
+
+function parseClients(
+  raw: RawConfig,
+): Pick<ParsedWorkerConfig, 'clientSettings'> & Pick<ParsedSettings<unknown>, 'errors' | 'warnings'> {
+  const given = Object.fromEntries(
+    Object.entries(raw).flatMap(([name, value]) =>
+      value == null || name.startsWith('admin.listeners') ? [] : [[name, String(value as string | number)]],
+    ),
+  )
+  const parsed = clientKinds.map((kind) => ({ kind, ...parseClientSettings(kind, `${kind}.`, given) }))
+  return {
+    clientSettings: Object.fromEntries(parsed.map(({ kind, config }) => [kind, config])) as Record<
+      ClientKind,
+      Readonly<Record<string, unknown>>
+    >,
+    errors: Object.assign({}, ...parsed.map(({ errors }) => errors)) as SettingErrors,
+    warnings: parsed.flatMap(({ warnings }) => warnings),
+  }
 }

@@ -95,6 +95,7 @@ export class Herder {
     const validator = new ConfigValidator(plugins, {
       check: (ref, raw) => this.#ready().runner.check(ref, raw),
       exactlyOnce: config['exactly.once.source.support'] === 'enabled',
+      overridePolicy: config['connector.client.config.override.policy'],
     })
     this.views = new ConnectorViews(store, this.#statuses, plugins)
     this.plugins = new PluginViews(plugins, validator, (name) => this.views.storedConfig(name))

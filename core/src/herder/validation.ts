@@ -7,6 +7,7 @@ import {
   type Setting,
   type Settings,
 } from '@tidewire/sdk'
+import { isOverride, parseOverrides, type OverridePolicy } from '../config/client-settings.ts'
 import {
   connectorNameProblem,
   frameworkSettings,
@@ -73,6 +74,8 @@ export interface ValidatorOptions {
   readonly check: (ref: PluginRef, config: Config) => Promise<ConfigProblems>
   /** Whether the worker's `exactly.once.source.support` is enabled. */
   readonly exactlyOnce: boolean
+  /** The worker's `connector.client.config.override.policy`. */
+  readonly overridePolicy: OverridePolicy
 }
 
 export class ConfigValidator {
@@ -110,6 +113,10 @@ export class ConfigValidator {
       addAll(errors, topics.errors)
       Object.assign(settings, topics.settings)
     }
+    const overrides = parseOverrides(config, this.#worker.overridePolicy)
+    addAll(errors, overrides.errors)
+    warnings.push(...overrides.warnings)
+    Object.assign(settings, overrides.settings)
     for (const use of converterUses) {
       const converter = await this.#validateConverter(config, use, add, warnings)
       if (converter !== undefined) Object.assign(settings, prefixed(use, converter.manifest.settings))
@@ -257,7 +264,7 @@ export function configInfos(
 
 /** Names whose declaration depends on the config itself. */
 function isCheckedApart(type: ConnectorManifest['type']): (name: string) => boolean {
-  return (name) => isConverterSetting(name) || (type === 'source' && isTopicCreationSetting(name))
+  return (name) => isConverterSetting(name) || isOverride(name) || (type === 'source' && isTopicCreationSetting(name))
 }
 
 function prefixed(use: string, settings: Settings): Settings {

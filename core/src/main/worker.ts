@@ -35,7 +35,7 @@ export interface RunningWorker {
  * @throws Error when the listener's address is taken, or an internal topic has settings that would lose state
  */
 export async function startWorker(
-  { config, converterSettings }: ParsedWorkerConfig,
+  { config, converterSettings, clientSettings }: ParsedWorkerConfig,
   logger: Logger,
   onFatal: (error: Error) => void = exitWith,
 ): Promise<RunningWorker> {
@@ -71,7 +71,7 @@ export async function startWorker(
     plugins,
     startRunner: (onStatus, mayRun) => {
       const { lease } = cluster
-      const hosts = new TaskHosts({ config, security, workerId, logger, onStatus, mayRun, lease })
+      const hosts = new TaskHosts({ config, clientSettings, security, workerId, logger, onStatus, mayRun, lease })
       hosts.warmUp()
       return hosts
     },

@@ -1,6 +1,6 @@
 /** Puts a task together from its spec: plugin, settings, converters, error policy, run loop. */
 import { ConfigError, type Converter, type ConverterDefinition, type Sink, type Source } from '@tidewire/sdk'
-import type { LogClient } from '../client/client.ts'
+import type { ClientSecurity, LogClient } from '../client/client.ts'
 import {
   sinkSettings,
   sourceSettings,
@@ -27,6 +27,7 @@ import { SourceConversion } from './source-conversion.ts'
 import { SourceTaskRunner } from './source-task-runner.ts'
 import { SourceTopics } from './source-topics.ts'
 import { taskClient } from './task-client.ts'
+import { openTaskClients, type TaskClients } from './task-clients.ts'
 import type { TaskRunner } from './task-runner.ts'
 import type { ConverterSpec, TaskSpec } from './task-spec.ts'
 
@@ -37,6 +38,8 @@ export interface TaskSurroundings {
   readonly offsets: OffsetStore
   readonly logger: Logger
   readonly lease: Lease
+  /** For a task whose connector is somebody else to the log, or reaches it in another way. */
+  readonly openClient: (security: ClientSecurity) => LogClient
   /** See task-client.ts. */
   readonly mayRun: () => Promise<boolean>
 }
@@ -53,43 +56,49 @@ export async function buildTask(spec: TaskSpec, around: TaskSurroundings): Promi
   requireValid(problems)
   const logger = around.logger.child({ connector: spec.connector, task: spec.task })
   const abort = new AbortController()
-  const client = taskClient(around.client, { ...around, signal: abort.signal })
-  const parts = { spec, around: { ...around, client, logger }, config, converters, abort }
+  const leased = (client: LogClient): LogClient => taskClient(client, { ...around, signal: abort.signal })
+  const { clients: workerSettings } = around.settings
+  const open = (security: ClientSecurity): LogClient => leased(around.openClient(security))
+  const clients = await openTaskClients(spec, workerSettings, leased(around.client), open)
+  const parts = { spec, around: { ...around, logger }, clients, config, converters, abort }
   return connector.type === 'source' ? buildSource(connector, parts) : buildSink(connector, parts)
 }
 
 interface Parts {
   readonly spec: TaskSpec
   readonly around: TaskSurroundings
+  readonly clients: TaskClients
   readonly config: ReturnType<typeof parseConnectorConfig>['config']
   readonly converters: RecordConverters
   /** Aborted to end the task. */
   readonly abort: AbortController
 }
 
-function buildSource(definition: Source, { spec, around, config, converters, abort }: Parts): TaskRunner {
-  const { settings, client, offsets, logger } = around
+function buildSource(definition: Source, { spec, around, clients, config, converters, abort }: Parts): TaskRunner {
+  const { settings, offsets, logger } = around
   const { config: framework, errors } = parseSource(spec.config)
   requireValid(errors)
   const exactlyOnce = isExactlyOnce(definition, framework, settings)
   const { creation, errors: creationErrors } = parseTopicCreation(spec.config)
   requireValid(creationErrors)
   const topics = new SourceTopics({
-    admin: client.admin,
+    admin: clients.admin.admin,
     internalTopics: settings.internalTopics,
     create: settings.createTopics,
     creation,
   })
-  const policy = errorPolicy(spec, framework, around)
+  const policy = errorPolicy(spec, framework, clients, logger)
   const conversion = new SourceConversion(converters, policy, topics, abort.signal)
   const tracker = new DeliveryTracker()
   const boundary = transactionBoundary(framework, settings)
   const maxBufferedBytes = framework['source.max.buffered.bytes']
-  const producer = client.producer({
+  if (exactlyOnce) requireTransactional(clients)
+  const producer = clients.producer.producer({
     // For ever: while the log is away, a task waits, and its source with it.
     deliveryTimeoutMs: 0,
-    ...(exactlyOnce ? { transactionalId: `${settings.groupId}-${spec.connector}-${spec.task}` } : {}),
     ...(boundary.kind === 'interval' ? { transactionTimeoutMs: boundary.intervalMs + transactionMarginMs } : {}),
+    ...clients.producerOptions,
+    ...(exactlyOnce ? { transactionalId: `${settings.groupId}-${spec.connector}-${spec.task}` } : {}),
   })
   return new SourceTaskRunner({
     definition,
@@ -141,11 +150,21 @@ function transactionBoundary(config: SourceConnectorConfig, settings: HostSettin
   return { kind, intervalMs: config['transaction.boundary.interval.ms'] ?? settings.flushIntervalMs }
 }
 
-function buildSink(definition: Sink, { spec, around, config, converters, abort }: Parts): TaskRunner {
-  const { settings, client, logger } = around
+/** @throws ConfigError where the settings of the producer leave it no transactions */
+function requireTransactional({ producerOptions: { acks, idempotent } }: TaskClients): void {
+  const setting = acks === 'leader' ? 'acks' : idempotent === false ? 'enable.idempotence' : undefined
+  if (setting === undefined) return
+  const value = setting === 'acks' ? 'all' : 'true'
+  throw new ConfigError(`producer.override.${setting}: exactly once needs ${setting}=${value}`, {
+    setting: `producer.override.${setting}`,
+  })
+}
+
+function buildSink(definition: Sink, { spec, around, clients, config, converters, abort }: Parts): TaskRunner {
+  const { settings, logger } = around
   const { config: framework, errors } = parseSink(spec.config)
   requireValid(errors)
-  const policy = errorPolicy(spec, framework, around)
+  const policy = errorPolicy(spec, framework, clients, logger)
   const { topics } = framework
   return new SinkTaskRunner({
     definition,
@@ -156,18 +175,20 @@ function buildSink(definition: Sink, { spec, around, config, converters, abort }
     policy,
     abort,
     lease: around.lease,
+    maxPutRecords: clients.maxPollRecords,
     maxBufferedBytes: framework['sink.max.buffered.bytes'],
     flushIntervalMs: settings.flushIntervalMs,
     retryDelayMaxMs: framework['errors.retry.delay.max.ms'],
     logger,
     paused: spec.targetState === 'PAUSED',
     makeConsumer: (rebalance) =>
-      client.groupConsumer({
+      clients.consumer.groupConsumer({
         groupId: `connect-${spec.connector}`,
         // A task that is started again after a crash has its partitions back at once, and an older copy is fenced.
         groupInstanceId: `task-${spec.task}`,
         leavesOnClose: true,
         ...(topics.length > 0 ? { topics } : { topicsPattern: new RegExp(`^(?:${framework['topics.regex']})$`) }),
+        ...clients.consumerOptions,
         ...rebalance,
       }),
   })
@@ -176,7 +197,8 @@ function buildSink(definition: Sink, { spec, around, config, converters, abort }
 function errorPolicy(
   spec: TaskSpec,
   config: SourceConnectorConfig | SinkConnectorConfig,
-  { client, logger }: TaskSurroundings,
+  clients: TaskClients,
+  logger: Logger,
 ): ErrorPolicy {
   const topic = config['errors.deadletterqueue.topic.name']
   const factor = config['errors.deadletterqueue.topic.replication.factor']
@@ -191,7 +213,8 @@ function errorPolicy(
       topic === ''
         ? undefined
         : new DeadLetterQueue({
-            client,
+            client: { admin: clients.admin.admin, producer: (options) => clients.producer.producer(options) },
+            producerOptions: clients.deadLetterOptions,
             topic,
             replicationFactor: factor,
             contextHeaders: config['errors.deadletterqueue.context.headers.enable'],

@@ -1,9 +1,10 @@
-import type { LogClient, OutHeader, Producer } from '../client/client.ts'
+import type { LogClient, OutHeader, Producer, ProducerOptions } from '../client/client.ts'
 import { LogError } from '../client/client.ts'
 import type { FailedRecord } from './error-policy.ts'
 
 export interface DeadLetterOptions {
-  readonly client: LogClient
+  readonly client: Pick<LogClient, 'admin' | 'producer'>
+  readonly producerOptions?: ProducerOptions
   /** `errors.deadletterqueue.topic.name`. */
   readonly topic: string
   /** `errors.deadletterqueue.topic.replication.factor`; undefined: 3, or the broker's default where it has fewer. */
@@ -61,7 +62,7 @@ export class DeadLetterQueue {
   }
 
   async #open(): Promise<Producer> {
-    const { client, topic, replicationFactor } = this.#options
+    const { client, producerOptions, topic, replicationFactor } = this.#options
     const { admin } = client
     if ((await admin.topics([topic])).length === 0) {
       const make = async (factor: number): Promise<unknown> =>
@@ -74,7 +75,7 @@ export class DeadLetterQueue {
         await make(-1)
       }
     }
-    return client.producer({ deliveryTimeoutMs: 0 })
+    return client.producer({ deliveryTimeoutMs: 0, ...producerOptions })
   }
 
   #context(failed: FailedRecord): OutHeader[] {

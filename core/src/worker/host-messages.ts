@@ -2,6 +2,7 @@
 import type { ClientSecurity } from '../client/client.ts'
 import type { LogSink } from '../logging/logger.ts'
 import type { PluginRef } from '../plugin/manifest.ts'
+import type { WorkerClientSettings } from './task-clients.ts'
 import type { TaskId, TaskSpec } from './task-spec.ts'
 
 /** What a host thread is told at birth. */
@@ -10,6 +11,8 @@ export interface HostSettings {
   readonly requestTimeoutMs: number
   /** Of the connections to the log. */
   readonly security: ClientSecurity
+  /** What else there is to know of connections, and of the clients of tasks. */
+  readonly clients: WorkerClientSettings
   readonly workerId: string
   /** `group.id`. */
   readonly groupId: string

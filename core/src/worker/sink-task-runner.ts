@@ -42,6 +42,8 @@ export interface SinkTaskOptions {
   readonly abort: AbortController
   /** Without it nothing is put, flushed or committed; what was fetched waits. */
   readonly lease: Lease
+  /** `max.poll.records`: most records in one `put`. Default 4000. */
+  readonly maxPutRecords?: number | undefined
   /** `sink.max.buffered.bytes`. */
   readonly maxBufferedBytes: number
   /** `offset.flush.interval.ms`. */
@@ -228,7 +230,7 @@ export class SinkTaskRunner implements TaskRunner {
 
   #takeSlices(): Slice[] {
     const slices: Slice[] = []
-    let room = maxPutRecords
+    let room = this.#options.maxPutRecords ?? maxPutRecords
     while (room > 0 && this.#backlog.length > 0) {
       const first = this.#backlog[0]!
       const { topic, partition, records, nextOffset } = first.fetched

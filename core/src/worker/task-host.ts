@@ -4,7 +4,7 @@
  */
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { NotFoundError, type Sink, type Source } from '@tidewire/sdk'
-import type { ClientOptions, LogClient } from '../client/client.ts'
+import type { ClientOptions, ClientSecurity, LogClient } from '../client/client.ts'
 import type { Logger } from '../logging/logger.ts'
 import { loadConnector } from '../plugin/load.ts'
 import type { PluginRef } from '../plugin/manifest.ts'
@@ -30,7 +30,10 @@ interface HostedTask {
   ended: Promise<void>
 }
 
+type OpenClient = (security: ClientSecurity) => LogClient
+
 interface Shared {
+  readonly openClient: OpenClient
   readonly client: LogClient
   readonly offsets: OffsetStore
 }
@@ -113,14 +116,26 @@ export class TaskHost {
   }
 
   async #run(task: HostedTask): Promise<void> {
-    const { spec } = task
     this.#shared ??= this.#open()
+    const { client, offsets, openClient } = await this.#shared
+    const own: LogClient[] = []
+    const open: OpenClient = (security) => own[own.push(openClient(security)) - 1]!
+    try {
+      await this.#runWith(task, { client, offsets, openClient: open })
+    } finally {
+      await Promise.all(own.map((each) => each.close()))
+    }
+  }
+
+  /** @param shared opens clients of the task's own */
+  async #runWith(task: HostedTask, shared: Shared): Promise<void> {
+    const { spec } = task
     const runner = await buildTask(spec, {
       settings: this.#settings,
       logger: this.#logger,
       lease: this.#lease,
       mayRun: () => this.#mayRun(spec),
-      ...(await this.#shared),
+      ...shared,
     })
     if (task.stopping) return
     task.runner = runner
@@ -146,14 +161,11 @@ export class TaskHost {
   async #open(): Promise<Shared> {
     const { bootstrapServers, requestTimeoutMs, security, workerId, offsetTopic, clientModule } = this.#settings
     const { createClient } = (await import(clientModule)) as { createClient: (options: ClientOptions) => LogClient }
-    const client = createClient({
-      bootstrapServers,
-      clientId: `connect-${workerId}`,
-      requestTimeoutMs,
-      logger: this.#logger,
-      ...security,
-    })
-    return { client, offsets: new OffsetStore({ client, topic: offsetTopic, logger: this.#logger }) }
+    const clientId = `connect-${workerId}`
+    const openClient: OpenClient = (own) =>
+      createClient({ bootstrapServers, clientId, requestTimeoutMs, logger: this.#logger, ...own })
+    const client = openClient(security)
+    return { client, offsets: new OffsetStore({ client, topic: offsetTopic, logger: this.#logger }), openClient }
   }
 
   async #stop(id: TaskId, graceMs: number): Promise<'ended' | 'cut off'> {

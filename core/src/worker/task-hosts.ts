@@ -6,7 +6,7 @@
  */
 import type { ClientSecurity } from '../client/client.ts'
 import { ConnectError, type ConfigProblems } from '@tidewire/sdk'
-import type { WorkerConfig } from '../config/worker-settings.ts'
+import type { ParsedWorkerConfig, WorkerConfig } from '../config/worker-settings.ts'
 import type { Logger } from '../logging/logger.ts'
 import type { PluginRef } from '../plugin/manifest.ts'
 import { HostHandle } from './host-handle.ts'
@@ -22,6 +22,8 @@ export interface TaskHostsOptions {
   readonly security?: ClientSecurity
   readonly workerId: string
   readonly logger: Logger
+  /** The worker's `producer.*`, `consumer.*` and `admin.*`. Default: none. */
+  readonly clientSettings?: ParsedWorkerConfig['clientSettings']
   /** Every change of a task's state. */
   readonly onStatus: (status: TaskStatus) => void
   /** Until when this worker counts as a member of its cluster; see lease.ts. Default: for ever. */
@@ -321,11 +323,13 @@ export class TaskHosts {
   }
 }
 
-function hostSettings({ config, workerId, clientModule, lease, security = {} }: TaskHostsOptions): HostSettings {
+function hostSettings(options: TaskHostsOptions): HostSettings {
+  const { config, workerId, clientModule, lease, security = {}, clientSettings } = options
   return {
     bootstrapServers: config['bootstrap.servers'],
     requestTimeoutMs: config['request.timeout.ms'],
     security,
+    clients: { security: config, ...(clientSettings ?? { producer: {}, consumer: {}, admin: {} }) },
     workerId,
     groupId: config['group.id'],
     offsetTopic: config['offset.storage.topic'],
