@@ -107,11 +107,15 @@ describe('a pipeline', () => {
     const running = await worker()
     await running.deploy('in', { 'connector.class': 'file-source', file: join(folder, 'none'), topic: 'lines' })
     await running.reaches('in', 'RUNNING', 1)
-    const configs = await readTopic(broker.port, 'connect-configs', (records) =>
-      records.some(({ key }) => key === 'commit-in'),
+    const written = await readTopic(broker.port, 'connect-configs', (records) =>
+      records.some(({ key }) => key === 'tasks-fencing-in'),
     )
-    expect(configs.map(({ key }) => key)).toEqual(['connector-in', 'task-in-0', 'commit-in'])
+    const configs = written.filter(({ key }) => key !== 'session-key')
+    expect(configs.map(({ key }) => key)).toEqual(['connector-in', 'task-in-0', 'commit-in', 'tasks-fencing-in'])
     expect(JSON.parse(configs[2]!.value)).toEqual({ tasks: 1 })
+    expect(JSON.parse(configs[3]!.value)).toEqual({ 'task-count': 1 })
+    const sessionKey = written.find(({ key }) => key === 'session-key')!.value
+    expect(Object.keys(JSON.parse(sessionKey) as object)).toEqual(['key', 'algorithm', 'creation-timestamp'])
     const isRunning = (value: string) => (JSON.parse(value) as { state: string }).state === 'RUNNING'
     const statuses = await readTopic(
       broker.port,

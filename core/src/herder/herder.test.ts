@@ -395,6 +395,7 @@ describe('plugins', () => {
     const { herder } = await start()
     expect(await herder.plugins.list(true)).toEqual([
       { class: 'com.acme.TestSourceConnector', type: 'source', version: '1.2.3', name: 'test-source' },
+      { class: 'test-exact-source', type: 'source', version: '1.2.3', name: 'test-exact-source' },
       { class: 'test-sink', type: 'sink', version: '1.2.3', name: 'test-sink' },
     ])
     const types = (await herder.plugins.list(false)).map(({ type }) => type)

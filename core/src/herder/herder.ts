@@ -185,6 +185,11 @@ export class Herder {
     return this.#clusterId
   }
 
+  /** Resolves when all that is in the config topic now has been read. */
+  async catchUp(): Promise<void> {
+    await this.#store.refresh()
+  }
+
   /** The leader's answer to a worker that is about to start tasks. @throws NotLeaderError, NotFoundError, ConfigError */
   async fence(connector: string): Promise<void> {
     await this.#leading()

@@ -70,7 +70,11 @@ export class Forwarding {
         if (given === undefined && performance.now() - begun >= holdMs) throw error
       }
       if (done !== undefined) return answer(done.result)
-      if (given !== undefined) return passBack(reply, given)
+      if (given !== undefined) {
+        // Who asks this worker next finds what it has written.
+        if (given.status < 300) await herder.catchUp().catch(() => undefined)
+        return passBack(reply, given)
+      }
       await this.#pause(attempts)
     }
   }

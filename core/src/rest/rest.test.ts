@@ -325,6 +325,7 @@ describe('plugins', () => {
   test('are listed, described, and validate configs', async () => {
     expect((await ask('GET', '/connector-plugins')).body).toEqual([
       { class: 'com.acme.TestSourceConnector', type: 'source', version: '1.2.3', name: 'test-source' },
+      { class: 'test-exact-source', type: 'source', version: '1.2.3', name: 'test-exact-source' },
       { class: 'test-sink', type: 'sink', version: '1.2.3', name: 'test-sink' },
     ])
     expect((await ask('GET', '/connector-plugins?connectorsOnly=false')).body).toContainEqual(

@@ -565,3 +565,39 @@ test('whatever a sink answers: every record is taken, in order per partition, an
     { numRuns: 60 },
   )
 })
+
+describe('without the lease', () => {
+  const expired = (): SharedArrayBuffer => new SharedArrayBuffer(Float64Array.BYTES_PER_ELEMENT)
+  const aWhile = async (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 150))
+
+  test('nothing is put, flushed or committed; with it again all is, and nothing is lost', async () => {
+    const lease = endlessLease()
+    const kept = new Kept()
+    const { runner } = start({ write: () => kept, lease, flushIntervalMs: 1 })
+    fill(10)
+    await until(() => kept.taken.length === 10 && committed() === 10)
+    new Float64Array(lease)[0] = 0
+    // A step that had begun may end.
+    await aWhile()
+    const before = { taken: kept.taken.length, calls: kept.calls.length, committed: committed() }
+    fill(10, 0, 10)
+    await aWhile()
+    expect({ taken: kept.taken.length, calls: kept.calls.length, committed: committed() }).toEqual(before)
+    new Float64Array(lease)[0] = Infinity
+    await until(() => committed() === 20)
+    expect(kept.taken).toEqual(Array.from({ length: 20 }, (_, i) => String(i)))
+    await runner.stop(1000)
+  })
+
+  test('a task that is stopped commits nothing', async () => {
+    const kept = new Kept()
+    const { runner, running } = start({ write: () => kept, lease: expired(), flushIntervalMs: 1 })
+    await until(running)
+    fill(10)
+    await aWhile()
+    expect(await runner.stop(1000)).toBe('ended')
+    expect(kept.taken).toEqual([])
+    expect(kept.calls).not.toContain('flush')
+    expect(committed()).toBe(-1)
+  })
+})

@@ -20,6 +20,15 @@ export default definePlugin({
         // Nothing to read.
       },
     }),
+    defineSource({
+      name: 'test-exact-source',
+      doc: 'Reads nothing, and never twice.',
+      exactlyOnce: true,
+      config: {},
+      async *read() {
+        // Nothing to read.
+      },
+    }),
     defineSink({
       name: 'test-sink',
       doc: 'Drops all.',

@@ -9,6 +9,8 @@ export class SoleCluster implements Cluster {
   generation = 1
   leads = true
   leaderUrl: string | undefined = 'http://127.0.0.1:8083'
+  /** REST of the other worker. */
+  othersUrl: string | undefined
   /** What is given to others. */
   readonly elsewhere = new Set<string>()
   readonly releases: number[] = []
@@ -60,7 +62,7 @@ export class SoleCluster implements Cluster {
   }
 
   ownerUrl(): string | undefined {
-    return 'http://127.0.0.1:1'
+    return this.othersUrl
   }
 
   workChanged(): void {
