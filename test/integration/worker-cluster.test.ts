@@ -68,9 +68,9 @@ describe('a cluster of workers', () => {
       ),
     )
     expect(homes).toEqual(new Set([hostOf(first), hostOf(second)]))
-    for (const { ask } of [first, second]) {
-      expect((await ask('POST', '/connectors/a/tasks/0/restart')).status).toBe(204)
-      expect((await ask('POST', '/connectors', { name: 'a', config: lines('x', 'y') })).status).toBe(409)
+    for (const each of [first, second]) {
+      expect((await each.ask('POST', '/connectors/a/tasks/0/restart')).status).toBe(204)
+      expect((await each.ask('POST', '/connectors', { name: 'a', config: lines('x', 'y') })).status).toBe(409)
     }
     await second.reaches('a', 'RUNNING', 1)
   })
