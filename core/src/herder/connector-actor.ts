@@ -244,6 +244,8 @@ export class ConnectorActor {
 
   async #adjustTask(task: number, commit: readonly Config[], paused: boolean): Promise<void> {
     const { runner, cluster } = this.#context
+    // Given to another while this waited for others to stop: there is another wake for that.
+    if (!cluster.ownsTask(this.#name, task)) return
     const running = this.#tasks.get(task)
     // Tasks that write in transactions are fenced when there is a new commit, whatever is in it.
     const staysAsItIs =
@@ -252,7 +254,7 @@ export class ConnectorActor {
       sameConfig(running.config, commit[task]!)
     if (!staysAsItIs) {
       if (running !== undefined) await this.#stopTasks([task])
-      this.#startTask(task, commit, paused)
+      if (cluster.ownsTask(this.#name, task)) this.#startTask(task, commit, paused)
       return
     }
     running.generation = cluster.generation

@@ -82,6 +82,28 @@ describe('units', () => {
     expect(fixture.cluster.releases).toEqual([2, 3])
   })
 
+  test('taken away while others of their connector stop are told UNASSIGNED as of the time they were here', async () => {
+    const fixture = await start()
+    await deployed(fixture, 'a', 2, source)
+    const stopped = Promise.withResolvers<void>()
+    const stopTask = fixture.runner.stopTask.bind(fixture.runner)
+    fixture.runner.stopTask = async (id) => {
+      if (id.task === 0) await stopped.promise
+      await stopTask(id)
+    }
+    fixture.cluster.give(['a-0'], true)
+    await new Promise((resolve) => setTimeout(resolve, 20))
+    fixture.cluster.give(['a-1'], true)
+    const newest = fixture.cluster.generation
+    stopped.resolve()
+    await until(() => fixture.cluster.releases.includes(newest))
+    const told = fixture.log.records('connect-status').findLast(({ key }) => key === 'status-task-a-1')
+    const { state, generation } = JSON.parse(told!.value!) as { state: string; generation: number }
+    expect(state).toBe('UNASSIGNED')
+    // Who has it by now told so under the newest, and that has to stand.
+    expect(generation).toBeLessThan(newest)
+  })
+
   test('of a connector that is deleted leave no state behind', async () => {
     const fixture = await start()
     await deployed(fixture, 'a', 2, source)
