@@ -175,6 +175,14 @@ export const sourceSettings = defineConfig({
     displayName: 'Transaction boundary interval',
     doc: 'The interval, in milliseconds. Left out: the worker’s offset.flush.interval.ms.',
   },
+  'offsets.storage.topic': {
+    type: 'string',
+    pattern: '^[a-zA-Z0-9._-]{1,249}$',
+    importance: 'low',
+    group: 'Offsets topic',
+    displayName: 'Offsets topic',
+    doc: 'A topic of its own for this connector’s offsets; it is made, compacted, where it does not exist. Left out: the worker’s offset.storage.topic.',
+  },
   'topic.creation.groups': {
     type: 'list',
     default: [],
@@ -228,7 +236,6 @@ export const sinkSettings = defineConfig({
 export const unsupportedConnectorSettings: Readonly<Record<string, string>> = {
   'transforms*': 'transforms are not available yet; reshape the records before or after this connector',
   'predicates*': 'predicates belong to transforms, which are not available yet',
-  'offsets.storage.topic': 'an offsets topic of its own is not available yet; offsets are kept in the worker’s',
   'connector.plugin.version': 'one version of a plugin is loaded at a time',
   'key.converter.plugin.version': 'one version of a plugin is loaded at a time',
   'value.converter.plugin.version': 'one version of a plugin is loaded at a time',

@@ -4,7 +4,7 @@ import { LogError } from '../client/client.ts'
 import { silentLogger } from '../logging/logger.ts'
 import { parseConfigRecord, taskRecord } from './config-records.ts'
 import { ConfigStore, type ConfigStoreListener } from './config-store.ts'
-import { ensureInternalTopics } from './internal-topics.ts'
+import { ensureInternalTopics } from '../worker/internal-topics.ts'
 import { StatusStore } from './status-store.ts'
 import { MemoryLog } from './testing/memory-log.ts'
 

@@ -13,13 +13,15 @@ import type { Logger } from '../logging/logger.ts'
 import { loadConnector, loadConverter } from '../plugin/load.ts'
 import { AtLeastOnceCommit } from './at-least-once-commit.ts'
 import { parseConnectorConfig, requireValid } from './connector-config.ts'
+import { ConnectorOffsetStore } from './connector-offset-store.ts'
 import { DeadLetterQueue } from './dead-letter-queue.ts'
 import { DeliveryTracker } from './delivery.ts'
 import { ErrorPolicy } from './error-policy.ts'
 import { ExactlyOnceCommit, type TransactionBoundary } from './exactly-once-commit.ts'
 import type { HostSettings } from './host-messages.ts'
 import type { Lease } from './lease.ts'
-import type { OffsetStore } from './offset-store.ts'
+import { ensureInternalTopics } from './internal-topics.ts'
+import { OffsetStore, type SourceOffsets } from './offset-store.ts'
 import type { RecordConverters } from './record-converters.ts'
 import { SinkConversion } from './sink-conversion.ts'
 import { SinkTaskRunner } from './sink-task-runner.ts'
@@ -59,8 +61,9 @@ export async function buildTask(spec: TaskSpec, around: TaskSurroundings): Promi
   const leased = (client: LogClient): LogClient => taskClient(client, { ...around, signal: abort.signal })
   const { clients: workerSettings } = around.settings
   const open = (security: ClientSecurity): LogClient => leased(around.openClient(security))
-  const clients = await openTaskClients(spec, workerSettings, leased(around.client), open)
-  const parts = { spec, around: { ...around, logger }, clients, config, converters, abort }
+  const client = leased(around.client)
+  const clients = await openTaskClients(spec, workerSettings, client, open)
+  const parts = { spec, around: { ...around, client, logger }, clients, config, converters, abort }
   return connector.type === 'source' ? buildSource(connector, parts) : buildSink(connector, parts)
 }
 
@@ -75,7 +78,7 @@ interface Parts {
 }
 
 function buildSource(definition: Source, { spec, around, clients, config, converters, abort }: Parts): TaskRunner {
-  const { settings, offsets, logger } = around
+  const { settings, logger } = around
   const { config: framework, errors } = parseSource(spec.config)
   requireValid(errors)
   const exactlyOnce = isExactlyOnce(definition, framework, settings)
@@ -83,7 +86,7 @@ function buildSource(definition: Source, { spec, around, clients, config, conver
   requireValid(creationErrors)
   const topics = new SourceTopics({
     admin: clients.admin.admin,
-    internalTopics: settings.internalTopics,
+    internalTopics: [...settings.internalTopics, framework['offsets.storage.topic'] ?? settings.offsetTopic],
     create: settings.createTopics,
     creation,
   })
@@ -100,6 +103,7 @@ function buildSource(definition: Source, { spec, around, clients, config, conver
     ...clients.producerOptions,
     ...(exactlyOnce ? { transactionalId: `${settings.groupId}-${spec.connector}-${spec.task}` } : {}),
   })
+  const { offsets, close } = sourceOffsets(framework['offsets.storage.topic'], around, clients, logger)
   return new SourceTaskRunner({
     definition,
     connector: spec.connector,
@@ -114,6 +118,7 @@ function buildSource(definition: Source, { spec, around, clients, config, conver
     maxBufferedBytes,
     logger,
     paused: spec.targetState === 'PAUSED',
+    close,
     makeCommit: (callbacks) => {
       const context = { connector: spec.connector, producer, offsets, tracker, conversion, ...callbacks }
       return exactlyOnce
@@ -121,6 +126,28 @@ function buildSource(definition: Source, { spec, around, clients, config, conver
         : new AtLeastOnceCommit(context, settings.flushIntervalMs)
     },
   })
+}
+
+/** The worker's offsets, or those in a topic of the connector's own, over the worker's. */
+function sourceOffsets(
+  topic: string | undefined,
+  { offsets: workers, client, settings }: TaskSurroundings,
+  clients: TaskClients,
+  logger: Logger,
+): { offsets: SourceOffsets; close: () => Promise<void> } {
+  if (topic === undefined || topic === settings.offsetTopic) {
+    return { offsets: workers, close: async () => Promise.resolve() }
+  }
+  const { admin } = clients.admin
+  const own = new ConnectorOffsetStore({
+    own: new OffsetStore({ client: clients.consumer, topic, logger }),
+    workers,
+    makeProducer: () => client.producer(),
+    prepare: async () =>
+      ensureInternalTopics(admin, [{ topic, ...settings.offsetTopicShape, setting: 'offsets.storage.topic' }]),
+    logger,
+  })
+  return { offsets: own, close: async () => own.close() }
 }
 
 /** @throws ConfigError where exactly once is required, and cannot be had */

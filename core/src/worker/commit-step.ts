@@ -4,7 +4,7 @@
  */
 import type { Producer } from '../client/client.ts'
 import type { DeliveryTracker, TrackedBatch } from './delivery.ts'
-import type { OffsetStore } from './offset-store.ts'
+import type { SourceOffsets } from './offset-store.ts'
 import type { ConvertedBatch, SourceConversion } from './source-conversion.ts'
 
 export interface CommitStep {
@@ -28,7 +28,7 @@ export interface CommitStep {
 export interface CommitContext {
   readonly connector: string
   readonly producer: Producer
-  readonly offsets: OffsetStore
+  readonly offsets: SourceOffsets
   readonly tracker: DeliveryTracker
   readonly conversion: SourceConversion
   /** Something was acknowledged: there may be room for the next batch. */

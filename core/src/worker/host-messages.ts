@@ -3,6 +3,7 @@ import type { ClientSecurity } from '../client/client.ts'
 import type { LogSink } from '../logging/logger.ts'
 import type { PluginRef } from '../plugin/manifest.ts'
 import type { WorkerClientSettings } from './task-clients.ts'
+import type { InternalTopic } from './internal-topics.ts'
 import type { TaskId, TaskSpec } from './task-spec.ts'
 
 /** What a host thread is told at birth. */
@@ -17,6 +18,8 @@ export interface HostSettings {
   /** `group.id`. */
   readonly groupId: string
   readonly offsetTopic: string
+  /** How an offsets topic of a connector's own is made. */
+  readonly offsetTopicShape: Pick<InternalTopic, 'partitions' | 'replicationFactor'>
   readonly internalTopics: readonly string[]
   readonly flushIntervalMs: number
   /** `exactly.once.source.support=enabled`. */

@@ -29,6 +29,20 @@ export interface StoredOffset {
   readonly offset: SourceOffset | null
 }
 
+/** What a source task needs of the offset store. */
+export interface SourceOffsets {
+  /** Reads up to the end that the log has now. @throws LogError */
+  refresh(): Promise<void>
+  /** As of the last {@link refresh}, and with what was {@link remember}ed since. */
+  get(connector: string, partition: SourcePartition): SourceOffset | undefined
+  /** The records that store these offsets, for the caller to produce and then to {@link remember}. */
+  records(connector: string, offsets: readonly StoredOffset[]): OutRecord[]
+  /** Takes over offsets that are in the log now, without reading them back. */
+  remember(connector: string, offsets: readonly StoredOffset[]): void
+  /** Stores offsets outside of any transaction, and remembers them. @throws LogError */
+  write(producer: Producer, connector: string, offsets: readonly StoredOffset[]): Promise<void>
+}
+
 interface Entry {
   readonly recordKey: string
   readonly partition: SourcePartition
@@ -38,7 +52,7 @@ interface Entry {
 const maxWaitMs = 500
 
 /** See the head of the file. */
-export class OffsetStore {
+export class OffsetStore implements SourceOffsets {
   readonly #options: OffsetStoreOptions
   /** By connector, then by the partition's canonical form. */
   readonly #offsets = new Map<string, Map<string, Entry>>()

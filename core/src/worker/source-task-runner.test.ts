@@ -133,6 +133,7 @@ describe.each([
       maxBufferedBytes: setup.maxBufferedBytes ?? 16 << 20,
       logger: silentLogger,
       paused: setup.paused ?? false,
+      close: async () => Promise.resolve(),
       makeCommit: (callbacks) => {
         const context = { connector: 'c', producer, offsets, tracker, conversion, ...callbacks }
         return exactlyOnce

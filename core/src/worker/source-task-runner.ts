@@ -18,7 +18,7 @@ import { messageOf } from '../logging/message-of.ts'
 import type { CommitStep } from './commit-step.ts'
 import type { DeliveryTracker } from './delivery.ts'
 import type { ErrorPolicy } from './error-policy.ts'
-import type { OffsetStore } from './offset-store.ts'
+import type { SourceOffsets } from './offset-store.ts'
 import type { SourceConversion } from './source-conversion.ts'
 import type { SourceTopics } from './source-topics.ts'
 import type { TaskRunner } from './task-runner.ts'
@@ -30,7 +30,7 @@ export interface SourceTaskOptions {
   readonly task: number
   /** The connector's parsed settings. */
   readonly config: ConfigOf<Settings>
-  readonly offsets: OffsetStore
+  readonly offsets: SourceOffsets
   readonly tracker: DeliveryTracker
   readonly conversion: SourceConversion
   readonly topics: SourceTopics
@@ -42,6 +42,8 @@ export interface SourceTaskOptions {
   readonly maxBufferedBytes: number
   readonly logger: Logger
   readonly paused: boolean
+  /** Lets go of what was opened for this task alone, beyond what is closed with its parts. */
+  readonly close: () => Promise<void>
 }
 
 type Polled = readonly SourceRecord[] | SourceBatch
@@ -116,7 +118,7 @@ export class SourceTaskRunner implements TaskRunner {
 
   /** While the log is away, its end is not waited for: whoever comes next has connections of its own. */
   async #close(): Promise<void> {
-    await within(closeWaitMs, Promise.allSettled([this.#commit.close(), this.#options.policy.close()]))
+    await within(closeWaitMs, Promise.allSettled([this.#commit.close(), this.#options.policy.close(), this.#options.close()]))
   }
 
   /** Reads until the task is stopped, opening the source again whenever it failed in passing. */

@@ -333,6 +333,10 @@ function hostSettings(options: TaskHostsOptions): HostSettings {
     workerId,
     groupId: config['group.id'],
     offsetTopic: config['offset.storage.topic'],
+    offsetTopicShape: {
+      partitions: config['offset.storage.partitions'],
+      replicationFactor: config['offset.storage.replication.factor'],
+    },
     internalTopics: [
       config['config.storage.topic'],
       config['offset.storage.topic'],

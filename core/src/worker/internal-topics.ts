@@ -1,45 +1,14 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { LogError, type Admin } from '../client/client.ts'
-import type { WorkerConfig } from '../config/worker-settings.ts'
 
-/** A compacted topic in which the cluster keeps its state. */
+/** A compacted topic in which the cluster, or a connector, keeps its state. */
 export interface InternalTopic {
   readonly topic: string
   readonly partitions: number
   /** Left out: 3, or the broker's default where there are fewer brokers. */
   readonly replicationFactor?: number | undefined
-  /** The worker setting that names the topic, for messages. */
+  /** The setting that names the topic, for messages. */
   readonly setting: string
-}
-
-/** The topics in which a cluster of these settings keeps its state. */
-export function clusterTopics(config: WorkerConfig): InternalTopic[] {
-  return [
-    {
-      topic: config['config.storage.topic'],
-      partitions: 1,
-      replicationFactor: config['config.storage.replication.factor'],
-      setting: 'config.storage.topic',
-    },
-    {
-      topic: config['offset.storage.topic'],
-      partitions: config['offset.storage.partitions'],
-      replicationFactor: config['offset.storage.replication.factor'],
-      setting: 'offset.storage.topic',
-    },
-    {
-      topic: config['status.storage.topic'],
-      partitions: config['status.storage.partitions'],
-      replicationFactor: config['status.storage.replication.factor'],
-      setting: 'status.storage.topic',
-    },
-    {
-      topic: config['assignment.storage.topic'],
-      partitions: 1,
-      replicationFactor: config['assignment.storage.replication.factor'],
-      setting: 'assignment.storage.topic',
-    },
-  ]
 }
 
 /** An internal topic is not as it must be; starting anyway would lose state. */
@@ -65,9 +34,12 @@ export async function ensureInternalTopics(
   await Promise.all(topics.map((topic) => check(admin, topic)))
 }
 
+// What is in the newest segment is not compacted, and all of it is read at each start.
+const topicConfig = { 'cleanup.policy': 'compact', 'segment.bytes': String(16 * 1024 * 1024) }
+
 async function create(admin: Admin, { topic, partitions, replicationFactor }: InternalTopic): Promise<void> {
   const make = (replicas: number) =>
-    admin.createTopics([{ topic, partitions, replicationFactor: replicas, config: { 'cleanup.policy': 'compact' } }])
+    admin.createTopics([{ topic, partitions, replicationFactor: replicas, config: topicConfig }])
   try {
     await make(replicationFactor ?? 3)
   } catch (error) {
