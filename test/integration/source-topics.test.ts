@@ -50,7 +50,7 @@ describe.each(['enabled', 'disabled'])('a source, exactly.once.source.support=%s
       source({
         'topic.creation.default.partitions': '4',
         'topic.creation.default.replication.factor': '1',
-        'topic.creation.default.cleanup.policy': 'compact',
+        'topic.creation.default.retention.ms': '86400000',
       }),
     )
     const client = createClient({ bootstrapServers: [broker.address], clientId: 'test' })
@@ -59,7 +59,7 @@ describe.each(['enabled', 'disabled'])('a source, exactly.once.source.support=%s
       .poll(async () => client.admin.topics(['lines']), { timeout: 10_000 })
       .toMatchObject([{ partitions: 4 }])
     await lines(2)
-    expect(await client.admin.topicConfig('lines')).toMatchObject({ 'cleanup.policy': 'compact' })
+    expect(await client.admin.topicConfig('lines')).toMatchObject({ 'retention.ms': '86400000' })
     await client.close()
   })
 
