@@ -70,7 +70,11 @@ export class ConnectorViews {
     return {
       name,
       connector: stateInfo(this.#statuses.connector(name) ?? { state: 'UNASSIGNED', workerId: '', generation: 0 }),
-      tasks: this.#statuses.tasks(name).map(([id, status]) => ({ id, ...stateInfo(status) })),
+      // A worker that was cut off may tell late of a task that has been done away with meanwhile.
+      tasks: this.#statuses
+        .tasks(name)
+        .filter(([id]) => id < stored.tasks.length)
+        .map(([id, status]) => ({ id, ...stateInfo(status) })),
       type: this.typeOf(stored),
     }
   }

@@ -104,6 +104,16 @@ describe('units', () => {
     expect(generation).toBeLessThan(newest)
   })
 
+  test('a late UNASSIGNED of a task that is none any more is not shown', async () => {
+    const fixture = await start()
+    await deployed(fixture, 'a', 1, source)
+    const late = { state: 'UNASSIGNED', trace: null, worker_id: 'other:1', generation: 1 }
+    fixture.log.append('connect-status', 'status-task-a-1', JSON.stringify(late))
+    fixture.log.append('connect-status', 'status-task-a-0', JSON.stringify({ ...late, state: 'FAILED' }))
+    await until(() => taskStates(fixture, 'a')[0] === 'FAILED')
+    expect(taskStates(fixture, 'a')).toEqual(['FAILED'])
+  })
+
   test('of a connector that is deleted leave no state behind', async () => {
     const fixture = await start()
     await deployed(fixture, 'a', 2, source)
