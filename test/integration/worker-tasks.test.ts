@@ -1,7 +1,9 @@
 /** Tasks in their threads: those that misbehave harm nobody else. */
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+import { createLogger } from '../../core/src/logging/logger.ts'
 import { testBroker, type TestBroker } from '../support/broker.ts'
 import { countable, testHosts, type TestHosts } from '../support/task-hosts.ts'
+import type { TaskStatus } from '../../core/src/worker/task-spec.ts'
 import { until } from '../support/until.ts'
 
 let broker: TestBroker
@@ -38,12 +40,13 @@ describe('a task that misbehaves', () => {
   })
 
   test.each([
-    ['block', /blocked for 2 s by the code of .*bad-0/],
-    ['no-memory', /memory/],
+    ['block', /^task bad-0 blocked its thread for 2 s \(in next\)$/],
+    ['no-memory', /^task bad-0 took the last of its thread's memory \(64 MB of heap\) \(in next\)$/],
+    ['exit', /^task bad-0 ended its thread \(exit code 7\) \(in next\)$/],
   ])(
-    '%s: its thread is replaced, with the reason; a task in a thread of its own is not touched',
+    '%s: it is named, and goes on in a thread of its own; its neighbour is started again at once, and never failed',
     async (how, reason) => {
-      hosts = await testHosts(broker.address, {}, { blockedAfterS: 2, heapMb: 64 })
+      hosts = await testHosts(broker.address, { 'task.threads': '1' }, { blockedAfterS: 2, heapMb: 64 })
       await hosts.start('good', countable('counting'), {
         ...endless,
         topic: `apart-${how}`,
@@ -52,15 +55,51 @@ describe('a task that misbehaves', () => {
       await hosts.start('neighbour', countable('counting'), { ...endless, topic: `with-${how}` })
       await hosts.reaches('neighbour', 'RUNNING')
       await hosts.start('bad', countable('misbehaving'), { how, 'after.ms': '50' })
-      const { trace } = await hosts.reaches('bad', 'RESTARTING')
-      expect(trace).toMatch(reason)
+      const failures = (): TaskStatus[] =>
+        hosts.statuses.filter(({ connector, state }) => connector === 'bad' && state === 'RESTARTING')
+      await until('failed twice', () => failures().length >= 2)
+      for (const { trace } of failures()) expect(trace).toMatch(reason)
       await hosts.hosts.stopTask({ connector: 'bad', task: 0 })
       await hosts.reaches('neighbour', 'RUNNING')
       await alive(`with-${how}`)
       await alive(`apart-${how}`)
       expect(hosts.statesOf('good')).toEqual(['RUNNING'])
+      // Only the first time: after that the other was alone.
+      expect(hosts.statesOf('neighbour')).toEqual(['RUNNING', 'RESTARTING', 'RUNNING'])
+      expect(hosts.statuses.find(({ connector, trace }) => connector === 'neighbour' && trace)?.trace).toMatch(
+        /^its thread was lost: task bad-0 /,
+      )
     },
   )
+
+  test('tasks go where there is least to do, by weight: whose thread is lost shows who shared it', async () => {
+    hosts = await testHosts(broker.address, { 'task.threads': '2' })
+    await hosts.start('heavy', countable('counting'), { ...endless, topic: 'heavy', 'task.weight': '3' })
+    await hosts.start('light', countable('counting'), { ...endless, topic: 'light' })
+    await hosts.reaches('heavy', 'RUNNING')
+    await hosts.reaches('light', 'RUNNING')
+    await hosts.start('bad', countable('misbehaving'), { how: 'exit' })
+    await hosts.reaches('bad', 'RESTARTING')
+    await until('light again', () => hosts.statesOf('light').join() === 'RUNNING,RESTARTING,RUNNING')
+    expect(hosts.statesOf('heavy')).toEqual(['RUNNING'])
+  })
+
+  test('a turn that does not end is reported, with the task and what it is in', async () => {
+    const warnings: object[] = []
+    const write = (level: string, message: string, details: object) => {
+      if (level === 'warn') warnings.push({ message, ...details })
+    }
+    hosts = await testHosts(broker.address, {}, { blockedAfterS: 3, logger: createLogger({ write }) })
+    await hosts.start('bad', countable('misbehaving'), { how: 'block' })
+    await hosts.reaches('bad', 'RESTARTING')
+    expect(warnings).toContainEqual(
+      expect.objectContaining({
+        message: 'a task keeps its thread to itself for longer than a second',
+        task: 'bad-0',
+        step: 'next',
+      }),
+    )
+  })
 
   test('never stops: is cut off after the graceful timeout, and its neighbour goes on', async () => {
     hosts = await testHosts(broker.address, { 'task.shutdown.graceful.timeout.ms': '100' })

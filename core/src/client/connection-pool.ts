@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from 'node:async_hooks'
 import { backoffMs, closedError, monotonicMs, reconnectBackoff, sleep } from './backoff.ts'
 import { addressText, Connection, type Address, type ConnectionOptions } from './connection.ts'
 
@@ -17,6 +18,8 @@ export class ConnectionPool {
   readonly #options: ConnectionOptions
   readonly #slots = new Map<string, Slot>()
   readonly #closing = new AbortController()
+  /** A connection belongs to whoever made the pool, and not to whoever happens to need it first. */
+  readonly #asMaker = AsyncLocalStorage.snapshot()
 
   constructor(options: ConnectionOptions) {
     this.#options = options
@@ -39,7 +42,7 @@ export class ConnectionPool {
     let slot = this.#slots.get(key)
     if (slot === undefined) this.#slots.set(key, (slot = newSlot()))
     if (slot.connection !== undefined && !slot.connection.closed) return slot.connection
-    slot.opening ??= this.#open(address, slot)
+    slot.opening ??= this.#asMaker(() => this.#open(address, slot))
     return slot.opening
   }
 

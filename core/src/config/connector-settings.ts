@@ -144,7 +144,7 @@ const common = defineConfig({
     importance: 'low',
     group: 'Common',
     displayName: 'Task isolation',
-    doc: 'shared: the tasks run in one thread with those of other connectors. thread: each has a thread of its own, which costs some 15 MB, for a connector that computes much or is not trusted.',
+    doc: 'shared: the tasks share a few threads (task.threads of the worker) with those of other connectors. thread: each has a thread of its own, for a connector that computes much or is not trusted.',
   },
 })
 

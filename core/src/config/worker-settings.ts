@@ -142,6 +142,13 @@ export const workerSettings = defineConfig({
     importance: 'low',
     doc: 'How long tasks that stop together may take, in milliseconds, before they are cut off.',
   },
+  'task.threads': {
+    type: 'int',
+    minimum: 1,
+    maximum: 64,
+    importance: 'low',
+    doc: 'How many threads tasks share, at most. Left out: one less than there are processors, but no more than 4. Not known to Kafka Connect.',
+  },
   'exactly.once.source.support': {
     type: 'string',
     enum: ['disabled', 'preparing', 'enabled'],

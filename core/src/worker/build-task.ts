@@ -29,12 +29,14 @@ import { SourceConversion } from './source-conversion.ts'
 import { SourceTaskRunner } from './source-task-runner.ts'
 import { SourceTopics } from './source-topics.ts'
 import { taskClient } from './task-client.ts'
+import type { TaskActivity } from './task-activity.ts'
 import { openTaskClients, type TaskClients } from './task-clients.ts'
 import type { TaskRunner } from './task-runner.ts'
 import type { ConverterSpec, TaskSpec } from './task-spec.ts'
 
 /** What the tasks of a thread share. */
 export interface TaskSurroundings {
+  readonly activity: TaskActivity
   readonly settings: HostSettings
   readonly client: LogClient
   readonly offsets: OffsetStore
@@ -114,6 +116,7 @@ function buildSource(definition: Source, { spec, around, clients, config, conver
     conversion,
     topics,
     policy,
+    activity: around.activity,
     abort,
     maxBufferedBytes,
     logger,
@@ -200,6 +203,7 @@ function buildSink(definition: Sink, { spec, around, clients, config, converters
     config,
     conversion: new SinkConversion(converters, policy, abort.signal),
     policy,
+    activity: around.activity,
     abort,
     lease: around.lease,
     maxPutRecords: clients.maxPollRecords,

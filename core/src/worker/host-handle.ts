@@ -1,18 +1,46 @@
 /** The main thread's end of one host thread. */
 import { Worker } from 'node:worker_threads'
 import { ConnectError } from '@tidewire/sdk'
-import { rethrowable, type HostCall, type HostCalls, type HostMessage, type HostSettings } from './host-messages.ts'
+import {
+  rethrowable,
+  type HostBirth,
+  type HostCall,
+  type HostCalls,
+  type HostMessage,
+  type HostSettings,
+  type ThreadHealth,
+} from './host-messages.ts'
+import { turnBuffer, turnOf, type Step } from './turns.ts'
 
 export interface HostEvents {
   /** What the thread says of its own accord. */
   onMessage(message: Exclude<HostMessage, { kind: 'answer' | 'alive' }>): void
   /** The thread is gone, and with it all that ran there. Called once, not after {@link HostHandle.terminate}. */
-  onDeath(reason: string): void
+  onDeath(death: Death): void
+}
+
+/** How a thread ended. */
+export interface Death {
+  readonly reason: string
+  /** Whose fault it is, as it stands in the status of that task. */
+  readonly culprit: { readonly task: string; readonly cause: string } | undefined
+}
+
+/** A turn that does not end. */
+export interface LongTurn {
+  /** By key; undefined: the code of no task that is known. */
+  readonly task: string | undefined
+  readonly step: Step
 }
 
 interface Pending {
   readonly resolve: (value: unknown) => void
   readonly reject: (error: Error) => void
+}
+
+export interface HostLimits {
+  readonly heapMb: number
+  readonly isShared: boolean
 }
 
 /** Three semi-spaces of 8 MiB. */
@@ -21,21 +49,34 @@ const youngMb = 24
 /** See the head of the file. */
 export class HostHandle {
   readonly name: string
+  /** What the thread told of itself last. */
+  health: ThreadHealth | undefined
+  /** One of those that tasks share. */
+  readonly isShared: boolean
   readonly #thread: Worker
+  readonly #turns = turnBuffer()
+  /** Keys of the tasks that were started here, by slot. */
+  readonly #slots = new Map<number, string>()
+  readonly #heapMb: number
   readonly #pending = new Map<number, Pending>()
   #nextId = 1
   #dead: string | undefined
   #error: unknown
   #alive = true
   #missedBeats = 0
+  /** The turn that the last look found the thread in. */
+  #lastTurn: number | undefined
+  #killedFor: string | undefined
   readonly #events: HostEvents
 
-  constructor(name: string, settings: HostSettings, heapMb: number, events: HostEvents) {
+  constructor(name: string, settings: HostSettings, { heapMb, isShared }: HostLimits, events: HostEvents) {
     this.name = name
+    this.isShared = isShared
+    this.#heapMb = heapMb
     this.#events = events
     this.#thread = new Worker(new URL('./host-thread.ts', import.meta.url), {
       name,
-      workerData: settings,
+      workerData: { ...settings, turns: this.#turns } satisfies HostBirth,
       // Records live for a moment: a young generation large enough for a few batches spares copying them.
       resourceLimits: { maxOldGenerationSizeMb: heapMb, maxYoungGenerationSizeMb: youngMb },
     })
@@ -68,9 +109,24 @@ export class HostHandle {
     return this.#missedBeats
   }
 
-  /** Ends the thread at once, whatever it is doing. `reason` is what its death is reported as. */
-  async kill(reason: string): Promise<void> {
-    this.#error = new Error(reason)
+  /** A number for a task that is started here; see turns.ts. */
+  takeSlot(task: string): number {
+    const slot = this.#slots.size + 1
+    this.#slots.set(slot, task)
+    return slot
+  }
+
+  /** To be called after {@link countMissedBeats}: the turn that the thread has been in since the last call, if it has. */
+  longTurn(): LongTurn | undefined {
+    const { slot, step, count } = turnOf(this.#turns)
+    const isLong = this.#missedBeats > 0 && this.#lastTurn === count
+    this.#lastTurn = count
+    return isLong ? { task: this.#slots.get(slot), step } : undefined
+  }
+
+  /** Ends the thread at once, whatever it is doing. `cause` is told of the task whose turn it was. */
+  async kill(cause: string): Promise<void> {
+    this.#killedFor = cause
     await this.#thread.terminate()
   }
 
@@ -82,7 +138,10 @@ export class HostHandle {
 
   #onMessage(message: HostMessage): void {
     this.#alive = true
-    if (message.kind === 'alive') return
+    if (message.kind === 'alive') {
+      this.health = message
+      return
+    }
     if (message.kind !== 'answer') {
       this.#events.onMessage(message)
       return
@@ -95,12 +154,18 @@ export class HostHandle {
 
   #onExit(code: number): void {
     if (this.#dead !== undefined) return
-    const reason =
-      this.#error instanceof Error
-        ? `the host thread ended: ${this.#error.message}`
-        : `the host thread ended by itself (exit code ${code})`
+    const cause = this.#killedFor ?? this.#causeOf(code)
+    const { slot, step } = turnOf(this.#turns)
+    const task = this.#slots.get(slot)
+    const reason = `the host thread ended: ${task === undefined ? 'a connector' : `task ${task}`} ${cause} (in ${step})`
     this.#die(reason)
-    this.#events.onDeath(reason)
+    this.#events.onDeath({ reason, culprit: task === undefined ? undefined : { task, cause: `${cause} (in ${step})` } })
+  }
+
+  #causeOf(code: number): string {
+    const { code: kind, message } = (this.#error ?? {}) as { code?: unknown; message?: unknown }
+    if (kind === 'ERR_WORKER_OUT_OF_MEMORY') return `took the last of its thread's memory (${this.#heapMb} MB of heap)`
+    return this.#error === undefined ? `ended its thread (exit code ${code})` : `ended its thread: ${String(message)}`
   }
 
   #die(reason: string): void {

@@ -33,11 +33,27 @@ export interface HostSettings {
   readonly clientModule: string
 }
 
+/** What a host thread is told at birth that no other is. */
+export interface HostBirth extends HostSettings {
+  /** See turns.ts. */
+  readonly turns: SharedArrayBuffer
+}
+
+/** What a thread tells of itself with each heartbeat. */
+export interface ThreadHealth {
+  /** Longest time since the last heartbeat for which the event loop was late. */
+  readonly loopDelayMs: number
+  readonly heapBytes: number
+  /** At which the thread dies. */
+  readonly heapLimitBytes: number
+}
+
 type Config = Readonly<Record<string, string>>
 
 /** What can be asked of a host thread, with what it answers. */
 export interface HostCalls {
-  start: { args: { readonly spec: TaskSpec }; answer: undefined }
+  /** `slot`: the task's number in its thread; see turns.ts. */
+  start: { args: { readonly spec: TaskSpec; readonly slot: number }; answer: undefined }
   stop: { args: { readonly id: TaskId; readonly graceMs: number }; answer: 'ended' | 'cut off' }
   pause: { args: { readonly id: TaskId }; answer: undefined }
   resume: { args: { readonly id: TaskId }; answer: undefined }
@@ -85,7 +101,7 @@ export type HostMessage =
       readonly message: string
       readonly details: Readonly<Record<string, unknown>>
     }
-  | { readonly kind: 'alive' }
+  | ({ readonly kind: 'alive' } & ThreadHealth)
 
 export function thrownError(error: unknown): ThrownError {
   if (!(error instanceof Error))

@@ -1,11 +1,17 @@
 /** Entry of a host thread. All that runs here is connectors' code and what serves it; see task-host.ts. */
+import { monitorEventLoopDelay } from 'node:perf_hooks'
+import { getHeapStatistics } from 'node:v8'
 import { parentPort, workerData } from 'node:worker_threads'
 import { createLogger } from '../logging/logger.ts'
-import { thrownError, type HostMessage, type HostRequest, type HostSettings } from './host-messages.ts'
+import { thrownError, type HostBirth, type HostMessage, type HostRequest } from './host-messages.ts'
 import { TaskHost } from './task-host.ts'
+import { Turns } from './turns.ts'
+
+/** A timer so often, of which it is measured how late it is. */
+const delayResolutionMs = 50
 
 const port = parentPort!
-const settings = workerData as HostSettings
+const settings = workerData as HostBirth
 
 const post = (message: HostMessage): void => port.postMessage(message)
 
@@ -21,7 +27,7 @@ const logger = createLogger({
   },
 })
 
-const host = new TaskHost(settings, post, logger)
+const host = new TaskHost(settings, post, logger, new Turns(settings.turns))
 
 process.on('uncaughtException', (error) => host.uncaught(error))
 process.on('unhandledRejection', (error) => host.uncaught(error))
@@ -36,4 +42,11 @@ port.on('message', (request: HostRequest) => {
 })
 
 // From the event loop that the tasks share: when one blocks it, this stops.
-setInterval(() => post({ kind: 'alive' }), settings.heartbeatMs)
+const loopDelay = monitorEventLoopDelay({ resolution: delayResolutionMs })
+loopDelay.enable()
+setInterval(() => {
+  const { used_heap_size: heapBytes, heap_size_limit: heapLimitBytes } = getHeapStatistics()
+  const loopDelayMs = Math.max(0, loopDelay.max / 1e6 - delayResolutionMs)
+  loopDelay.reset()
+  post({ kind: 'alive', loopDelayMs, heapBytes, heapLimitBytes })
+}, settings.heartbeatMs)

@@ -20,6 +20,7 @@ import { ErrorPolicy } from './error-policy.ts'
 import { endlessLease, Lease } from './lease.ts'
 import { SinkConversion } from './sink-conversion.ts'
 import { SinkTaskRunner } from './sink-task-runner.ts'
+import { unwatchedActivity } from './task-activity.ts'
 import { until } from './testing/conditions.ts'
 import { FakeLog, fakeLogClient, type FakeGroupConsumer } from './testing/fake-log-client.ts'
 
@@ -80,6 +81,7 @@ function start(setup: Setup) {
     makeConsumer: (rebalance) => client.groupConsumer({ groupId: 'connect-c', topics: ['in'], ...rebalance }),
     conversion: new SinkConversion(converters, policy, abort.signal),
     policy,
+    activity: unwatchedActivity(),
     abort,
     lease: new Lease(setup.lease ?? endlessLease()),
     maxBufferedBytes: 1 << 20,

@@ -24,6 +24,7 @@ import type { ErrorPolicy } from './error-policy.ts'
 import type { SinkConversion, Slice } from './sink-conversion.ts'
 import { leasePollMs, type Lease } from './lease.ts'
 import { keyOf, SinkPositions } from './sink-positions.ts'
+import type { TaskActivity } from './task-activity.ts'
 import type { TaskRunner } from './task-runner.ts'
 import { backoffMs, pause, within } from './time-limit.ts'
 
@@ -38,6 +39,7 @@ export interface SinkTaskOptions {
   readonly makeConsumer: (rebalance: Rebalance) => GroupConsumer
   readonly conversion: SinkConversion
   readonly policy: ErrorPolicy
+  readonly activity: TaskActivity
   /** Aborted by the runner to end the task; the conversion waits on the same signal. */
   readonly abort: AbortController
   /** Without it nothing is put, flushed or committed; what was fetched waits. */
@@ -150,14 +152,14 @@ export class SinkTaskRunner implements TaskRunner {
   async #stopTask(): Promise<void> {
     if (this.#taskStopped) return
     this.#taskStopped = true
-    await this.#task?.stop?.()
+    await this.#options.activity.call('stop', () => this.#task?.stop?.())
   }
 
   async #start(): Promise<void> {
-    const { definition, abort, logger, retryDelayMaxMs } = this.#options
+    const { definition, abort, logger, retryDelayMaxMs, activity } = this.#options
     for (let failures = 1; !this.#stopping; failures++) {
       try {
-        this.#task = await definition.write(this.#context())
+        this.#task = await activity.call('start', () => definition.write(this.#context()))
         return
       } catch (error) {
         if (!isRetriable(error)) throw error
@@ -248,9 +250,10 @@ export class SinkTaskRunner implements TaskRunner {
   async #convert(slices: Slice[] | undefined): Promise<readonly SinkRecord[] | undefined> {
     if (slices === undefined) return undefined
     this.#slices = slices
+    const { activity, conversion } = this.#options
     const records: SinkRecord[] = []
     for (const slice of slices) {
-      const converting = this.#options.conversion.convert(slice, records)
+      const converting = activity.call('convert', () => conversion.convert(slice, records))
       if (converting !== undefined) await converting
     }
     if (records.length > 0 || slices.length === 0) return records
@@ -270,7 +273,7 @@ export class SinkTaskRunner implements TaskRunner {
       return
     }
     try {
-      const answer = this.#task!.put(records)
+      const answer = this.#options.activity.call('put', () => this.#task!.put(records))
       const result = answer instanceof Promise ? await answer : answer
       this.#settle(result ?? undefined)
     } catch (error) {
@@ -360,7 +363,7 @@ export class SinkTaskRunner implements TaskRunner {
   /** What is durable now; undefined when the flush is to be tried again. */
   async #flush(allowed: readonly TopicPartitionOffset[]): Promise<readonly TopicPartitionOffset[] | undefined> {
     try {
-      return (await this.#task?.flush?.(allowed)) ?? allowed
+      return (await this.#options.activity.call('flush', () => this.#task?.flush?.(allowed))) ?? allowed
     } catch (error) {
       if (!isRetriable(error)) {
         this.#broken = true
@@ -387,7 +390,7 @@ export class SinkTaskRunner implements TaskRunner {
 
   async #onAssign(partitions: readonly TopicPartition[]): Promise<void> {
     if (this.#cutOff) return
-    await this.#task?.open?.(partitions)
+    await this.#options.activity.call('open', () => this.#task?.open?.(partitions))
     if (!this.#fetching) this.#consumer.pause(partitions)
   }
 
@@ -408,7 +411,7 @@ export class SinkTaskRunner implements TaskRunner {
     const gone = new Set(partitions.map(keyOf))
     this.#backlog = this.#backlog.filter(({ fetched }) => !gone.has(keyOf(fetched)))
     this.#positions.drop(partitions)
-    await this.#task?.close?.(partitions)
+    await this.#options.activity.call('close', () => this.#task?.close?.(partitions))
   }
 
   pause(): void {

@@ -24,6 +24,7 @@ import { SourceConversion } from './source-conversion.ts'
 import { SourceTaskRunner } from './source-task-runner.ts'
 import { parseTopicCreation } from '../config/topic-creation.ts'
 import { SourceTopics } from './source-topics.ts'
+import { unwatchedActivity } from './task-activity.ts'
 import { until } from './testing/conditions.ts'
 import { FakeLog, fakeLogClient } from './testing/fake-log-client.ts'
 
@@ -129,6 +130,7 @@ describe.each([
       conversion,
       topics,
       policy,
+      activity: unwatchedActivity(),
       abort,
       maxBufferedBytes: setup.maxBufferedBytes ?? 16 << 20,
       logger: silentLogger,

@@ -21,6 +21,7 @@ import type { ErrorPolicy } from './error-policy.ts'
 import type { SourceOffsets } from './offset-store.ts'
 import type { SourceConversion } from './source-conversion.ts'
 import type { SourceTopics } from './source-topics.ts'
+import type { TaskActivity } from './task-activity.ts'
 import type { TaskRunner } from './task-runner.ts'
 import { backoffMs, pause, within } from './time-limit.ts'
 
@@ -35,6 +36,7 @@ export interface SourceTaskOptions {
   readonly conversion: SourceConversion
   readonly topics: SourceTopics
   readonly policy: ErrorPolicy
+  readonly activity: TaskActivity
   readonly makeCommit: (callbacks: { onProgress: () => void; onFailure: (error: unknown) => void }) => CommitStep
   /** Aborted by the runner to end the task; the conversion waits on the same signal. */
   readonly abort: AbortController
@@ -107,7 +109,7 @@ export class SourceTaskRunner implements TaskRunner {
       await this.#uninterrupted(this.#commit.open())
       await this.#readAll(onRunning)
       await this.#uninterrupted(this.#commit.flush('complete'))
-      await this.#uninterrupted(Promise.resolve(this.#batches?.return?.()))
+      await this.#uninterrupted(this.#returnBatches())
     } catch (error) {
       await this.#giveBack()
       throw error
@@ -118,7 +120,10 @@ export class SourceTaskRunner implements TaskRunner {
 
   /** While the log is away, its end is not waited for: whoever comes next has connections of its own. */
   async #close(): Promise<void> {
-    await within(closeWaitMs, Promise.allSettled([this.#commit.close(), this.#options.policy.close(), this.#options.close()]))
+    await within(
+      closeWaitMs,
+      Promise.allSettled([this.#commit.close(), this.#options.policy.close(), this.#options.close()]),
+    )
   }
 
   /** Reads until the task is stopped, opening the source again whenever it failed in passing. */
@@ -144,22 +149,23 @@ export class SourceTaskRunner implements TaskRunner {
   }
 
   async #read(onRunning: () => void, onBatch: () => void): Promise<void> {
-    const { definition, tracker, conversion, topics, offsets, maxBufferedBytes } = this.#options
+    const { definition, tracker, conversion, topics, offsets, maxBufferedBytes, activity } = this.#options
     await this.#uninterrupted(offsets.refresh())
-    const source = await this.#uninterrupted(Promise.resolve(definition.read(this.#context)))
+    const opening = activity.call('start', () => definition.read(this.#context))
+    const source = await this.#uninterrupted(Promise.resolve(opening))
     const batches = source[Symbol.asyncIterator]() as AsyncIterator<Polled>
     this.#batches = batches
     onRunning()
     let turnBegan = performance.now()
     while (!this.#isStopping()) {
       if (this.#paused && !(await this.#resumed())) return
-      const polled = await this.#uninterrupted(batches.next())
+      const polled = await this.#uninterrupted(activity.call('next', () => batches.next()))
       if (polled.done === true) return
       // Given while a pause came in: it waits; if the task is stopped meanwhile, it counts as never given.
       if (this.#paused && !(await this.#resumed())) return
       onBatch()
       const tracked = tracker.track(polled.value)
-      const converting = conversion.convert(tracked.records)
+      const converting = activity.call('convert', () => conversion.convert(tracked.records))
       const converted = converting instanceof Promise ? await this.#uninterrupted(converting) : converting
       if (topics.hasNew) await this.#uninterrupted(topics.create())
       tracker.addBytes(tracked, converted.bytes)
@@ -207,7 +213,7 @@ export class SourceTaskRunner implements TaskRunner {
     abort.abort()
     const last = (async () => {
       if (!this.#failed) await this.#commit.flush('complete')
-      await this.#batches?.return?.()
+      await this.#returnBatches()
     })()
     try {
       if (!(await within(failureGraceMs, last))) logger.warn('the source did not end after a failure')
@@ -215,6 +221,10 @@ export class SourceTaskRunner implements TaskRunner {
       logger.warn('the source failed again while it was ended', { error: messageOf(error) })
     }
     last.catch(() => undefined)
+  }
+
+  async #returnBatches(): Promise<void> {
+    await this.#options.activity.call('stop', () => this.#batches?.return?.())
   }
 
   fail(error: unknown): void {

@@ -15,13 +15,16 @@ import { Lease } from './lease.ts'
 import { OffsetStore } from './offset-store.ts'
 import { isPermanent } from './restart-policy.ts'
 import { taskKey, type TaskId, type TaskSpec } from './task-spec.ts'
+import { TaskActivity } from './task-activity.ts'
 import type { TaskRunner } from './task-runner.ts'
 import { within } from './time-limit.ts'
+import type { Turns } from './turns.ts'
 
 type Config = Readonly<Record<string, string>>
 
 interface HostedTask {
   readonly spec: TaskSpec
+  readonly activity: TaskActivity
   /** Undefined until it is put together. */
   runner: TaskRunner | undefined
   paused: boolean
@@ -45,6 +48,7 @@ export class TaskHost {
   readonly #settings: HostSettings
   readonly #post: (message: HostMessage) => void
   readonly #logger: Logger
+  readonly #turns: Turns
   readonly #tasks = new Map<string, HostedTask>()
   /** The task whose code is running, through all that it awaits, schedules and listens to. */
   readonly #current = new AsyncLocalStorage<HostedTask>()
@@ -53,15 +57,17 @@ export class TaskHost {
   #lastQuestion = 0
   #shared: Promise<Shared> | undefined
 
-  constructor(settings: HostSettings, post: (message: HostMessage) => void, logger: Logger) {
+  constructor(settings: HostSettings, post: (message: HostMessage) => void, logger: Logger, turns: Turns) {
     this.#settings = settings
     this.#post = post
     this.#logger = logger
     this.#lease = new Lease(settings.lease)
+    this.#turns = turns
+    turns.note(() => this.#current.getStore()?.activity)
   }
 
   readonly calls: Handlers = {
-    start: async ({ spec }) => this.#start(spec),
+    start: async ({ spec, slot }) => this.#start(spec, slot),
     stop: async ({ id, graceMs }) => this.#stop(id, graceMs),
     pause: async ({ id }) => this.#setPaused(id, true),
     resume: async ({ id }) => this.#setPaused(id, false),
@@ -94,11 +100,12 @@ export class TaskHost {
     else this.#tellFailed(task, error)
   }
 
-  async #start(spec: TaskSpec): Promise<undefined> {
+  async #start(spec: TaskSpec, slot: number): Promise<undefined> {
     const key = taskKey(spec)
     if (this.#tasks.has(key)) throw new Error(`task ${key} runs already`)
     const task: HostedTask = {
       spec,
+      activity: new TaskActivity(slot, this.#turns),
       runner: undefined,
       paused: spec.targetState === 'PAUSED',
       stopping: false,
@@ -116,7 +123,8 @@ export class TaskHost {
   }
 
   async #run(task: HostedTask): Promise<void> {
-    this.#shared ??= this.#open()
+    // What the tasks of the thread share is no task's.
+    this.#shared ??= this.#current.exit(() => this.#open())
     const { client, offsets, openClient } = await this.#shared
     const own: LogClient[] = []
     const open: OpenClient = (security) => own[own.push(openClient(security)) - 1]!
@@ -132,6 +140,7 @@ export class TaskHost {
     const { spec } = task
     const runner = await buildTask(spec, {
       settings: this.#settings,
+      activity: task.activity,
       logger: this.#logger,
       lease: this.#lease,
       mayRun: () => this.#mayRun(spec),

@@ -1,15 +1,16 @@
 /**
  * Runs tasks in threads, as seen from the main thread: which thread a task goes to, what happens when it fails or its
- * thread dies, and how it is stopped. Tasks share one thread, unless a connector asks for one of its own
- * (`task.isolation=thread`). Planning has a thread apart, which lives only while it is needed: what asks an external
- * system may hang, and must not take running tasks with it.
+ * thread dies, and how it is stopped. Tasks share a few threads (`task.threads`), unless a connector asks for one of its
+ * own (`task.isolation=thread`), or a task has cost its neighbours their thread. Planning has a thread apart, which lives
+ * only while it is needed: what asks an external system may hang, and must not take running tasks with it.
  */
 import type { ClientSecurity } from '../client/client.ts'
+import { availableParallelism } from 'node:os'
 import { ConnectError, type ConfigProblems } from '@tidewire/sdk'
 import type { ParsedWorkerConfig, WorkerConfig } from '../config/worker-settings.ts'
 import type { Logger } from '../logging/logger.ts'
 import type { PluginRef } from '../plugin/manifest.ts'
-import { HostHandle } from './host-handle.ts'
+import { HostHandle, type Death } from './host-handle.ts'
 import { traceOf, type HostCall, type HostCalls, type HostMessage, type HostSettings } from './host-messages.ts'
 import { endlessLease } from './lease.ts'
 import { defaultRestartLimits, isPermanent, RestartPolicy, type RestartLimits } from './restart-policy.ts'
@@ -45,6 +46,10 @@ interface Task {
   spec: TaskSpec
   readonly policy: RestartPolicy
   host: HostHandle | undefined
+  /** Beside others; `task.weight`. */
+  readonly weight: number
+  /** It has cost its neighbours their thread: from now on it has one of its own. */
+  apart: boolean
   /** While it waits to be started again. */
   restart: NodeJS.Timeout | undefined
   slowStart: NodeJS.Timeout | undefined
@@ -53,6 +58,10 @@ interface Task {
 type Config = Readonly<Record<string, string>>
 
 const heartbeatMs = 1000
+/** More shared threads than this are of no use: what they have in common is the log. */
+const maxThreadsByDefault = 4
+/** Share of its heap limit from which a thread is reported, and below which it may be again. */
+const heapWarning = { from: 0.85, again: 0.7 }
 /** Beyond the grace that a task has: for the thread to answer at all. */
 const answerMarginMs = 2000
 const plannerIdleMs = 5000
@@ -66,7 +75,8 @@ export class TaskHosts {
   readonly #tasks = new Map<string, Task>()
   readonly #hosts = new Set<HostHandle>()
   readonly #watch: NodeJS.Timeout
-  #shared: HostHandle | undefined
+  readonly #threads: number
+  readonly #fullHeaps = new Set<HostHandle>()
   #planner: HostHandle | undefined
   #plannerIdle: NodeJS.Timeout | undefined
   #plansUnderWay = 0
@@ -75,7 +85,9 @@ export class TaskHosts {
   constructor(options: TaskHostsOptions) {
     this.#options = options
     this.#settings = hostSettings(options)
-    this.#watch = setInterval(() => this.#lookForBlockedThreads(), heartbeatMs)
+    this.#threads =
+      options.config['task.threads'] ?? Math.max(1, Math.min(maxThreadsByDefault, availableParallelism() - 1))
+    this.#watch = setInterval(() => this.#lookAfterThreads(), heartbeatMs)
     this.#watch.unref()
   }
 
@@ -83,7 +95,7 @@ export class TaskHosts {
   warmUp(): void {
     this.#sharedHost()
     if (this.#planner !== undefined) return
-    this.#planner = this.#newHost('planner')
+    this.#planner = this.#newHost('planner', false)
     this.#closePlannerLater(this.#planner)
   }
 
@@ -93,7 +105,16 @@ export class TaskHosts {
     if (this.#closed) throw new ConnectError('the task hosts are closed')
     if (this.#tasks.has(key)) throw new ConnectError(`task ${key} runs already`)
     const policy = new RestartPolicy(this.#options.restartLimits ?? defaultRestartLimits)
-    const task: Task = { spec, policy, host: undefined, restart: undefined, slowStart: undefined }
+    const weight = Number(spec.config['task.weight'] ?? 1)
+    const task: Task = {
+      spec,
+      policy,
+      host: undefined,
+      weight: Number.isFinite(weight) ? weight : 1,
+      apart: spec.config['task.isolation']?.trim().toLowerCase() === 'thread',
+      restart: undefined,
+      slowStart: undefined,
+    }
     this.#tasks.set(key, task)
     await this.#start(task)
   }
@@ -142,10 +163,7 @@ export class TaskHosts {
 
   async #start(task: Task): Promise<void> {
     const { spec } = task
-    const host =
-      spec.config['task.isolation']?.trim().toLowerCase() === 'thread'
-        ? this.#newHost(taskKey(spec))
-        : this.#sharedHost()
+    const host = task.apart ? this.#newHost(taskKey(spec), false) : this.#sharedHost()
     task.host = host
     clearTimeout(task.slowStart)
     task.slowStart = setTimeout(() => {
@@ -154,7 +172,7 @@ export class TaskHosts {
     }, slowStartMs)
     task.slowStart.unref()
     try {
-      await host.call('start', { spec })
+      await host.call('start', { spec, slot: host.takeSlot(taskKey(spec)) })
     } catch (error) {
       // A thread that died has told so already.
       if (task.host === host && !host.isDead) this.#failed(task, traceOf(error), isPermanent(error))
@@ -171,12 +189,12 @@ export class TaskHosts {
       const outcome = answered ? await stopping : 'cut off'
       if (!answered) {
         stopping.catch(() => undefined)
-        await host.kill(`task ${taskKey(id)} blocked it and did not stop`)
+        await host.kill(`blocked its thread, so that task ${taskKey(id)} could not be stopped in ${graceMs} ms`)
       }
       if (outcome === 'cut off')
         logger.warn('a task did not stop in time and was cut off', { connector, task, graceMs })
       // Code that was cut off may still run: its thread goes as soon as nobody else needs it.
-      if (host !== this.#shared || (outcome === 'cut off' && !this.#inUse(host))) await this.#retire(host)
+      if (!host.isShared || (outcome === 'cut off' && this.#tasksOf(host).length === 0)) await this.#retire(host)
     } catch (error) {
       // The thread died meanwhile: the task has ended too.
       logger.debug('a task ended with its thread', { connector, task, reason: String(error) })
@@ -192,27 +210,40 @@ export class TaskHosts {
     await task.host.call(targetState === 'PAUSED' ? 'pause' : 'resume', { id: { connector, task: number } })
   }
 
+  /** The one with the least to do; a new one, while all have something to do and there may be more. */
   #sharedHost(): HostHandle {
-    if (this.#shared === undefined || this.#shared.isDead) this.#shared = this.#newHost('shared')
-    return this.#shared
+    const shared = [...this.#hosts].filter((host) => host.isShared && !host.isDead)
+    const load = new Map(shared.map((host) => [host, { weight: 0, tasks: 0 }]))
+    for (const { host, weight } of this.#tasks.values()) {
+      const loaded = host === undefined ? undefined : load.get(host)
+      if (loaded === undefined) continue
+      loaded.weight += weight
+      loaded.tasks++
+    }
+    const [least] = [...load].sort(([, a], [, b]) => a.weight - b.weight || a.tasks - b.tasks)
+    if (least === undefined || (least[1].tasks > 0 && shared.length < this.#threads)) {
+      return this.#newHost('shared', true)
+    }
+    return least[0]
   }
 
-  #newHost(name: string): HostHandle {
-    const host: HostHandle = new HostHandle(name, this.#settings, this.#options.heapMb ?? 1024, {
+  #newHost(name: string, isShared: boolean): HostHandle {
+    const limits = { heapMb: this.#options.heapMb ?? 1024, isShared }
+    const host: HostHandle = new HostHandle(name, this.#settings, limits, {
       onMessage: (message) => this.#onMessage(host, message),
-      onDeath: (reason) => this.#onDeath(host, reason),
+      onDeath: (death) => this.#onDeath(host, death),
     })
     this.#hosts.add(host)
     return host
   }
 
-  #inUse(host: HostHandle): boolean {
-    return [...this.#tasks.values()].some((task) => task.host === host)
+  #tasksOf(host: HostHandle): Task[] {
+    return [...this.#tasks.values()].filter((task) => task.host === host)
   }
 
   async #retire(host: HostHandle): Promise<void> {
     this.#hosts.delete(host)
-    if (this.#shared === host) this.#shared = undefined
+    this.#fullHeaps.delete(host)
     if (host.isDead) return
     const closing = host.call('close', {}).catch(() => undefined)
     await within(answerMarginMs, closing)
@@ -248,23 +279,36 @@ export class TaskHosts {
     }
   }
 
-  #onDeath(host: HostHandle, reason: string): void {
+  /** Whoever is to blame has failed; the others are started again at once, and it does not count against them. */
+  #onDeath(host: HostHandle, { reason, culprit }: Death): void {
     this.#hosts.delete(host)
-    const tasks = [...this.#tasks.values()].filter((task) => task.host === host)
+    this.#fullHeaps.delete(host)
+    const tasks = this.#tasksOf(host)
+    for (const task of tasks) task.host = undefined
     if (tasks.length > 0) {
-      this.#options.logger.error('a host thread died; its tasks are started again in a new one', {
+      this.#options.logger.error('a host thread died; its tasks are started again', {
         reason,
         tasks: tasks.map(({ spec }) => taskKey(spec)),
       })
     }
-    for (const task of tasks) this.#failed(task, reason, false)
+    for (const task of tasks) {
+      if (culprit === undefined) {
+        this.#failed(task, reason, false)
+      } else if (taskKey(task.spec) === culprit.task) {
+        task.apart = true
+        this.#failed(task, `task ${culprit.task} ${culprit.cause}`, false)
+      } else {
+        this.#tell(task, 'RESTARTING', `its thread was lost: task ${culprit.task} ${culprit.cause}`)
+        void this.#start(task)
+      }
+    }
   }
 
   #failed(task: Task, trace: string, permanent: boolean): void {
     const { host } = task
     task.host = undefined
     clearTimeout(task.slowStart)
-    if (host !== undefined && host !== this.#shared) void this.#retire(host)
+    if (host?.isShared === false) void this.#retire(host)
     const delayMs = task.policy.next(permanent)
     const { connector, task: number } = task.spec
     const level = delayMs === undefined ? 'error' : 'warn'
@@ -281,14 +325,34 @@ export class TaskHosts {
     this.#options.onStatus({ connector, task, state, generation, ...(trace === undefined ? {} : { trace }) })
   }
 
-  #lookForBlockedThreads(): void {
+  #lookAfterThreads(): void {
     const { blockedAfterS = 30, logger } = this.#options
     for (const host of this.#hosts) {
-      if (host.countMissedBeats() < blockedAfterS) continue
-      const tasks = [...this.#tasks.values()].filter((task) => task.host === host).map(({ spec }) => taskKey(spec))
-      logger.error('a host thread is blocked and is replaced', { host: host.name, afterS: blockedAfterS, tasks })
-      void host.kill(`blocked for ${blockedAfterS} s by the code of ${tasks.join(' or ') || 'a connector'}`)
+      const missedBeats = host.countMissedBeats()
+      const turn = host.longTurn()
+      if (turn !== undefined && missedBeats === 1) {
+        logger.warn('a task keeps its thread to itself for longer than a second', { host: host.name, ...turn })
+      }
+      this.#lookAtHeap(host)
+      if (missedBeats < blockedAfterS) continue
+      logger.error('a host thread is blocked and is replaced', { host: host.name, afterS: blockedAfterS, ...turn })
+      void host.kill(`blocked its thread for ${blockedAfterS} s`)
     }
+  }
+
+  /** Once for each time that it fills. */
+  #lookAtHeap(host: HostHandle): void {
+    if (host.health === undefined) return
+    const { heapBytes, heapLimitBytes } = host.health
+    if (heapBytes < heapWarning.again * heapLimitBytes) this.#fullHeaps.delete(host)
+    if (heapBytes < heapWarning.from * heapLimitBytes || this.#fullHeaps.has(host)) return
+    this.#fullHeaps.add(host)
+    this.#options.logger.warn('the heap of a host thread is nearly full', {
+      host: host.name,
+      heapBytes,
+      heapLimitBytes,
+      tasks: this.#tasksOf(host).map(({ spec }) => taskKey(spec)),
+    })
   }
 
   async #askPlanner<K extends HostCall>(
@@ -298,7 +362,7 @@ export class TaskHosts {
   ): Promise<HostCalls[K]['answer']> {
     const { planTimeoutMs = 60_000 } = this.#options
     clearTimeout(this.#plannerIdle)
-    if (this.#planner === undefined || this.#planner.isDead) this.#planner = this.#newHost('planner')
+    if (this.#planner === undefined || this.#planner.isDead) this.#planner = this.#newHost('planner', false)
     const planner = this.#planner
     this.#plansUnderWay++
     try {

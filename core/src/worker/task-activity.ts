@@ -1,0 +1,68 @@
+import { steps, type Step, type Turns } from './turns.ts'
+
+/** A call into a task's code that has not returned. */
+export interface CallUnderWay {
+  readonly step: Step
+  /** Milliseconds since the epoch. */
+  readonly since: number
+}
+
+/** What of a task's own code is under way. The thread's turns are told of it, so that it can be named from outside. */
+export class TaskActivity {
+  /** The task's number in its thread. */
+  readonly slot: number
+  /** Index of the call that was begun last. */
+  step = 0
+  readonly #turns: Pick<Turns, 'step'>
+  readonly #calls: CallUnderWay[] = []
+
+  constructor(slot: number, turns: Pick<Turns, 'step'>) {
+    this.slot = slot
+    this.#turns = turns
+  }
+
+  /** Calls into the task's code. What it answers at once is not waited for. */
+  call<T>(step: Step, work: () => T): T {
+    const call = this.#begin(step)
+    let answer: T
+    try {
+      answer = work()
+    } catch (error) {
+      this.#end(call)
+      throw error
+    }
+    if (!(answer instanceof Promise)) {
+      this.#end(call)
+      return answer
+    }
+    return answer.finally(() => this.#end(call)) as T
+  }
+
+  /** The oldest call under way, of those that are to return soon: a source may take its time to have a next batch. */
+  get slowest(): CallUnderWay | undefined {
+    return this.#calls.find(({ step }) => step !== 'next')
+  }
+
+  #begin(step: Step): CallUnderWay {
+    const call = { step, since: Date.now() }
+    this.#calls.push(call)
+    this.#note()
+    return call
+  }
+
+  #end(call: CallUnderWay): void {
+    this.#calls.splice(this.#calls.indexOf(call), 1)
+    this.#note()
+  }
+
+  #note(): void {
+    const last = this.#calls.at(-1)
+    this.step = last === undefined ? 0 : steps.indexOf(last.step)
+    this.#turns.step(this.slot, this.step)
+  }
+}
+
+/** For runners outside of a host thread. */
+export function unwatchedActivity(): TaskActivity {
+  return new TaskActivity(0, { step: () => undefined })
+}
