@@ -32,6 +32,7 @@ export class GroupMember implements GroupMembership {
   #generation = NO_GENERATION
   #mustRejoin = true
   #lost: LogError | undefined
+  #isJoining = false
   #timer: NodeJS.Timeout | undefined
   #heartbeatFailures = 0
   #lookMs = Infinity
@@ -100,6 +101,15 @@ export class GroupMember implements GroupMembership {
   async join(): Promise<JoinedGeneration> {
     this.#stopHeartbeats()
     this.#lost = undefined
+    this.#isJoining = true
+    try {
+      return await this.#joinThroughErrors()
+    } finally {
+      this.#isJoining = false
+    }
+  }
+
+  async #joinThroughErrors(): Promise<JoinedGeneration> {
     for (let failures = 0; ;) {
       this.#throwIfClosed()
       try {
@@ -118,7 +128,8 @@ export class GroupMember implements GroupMembership {
   /** Notes an error that an exchange in this member's name met with, such as a commit. */
   noteError(error: LogError): void {
     if (error.code === 'REBALANCE_IN_PROGRESS') this.requestRejoin()
-    else if (endsMembership.has(error.code)) this.#lose(error)
+    // To join is to find out; a late answer about the membership before must not end the one that is being made.
+    else if (!this.#isJoining && endsMembership.has(error.code)) this.#lose(error)
   }
 
   /** Leaves, so that the others need not wait for the session to time out; a static member only if it is told to. */
