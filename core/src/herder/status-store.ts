@@ -168,8 +168,8 @@ export class StatusStore {
   }
 
   /**
-   * What this worker told of something that it runs, where a worker that ran it before says only now that it has ceased
-   * to: it was paused, or cut off.
+   * What this worker told of something that it runs, where a worker that ran it before says only now that it failed, or
+   * has ceased to: it was paused, or cut off.
    */
   #mineBefore({ key, value }: TopicLogRecord): Status | undefined {
     const target = parseKey(key)
@@ -178,7 +178,7 @@ export class StatusStore {
     if (mine?.workerId !== this.#options.workerId || mine.state === 'UNASSIGNED') return undefined
     try {
       const late = parseStatus(value)
-      const isLate = late.state === 'UNASSIGNED' && late.workerId !== mine.workerId && late.generation < mine.generation
+      const isLate = late.workerId !== mine.workerId && late.generation < mine.generation
       return isLate ? mine : undefined
     } catch {
       return undefined

@@ -127,12 +127,13 @@ describe('units', () => {
     })
   })
 
-  test('a late UNASSIGNED of the worker that had it before does not stand', async () => {
+  test('what the worker that had it before tells late does not stand', async () => {
     const fixture = await start()
     fixture.cluster.give([], true)
     await deployed(fixture, 'a', 1, source)
-    const late = { state: 'UNASSIGNED', trace: null, worker_id: 'other:1', generation: 1 }
+    const late = { state: 'RESTARTING', trace: 'fenced', worker_id: 'other:1', generation: 1 }
     fixture.log.append('connect-status', 'status-task-a-0', JSON.stringify(late))
+    fixture.log.append('connect-status', 'status-task-a-0', JSON.stringify({ ...late, state: 'UNASSIGNED' }))
     await until(() => {
       const last = fixture.log.records('connect-status').findLast(({ key }) => key === 'status-task-a-0')!.value!
       return (JSON.parse(last) as { state: string }).state === 'RUNNING'
