@@ -137,6 +137,14 @@ const common = defineConfig({
     displayName: 'Enable error context headers',
     doc: 'Whether dead letters carry headers (__connect.errors.*) that say where they came from and what was wrong.',
   },
+  'task.stalled.after.ms': {
+    type: 'long',
+    minimum: 0,
+    importance: 'low',
+    group: 'Common',
+    displayName: 'Stalled after',
+    doc: 'How long nothing may move of a task that has work to do before its state is STALLED, in milliseconds; 0: for ever. Left out: the worker’s. For a sink that keeps records back on purpose, more than that.',
+  },
   'task.isolation': {
     type: 'string',
     enum: ['shared', 'thread'],

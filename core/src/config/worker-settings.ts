@@ -149,6 +149,13 @@ export const workerSettings = defineConfig({
     importance: 'low',
     doc: 'How many threads tasks share, at most. Left out: one less than there are processors, but no more than 4. Not known to Kafka Connect.',
   },
+  'task.stalled.after.ms': {
+    type: 'long',
+    default: 60_000,
+    minimum: 0,
+    importance: 'low',
+    doc: 'A task that has work to do, and of which nothing moves for so long, is STALLED, with what it waits for in its status; in milliseconds, 0: never. A connector may have its own. Not known to Kafka Connect.',
+  },
   'exactly.once.source.support': {
     type: 'string',
     enum: ['disabled', 'preparing', 'enabled'],

@@ -3,11 +3,13 @@ import type { LogClient } from '../client/client.ts'
 import type { Logger } from '../logging/logger.ts'
 import { TopicLog, type TopicLogRecord } from '../cluster/topic-log.ts'
 
-export type State = 'UNASSIGNED' | 'RUNNING' | 'PAUSED' | 'FAILED' | 'RESTARTING' | 'STOPPED'
+/** STALLED is no word of Kafka Connect's. */
+export type State = 'UNASSIGNED' | 'RUNNING' | 'STALLED' | 'PAUSED' | 'FAILED' | 'RESTARTING' | 'STOPPED'
 
 const states: ReadonlySet<string> = new Set<State>([
   'UNASSIGNED',
   'RUNNING',
+  'STALLED',
   'PAUSED',
   'FAILED',
   'RESTARTING',

@@ -4,6 +4,7 @@
  */
 import { DurableCalls, type CommitContext, type CommitStep } from './commit-step.ts'
 import type { TrackedBatch } from './delivery.ts'
+import { batchesText, longest, type Wait } from './waits.ts'
 import type { ConvertedBatch } from './source-conversion.ts'
 
 /** See the head of the file. */
@@ -11,7 +12,10 @@ export class AtLeastOnceCommit implements CommitStep {
   readonly isIncomplete = false
   readonly #context: CommitContext
   readonly #flushIntervalMs: number
-  readonly #durable = new DurableCalls()
+  readonly #durable: DurableCalls
+  /** Since when none of what is under way has been acknowledged. */
+  #waitingSince = 0
+  #storingSince = 0
   #timer: NodeJS.Timeout | undefined
   #storing: Promise<void> | undefined
   /** Batches sent and not acknowledged. */
@@ -22,6 +26,7 @@ export class AtLeastOnceCommit implements CommitStep {
 
   constructor(context: CommitContext, flushIntervalMs: number) {
     this.#context = context
+    this.#durable = new DurableCalls(context.activity)
     this.#flushIntervalMs = flushIntervalMs
   }
 
@@ -31,7 +36,7 @@ export class AtLeastOnceCommit implements CommitStep {
   }
 
   send(batch: TrackedBatch, converted: ConvertedBatch): void {
-    this.#underWay++
+    if (this.#underWay++ === 0) this.#waitingSince = Date.now()
     if (converted.out.length === 0 && converted.deadLetters.length === 0) this.#acknowledge(batch)
     else this.#inBackground(this.#produce(batch, converted))
   }
@@ -50,6 +55,7 @@ export class AtLeastOnceCommit implements CommitStep {
   #acknowledge(batch: TrackedBatch): void {
     const { tracker, onProgress } = this.#context
     this.#underWay--
+    this.#waitingSince = Date.now()
     tracker.acknowledge(batch)
     this.#callDurable()
     if (tracker.storeIsAwaited) this.#inBackground(this.#store())
@@ -64,7 +70,10 @@ export class AtLeastOnceCommit implements CommitStep {
 
   /** Stores what may be stored, and again while more of it is waited for. One write at a time, so that none overtakes. */
   async #store(): Promise<void> {
-    if (this.#storing === undefined && this.#context.tracker.hasOffsets) this.#storing = this.#storeAll()
+    if (this.#storing === undefined && this.#context.tracker.hasOffsets) {
+      this.#storingSince = Date.now()
+      this.#storing = this.#storeAll()
+    }
     return this.#storing
   }
 
@@ -100,6 +109,19 @@ export class AtLeastOnceCommit implements CommitStep {
     while (this.#context.tracker.hasOffsets || this.#storing !== undefined) await this.#store()
     await this.#durable.call([])
     this.#throwIfFailed()
+  }
+
+  waitsFor(): Wait | undefined {
+    const { tracker } = this.#context
+    const batches = batchesText(this.#underWay, tracker.bytes)
+    return longest([
+      this.#underWay > 0
+        ? { kind: 'acknowledge', what: `waits for the log to acknowledge ${batches}`, since: this.#waitingSince }
+        : undefined,
+      this.#storing !== undefined
+        ? { kind: 'store', what: 'waits for the log to take source offsets', since: this.#storingSince }
+        : undefined,
+    ])
   }
 
   async close(): Promise<void> {

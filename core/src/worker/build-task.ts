@@ -123,7 +123,8 @@ function buildSource(definition: Source, { spec, around, clients, config, conver
     paused: spec.targetState === 'PAUSED',
     close,
     makeCommit: (callbacks) => {
-      const context = { connector: spec.connector, producer, offsets, tracker, conversion, ...callbacks }
+      const { activity } = around
+      const context = { connector: spec.connector, activity, producer, offsets, tracker, conversion, ...callbacks }
       return exactlyOnce
         ? new ExactlyOnceCommit(context, { boundary, maxBufferedBytes })
         : new AtLeastOnceCommit(context, settings.flushIntervalMs)

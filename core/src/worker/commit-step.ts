@@ -5,6 +5,8 @@
 import type { Producer } from '../client/client.ts'
 import type { DeliveryTracker, TrackedBatch } from './delivery.ts'
 import type { SourceOffsets } from './offset-store.ts'
+import type { TaskActivity } from './task-activity.ts'
+import type { Wait } from './waits.ts'
 import type { ConvertedBatch, SourceConversion } from './source-conversion.ts'
 
 export interface CommitStep {
@@ -20,6 +22,8 @@ export interface CommitStep {
   flush(what: 'all' | 'complete'): Promise<void>
   /** A transaction is open that is the connector's to end. Whoever reads on from the stored offsets has to abort it. */
   readonly isIncomplete: boolean
+  /** What is under way and does not get on, except for the task's own `durable`. */
+  waitsFor(): Wait | undefined
   /** Lets go of what is under way; nothing is written any more. */
   close(): Promise<void>
 }
@@ -27,6 +31,7 @@ export interface CommitStep {
 /** What both kinds work with. */
 export interface CommitContext {
   readonly connector: string
+  readonly activity: TaskActivity
   readonly producer: Producer
   readonly offsets: SourceOffsets
   readonly tracker: DeliveryTracker
@@ -39,9 +44,19 @@ export interface CommitContext {
 
 /** Calls `durable` of batches one after the other, in their order, each once the one before has returned. */
 export class DurableCalls {
+  readonly #activity: TaskActivity
   readonly #queue: TrackedBatch[] = []
   #draining = false
   #drained: Promise<void> = Promise.resolve()
+
+  constructor(activity: TaskActivity) {
+    this.#activity = activity
+  }
+
+  /** Calls are under way: what else waits, waits for them. */
+  get areUnderWay(): boolean {
+    return this.#draining
+  }
 
   /** Resolves when these, and all before them, have been called. Rejects when one throws; no other is called then. */
   async call(batches: readonly TrackedBatch[]): Promise<void> {
@@ -53,7 +68,8 @@ export class DurableCalls {
   async #drain(): Promise<void> {
     this.#draining = true
     for (let batch = this.#queue.shift(); batch !== undefined; batch = this.#queue.shift()) {
-      const answer = batch.durable!()
+      const { durable } = batch
+      const answer = this.#activity.call('durable', () => durable!())
       if (answer instanceof Promise) await answer
     }
     // Not after a throw.

@@ -5,6 +5,7 @@ import { DeliveryTracker } from './delivery.ts'
 import { ExactlyOnceCommit, type ExactlyOnceOptions } from './exactly-once-commit.ts'
 import { OffsetStore } from './offset-store.ts'
 import type { ConvertedBatch, SourceConversion } from './source-conversion.ts'
+import { unwatchedActivity } from './task-activity.ts'
 import { until } from './testing/conditions.ts'
 import { FakeLog, fakeLogClient } from './testing/fake-log-client.ts'
 
@@ -31,6 +32,7 @@ describe('where a transaction ends', () => {
     const commit = new ExactlyOnceCommit(
       {
         connector: 'c',
+        activity: unwatchedActivity(),
         producer: client.producer({ transactionalId: 'g-c-0' }),
         offsets: new OffsetStore({ client, topic: 'offsets', logger: silentLogger }),
         tracker,

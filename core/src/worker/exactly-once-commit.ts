@@ -11,6 +11,7 @@ import { DataError } from '@tidewire/sdk'
 import { DurableCalls, type CommitContext, type CommitStep } from './commit-step.ts'
 import type { TrackedBatch } from './delivery.ts'
 import type { ProduceResult } from '../client/client.ts'
+import { batchesText, type Wait } from './waits.ts'
 import type { ConvertedBatch } from './source-conversion.ts'
 
 export type TransactionBoundary =
@@ -36,7 +37,9 @@ type End = 'commit' | 'abort' | undefined
 export class ExactlyOnceCommit implements CommitStep {
   readonly #context: CommitContext
   readonly #options: ExactlyOnceOptions
-  readonly #durable = new DurableCalls()
+  readonly #durable: DurableCalls
+  /** Since when the transaction under way has not come further. */
+  #movedAt = 0
   readonly #queue: Sent[] = []
   /** What the open transaction consists of. */
   #held: Sent[] = []
@@ -54,6 +57,7 @@ export class ExactlyOnceCommit implements CommitStep {
 
   constructor(context: CommitContext, options: ExactlyOnceOptions) {
     this.#context = context
+    this.#durable = new DurableCalls(context.activity)
     this.#options = options
   }
 
@@ -83,6 +87,7 @@ export class ExactlyOnceCommit implements CommitStep {
   async #commitAll(): Promise<void> {
     try {
       while (this.#hasWork) {
+        this.#movedAt = Date.now()
         const batches = this.#take()
         await this.#write(batches, this.#endAfter(batches))
       }
@@ -141,6 +146,7 @@ export class ExactlyOnceCommit implements CommitStep {
       if (!this.#inTransaction) producer.begin()
       this.#inTransaction = true
       if (await this.#produceAll(left, offsets.records(connector, positions))) {
+        this.#movedAt = Date.now()
         if (!ends) return false
         await this.#settleDeadLetters()
         await producer.commit()
@@ -236,6 +242,12 @@ export class ExactlyOnceCommit implements CommitStep {
     await this.#running
     this.#flushing = false
     if (this.#failed) throw this.#failure as Error
+  }
+
+  waitsFor(): Wait | undefined {
+    if (this.#running === undefined || this.#durable.areUnderWay) return undefined
+    const batches = batchesText(this.#held.length, this.#context.tracker.bytes)
+    return { kind: 'commit', what: `waits for the log to take a transaction of ${batches}`, since: this.#movedAt }
   }
 
   async close(): Promise<void> {

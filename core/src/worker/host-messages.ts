@@ -24,6 +24,8 @@ export interface HostSettings {
   readonly flushIntervalMs: number
   /** `exactly.once.source.support=enabled`. */
   readonly exactlyOnce: boolean
+  /** `task.stalled.after.ms`. */
+  readonly stalledAfterMs: number
   readonly createTopics: boolean
   /** How often the thread says that it is alive. */
   readonly heartbeatMs: number
@@ -93,6 +95,7 @@ export type HostMessage =
       /** A restart would only fail again. */
       readonly permanent: boolean
     }
+  | { readonly kind: 'stalled'; readonly id: TaskId; readonly generation: number; readonly trace: string }
   /** A task that writes in transactions has fenced its predecessor: may it go on? */
   | { readonly kind: 'mayRun'; readonly id: TaskId; readonly generation: number; readonly question: number }
   | {

@@ -48,5 +48,6 @@ setInterval(() => {
   const { used_heap_size: heapBytes, heap_size_limit: heapLimitBytes } = getHeapStatistics()
   const loopDelayMs = Math.max(0, loopDelay.max / 1e6 - delayResolutionMs)
   loopDelay.reset()
+  host.lookForStalls()
   post({ kind: 'alive', loopDelayMs, heapBytes, heapLimitBytes })
 }, settings.heartbeatMs)

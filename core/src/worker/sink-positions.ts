@@ -68,6 +68,16 @@ export class SinkPositions {
     return { offsets, refused }
   }
 
+  /** How far the task is in the partitions of which it has not made durable all that it may, as texts that change with it. */
+  behind(claimed: readonly TopicPartitionOffset[], allowed: readonly TopicPartitionOffset[]): string[] {
+    const claims = new Map(claimed.map((position) => [keyOf(position), position.offset]))
+    return allowed.flatMap((position) => {
+      const key = keyOf(position)
+      const durable = claims.get(key) ?? this.#positions.get(key)?.committed ?? 0
+      return durable < position.offset ? [`${key}:${durable}/${position.offset}`] : []
+    })
+  }
+
   committed(offsets: readonly TopicPartitionOffset[]): void {
     for (const tpo of offsets) {
       const position = this.#positions.get(keyOf(tpo))

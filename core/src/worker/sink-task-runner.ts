@@ -27,6 +27,8 @@ import { keyOf, SinkPositions } from './sink-positions.ts'
 import type { TaskActivity } from './task-activity.ts'
 import type { TaskRunner } from './task-runner.ts'
 import { backoffMs, pause, within } from './time-limit.ts'
+import { SinkWaits } from './sink-waits.ts'
+import { longest, type Wait } from './waits.ts'
 
 type Rebalance = Pick<GroupConsumerOptions, 'onAssign' | 'onRevoke' | 'onLost'>
 
@@ -79,6 +81,7 @@ export class SinkTaskRunner implements TaskRunner {
   readonly #options: SinkTaskOptions
   readonly #consumer: GroupConsumer
   readonly #positions = new SinkPositions()
+  readonly #waits = new SinkWaits()
   #task: SinkTask | undefined
   #backlog: Backlog[] = []
   /** What the task was handed last, as it came from the log: for dead letters. */
@@ -160,9 +163,11 @@ export class SinkTaskRunner implements TaskRunner {
     for (let failures = 1; !this.#stopping; failures++) {
       try {
         this.#task = await activity.call('start', () => definition.write(this.#context()))
+        this.#waits.starts.progressed()
         return
       } catch (error) {
         if (!isRetriable(error)) throw error
+        this.#waits.starts.failed(messageOf(error))
         const waitMs = backoffMs(failures, firstRetryMs, retryDelayMaxMs)
         logger.warn('the sink could not start, and tries again', { error: messageOf(error), waitMs })
         await pause(waitMs, abort.signal)
@@ -197,7 +202,9 @@ export class SinkTaskRunner implements TaskRunner {
   /** The next slices to put; none when nothing came for so long that an empty put is due; undefined: nothing to do. */
   async #consume(): Promise<Slice[] | undefined> {
     const refusing = this.#positions.unaccepted.length > 0
-    const holding = this.#paused || refusing || !this.#options.lease.isHeld()
+    const isHeld = this.#options.lease.isHeld()
+    const holding = this.#paused || refusing || !isHeld
+    this.#waits.waitsForLease(!isHeld && (refusing || this.#backlog.length > 0))
     this.#fetch(!holding)
     const waitMs = holding || this.#backlog.length === 0 ? this.#waitMs(refusing) : 0
     if (holding || this.#backlog.length === 0) await this.#poll(waitMs)
@@ -279,7 +286,7 @@ export class SinkTaskRunner implements TaskRunner {
     } catch (error) {
       if (isRetriable(error) && records.length > 0) {
         this.#options.logger.warn('put failed in passing, and is repeated', { error: messageOf(error) })
-        this.#retryLater()
+        this.#retryLater(messageOf(error))
       } else if (!isRetriable(error)) {
         await this.#isolate(records, error)
       }
@@ -296,11 +303,16 @@ export class SinkTaskRunner implements TaskRunner {
   #settle(result: PutResult | undefined): void {
     for (const { record, error } of result?.rejected ?? []) this.#reject(record, error)
     this.#positions.unaccepted = result?.retry ?? []
-    if (this.#positions.unaccepted.length > 0) this.#retryLater()
-    else this.#failedPuts = 0
+    if (this.#positions.unaccepted.length > 0) {
+      this.#retryLater(`${this.#positions.unaccepted.length} records are to be put again`)
+    } else {
+      this.#failedPuts = 0
+      this.#waits.putAnswered([], '')
+    }
   }
 
-  #retryLater(): void {
+  #retryLater(reason: string): void {
+    this.#waits.putAnswered(this.#positions.unaccepted, reason)
     this.#retryAt = performance.now() + backoffMs(++this.#failedPuts, firstRetryMs, this.#options.retryDelayMaxMs)
   }
 
@@ -347,15 +359,18 @@ export class SinkTaskRunner implements TaskRunner {
     if (!lease.isHeld()) return
     const claimed = await this.#flush(allowed)
     if (claimed === undefined) return
-    await this.#options.conversion.settleDeadLetters()
+    this.#waits.flushed(this.#positions.behind(claimed, allowed))
+    await this.#waits.log.during('waits for the log to take dead letters', this.#options.conversion.settleDeadLetters())
     const { offsets, refused } = this.#positions.acceptable(claimed, allowed)
     if (refused.length > 0) logger.warn('flush returned offsets that are not to be committed', { refused })
     if (offsets.length === 0 || this.#cutOff || !lease.isHeld()) return
     try {
-      await this.#consumer.commit(offsets)
+      await this.#waits.log.during('waits for the log to take offsets', this.#consumer.commit(offsets))
       this.#positions.committed(offsets)
+      this.#waits.commits.progressed()
     } catch (error) {
       logger.warn('offsets could not be committed, and will be later', { error: messageOf(error) })
+      this.#waits.commits.failed(messageOf(error))
       this.#nextCommit = Math.min(this.#nextCommit, performance.now() + commitRetryMs)
     }
   }
@@ -370,6 +385,7 @@ export class SinkTaskRunner implements TaskRunner {
         throw error
       }
       this.#options.logger.warn('flush failed in passing, and is repeated', { error: messageOf(error) })
+      this.#waits.flushes.failed(messageOf(error))
       this.#nextCommit = Math.min(this.#nextCommit, performance.now() + commitRetryMs)
       return undefined
     }
@@ -412,6 +428,12 @@ export class SinkTaskRunner implements TaskRunner {
     this.#backlog = this.#backlog.filter(({ fetched }) => !gone.has(keyOf(fetched)))
     this.#positions.drop(partitions)
     await this.#options.activity.call('close', () => this.#task?.close?.(partitions))
+  }
+
+  waitsFor(): Wait | undefined {
+    if (this.#stopping) return undefined
+    const { slowest } = this.#options.activity
+    return this.#paused ? slowest : longest([slowest, this.#waits.longest])
   }
 
   pause(): void {

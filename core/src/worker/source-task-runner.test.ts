@@ -137,7 +137,8 @@ describe.each([
       paused: setup.paused ?? false,
       close: async () => Promise.resolve(),
       makeCommit: (callbacks) => {
-        const context = { connector: 'c', producer, offsets, tracker, conversion, ...callbacks }
+        const activity = unwatchedActivity()
+        const context = { connector: 'c', activity, producer, offsets, tracker, conversion, ...callbacks }
         return exactlyOnce
           ? new ExactlyOnceCommit(context, {
               boundary: { kind: 'poll' },

@@ -24,6 +24,7 @@ import type { SourceTopics } from './source-topics.ts'
 import type { TaskActivity } from './task-activity.ts'
 import type { TaskRunner } from './task-runner.ts'
 import { backoffMs, pause, within } from './time-limit.ts'
+import { FailingAttempts, longest, LogWaits, type Wait } from './waits.ts'
 
 export interface SourceTaskOptions {
   readonly definition: Pick<SourceDefinition, 'read'>
@@ -54,6 +55,8 @@ type Polled = readonly SourceRecord[] | SourceBatch
 const firstReopenMs = 300
 const maxReopenMs = 60_000
 const closeWaitMs = 1000
+/** How long a source may take to find out that it cannot reach the other side. */
+const openingMs = 30_000
 /** Work without waiting, after which the other tasks of the thread get their turn. */
 const maxTurnMs = 10
 /** A task that failed gets so long to give back what it holds. */
@@ -64,6 +67,10 @@ export class SourceTaskRunner implements TaskRunner {
   readonly #options: SourceTaskOptions
   readonly #commit: CommitStep
   readonly #context: SourceTaskContext<ConfigOf<Settings>>
+  readonly #log = new LogWaits()
+  readonly #openings = new FailingAttempts('the source')
+  /** When the source was asked for a batch; for ever in the future while it is not open. */
+  #askedAt = Infinity
   #batches: AsyncIterator<Polled> | undefined
   #paused: boolean
   #ended: Promise<void> | undefined
@@ -106,7 +113,7 @@ export class SourceTaskRunner implements TaskRunner {
 
   async #run(onRunning: () => void): Promise<void> {
     try {
-      await this.#uninterrupted(this.#commit.open())
+      await this.#uninterrupted(this.#log.during('waits for the log to let the task begin', this.#commit.open()))
       await this.#readAll(onRunning)
       await this.#uninterrupted(this.#commit.flush('complete'))
       await this.#uninterrupted(this.#returnBatches())
@@ -132,7 +139,10 @@ export class SourceTaskRunner implements TaskRunner {
     let failures = 0
     while (!this.#isStopping()) {
       try {
-        await this.#read(onRunning, () => (failures = 0))
+        await this.#read(onRunning, () => {
+          failures = 0
+          this.#openings.progressed()
+        })
         // The source has no more to give: the task stays, with nothing to do.
         await this.#uninterrupted(this.#commit.flush('all'))
         await this.#waitUntil(() => this.#isStopping())
@@ -141,6 +151,8 @@ export class SourceTaskRunner implements TaskRunner {
         await this.#uninterrupted(this.#commit.flush('complete'))
         // What it left half done has to be aborted, and is read again by the next run of the task.
         if (this.#commit.isIncomplete) throw error
+        this.#openings.failed(messageOf(error))
+        this.#askedAt = Infinity
         const waitMs = backoffMs(++failures, firstReopenMs, maxReopenMs)
         logger.warn('the source failed in passing, and is opened again', { error: messageOf(error), waitMs })
         await pause(waitMs, abort.signal)
@@ -150,7 +162,7 @@ export class SourceTaskRunner implements TaskRunner {
 
   async #read(onRunning: () => void, onBatch: () => void): Promise<void> {
     const { definition, tracker, conversion, topics, offsets, maxBufferedBytes, activity } = this.#options
-    await this.#uninterrupted(offsets.refresh())
+    await this.#uninterrupted(this.#log.during('waits for the log to give the stored offsets', offsets.refresh()))
     const opening = activity.call('start', () => definition.read(this.#context))
     const source = await this.#uninterrupted(Promise.resolve(opening))
     const batches = source[Symbol.asyncIterator]() as AsyncIterator<Polled>
@@ -159,6 +171,7 @@ export class SourceTaskRunner implements TaskRunner {
     let turnBegan = performance.now()
     while (!this.#isStopping()) {
       if (this.#paused && !(await this.#resumed())) return
+      this.#askedAt = Date.now()
       const polled = await this.#uninterrupted(activity.call('next', () => batches.next()))
       if (polled.done === true) return
       // Given while a pause came in: it waits; if the task is stopped meanwhile, it counts as never given.
@@ -167,7 +180,8 @@ export class SourceTaskRunner implements TaskRunner {
       const tracked = tracker.track(polled.value)
       const converting = activity.call('convert', () => conversion.convert(tracked.records))
       const converted = converting instanceof Promise ? await this.#uninterrupted(converting) : converting
-      if (topics.hasNew) await this.#uninterrupted(topics.create())
+      if (topics.hasNew)
+        await this.#uninterrupted(this.#log.during('waits for the log to make topics', topics.create()))
       tracker.addBytes(tracked, converted.bytes)
       this.#commit.send(tracked, converted)
       if (performance.now() - turnBegan > maxTurnMs) {
@@ -178,6 +192,14 @@ export class SourceTaskRunner implements TaskRunner {
         await this.#waitUntil(() => tracker.bytes < maxBufferedBytes || this.#isStopping())
       }
     }
+  }
+
+  waitsFor(): Wait | undefined {
+    if (this.#isStopping() || this.#failed) return undefined
+    const { activity } = this.#options
+    // Most sources connect when they are first asked: one that has not failed again for so long has come through.
+    const opening = Date.now() - this.#askedAt < openingMs ? this.#openings.wait : undefined
+    return longest([activity.slowest, this.#commit.waitsFor(), this.#log.longest, opening])
   }
 
   pause(): void {

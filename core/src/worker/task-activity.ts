@@ -1,7 +1,8 @@
+import type { Wait } from './waits.ts'
 import { steps, type Step, type Turns } from './turns.ts'
 
 /** A call into a task's code that has not returned. */
-export interface CallUnderWay {
+interface CallUnderWay {
   readonly step: Step
   /** Milliseconds since the epoch. */
   readonly since: number
@@ -39,8 +40,9 @@ export class TaskActivity {
   }
 
   /** The oldest call under way, of those that are to return soon: a source may take its time to have a next batch. */
-  get slowest(): CallUnderWay | undefined {
-    return this.#calls.find(({ step }) => step !== 'next')
+  get slowest(): Wait | undefined {
+    const call = this.#calls.find(({ step }) => step !== 'next')
+    return call && { kind: call.step, what: `${call.step} has not returned`, since: call.since }
   }
 
   #begin(step: Step): CallUnderWay {

@@ -30,8 +30,15 @@ interface HostedTask {
   paused: boolean
   stopping: boolean
   failed: boolean
+  /** It has been told so. */
+  running: boolean
+  /** The kind of wait that it was told to be stalled for. */
+  stalled: string | undefined
   ended: Promise<void>
 }
+
+/** A pause between two looks that the process cannot have made of its own accord. */
+const maxLookPauseMs = 10_000
 
 type OpenClient = (security: ClientSecurity) => LogClient
 
@@ -55,6 +62,7 @@ export class TaskHost {
   readonly #lease: Lease
   readonly #questions = new Map<number, (yes: boolean) => void>()
   #lastQuestion = 0
+  #lastLook = Date.now()
   #shared: Promise<Shared> | undefined
 
   constructor(settings: HostSettings, post: (message: HostMessage) => void, logger: Logger, turns: Turns) {
@@ -110,6 +118,8 @@ export class TaskHost {
       paused: spec.targetState === 'PAUSED',
       stopping: false,
       failed: false,
+      running: false,
+      stalled: undefined,
       ended: Promise.resolve(),
     }
     this.#tasks.set(key, task)
@@ -150,7 +160,10 @@ export class TaskHost {
     task.runner = runner
     if (task.paused) runner.pause()
     else runner.resume()
-    await runner.run(() => this.#tellRunning(task))
+    await runner.run(() => {
+      task.running = true
+      this.#tellRunning(task)
+    })
   }
 
   #mayRun(spec: TaskSpec): Promise<boolean> {
@@ -227,8 +240,34 @@ export class TaskHost {
     return undefined
   }
 
+  /** To be called every second or so: tells of tasks that have work and do not get on with it, and of those that do again. */
+  lookForStalls(): void {
+    const now = Date.now()
+    // The whole process was held: whatever did not move meanwhile could not.
+    const wasHeld = now - this.#lastLook > maxLookPauseMs
+    this.#lastLook = now
+    if (wasHeld) return
+    for (const task of this.#tasks.values()) this.#lookForStall(task, now)
+  }
+
+  #lookForStall(task: HostedTask, now: number): void {
+    const { spec, runner, stopping, failed } = task
+    if (runner === undefined || stopping || failed) return
+    const wait = runner.waitsFor()
+    const limitMs = Number(spec.config['task.stalled.after.ms'] ?? this.#settings.stalledAfterMs)
+    if (wait !== undefined && limitMs > 0 && now - wait.since >= limitMs) {
+      if (task.stalled === wait.kind) return
+      task.stalled = wait.kind
+      const trace = `${wait.what} (since ${new Date(wait.since).toISOString()})`
+      this.#post({ kind: 'stalled', id: idOf(spec), generation: spec.generation, trace })
+    } else if (task.stalled !== undefined && task.running) {
+      this.#tellRunning(task)
+    }
+  }
+
   #tellRunning(task: HostedTask): void {
     if (task.stopping || task.failed) return
+    task.stalled = undefined
     const { spec, paused } = task
     this.#post({ kind: paused ? 'paused' : 'running', id: idOf(spec), generation: spec.generation })
   }

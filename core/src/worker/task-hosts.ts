@@ -50,6 +50,7 @@ interface Task {
   readonly weight: number
   /** It has cost its neighbours their thread: from now on it has one of its own. */
   apart: boolean
+  stalled: boolean
   /** While it waits to be started again. */
   restart: NodeJS.Timeout | undefined
   slowStart: NodeJS.Timeout | undefined
@@ -112,6 +113,7 @@ export class TaskHosts {
       host: undefined,
       weight: Number.isFinite(weight) ? weight : 1,
       apart: spec.config['task.isolation']?.trim().toLowerCase() === 'thread',
+      stalled: false,
       restart: undefined,
       slowStart: undefined,
     }
@@ -264,7 +266,22 @@ export class TaskHosts {
     if (task?.host !== host || task.spec.generation !== message.generation) return
     clearTimeout(task.slowStart)
     if (message.kind === 'failed') this.#failed(task, message.trace, message.permanent)
-    else this.#tell(task, message.kind === 'running' ? 'RUNNING' : 'PAUSED')
+    else if (message.kind === 'stalled') this.#stalled(task, message.trace)
+    else this.#getsOn(task, message.kind === 'running' ? 'RUNNING' : 'PAUSED')
+  }
+
+  #stalled(task: Task, trace: string): void {
+    const { connector, task: number } = task.spec
+    task.stalled = true
+    this.#options.logger.warn('a task does not get on', { connector, task: number, trace })
+    this.#tell(task, 'STALLED', trace)
+  }
+
+  #getsOn(task: Task, state: 'RUNNING' | 'PAUSED'): void {
+    const { connector, task: number } = task.spec
+    if (task.stalled) this.#options.logger.info('a task gets on again', { connector, task: number })
+    task.stalled = false
+    this.#tell(task, state)
   }
 
   async #answerMayRun(host: HostHandle, message: Extract<HostMessage, { kind: 'mayRun' }>): Promise<void> {
@@ -307,6 +324,7 @@ export class TaskHosts {
   #failed(task: Task, trace: string, permanent: boolean): void {
     const { host } = task
     task.host = undefined
+    task.stalled = false
     clearTimeout(task.slowStart)
     if (host?.isShared === false) void this.#retire(host)
     const delayMs = task.policy.next(permanent)
@@ -408,6 +426,7 @@ function hostSettings(options: TaskHostsOptions): HostSettings {
       config['assignment.storage.topic'],
     ],
     flushIntervalMs: config['offset.flush.interval.ms'],
+    stalledAfterMs: config['task.stalled.after.ms'],
     exactlyOnce: config['exactly.once.source.support'] === 'enabled',
     createTopics: config['topic.creation.enable'],
     heartbeatMs,

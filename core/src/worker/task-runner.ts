@@ -1,3 +1,5 @@
+import type { Wait } from './waits.ts'
+
 /** What the host of tasks sees of a task's run loop, be it a source's or a sink's. */
 export interface TaskRunner {
   /**
@@ -5,6 +7,8 @@ export interface TaskRunner {
    * `onRunning` is called when its own code has started.
    */
   run(onRunning: () => void): Promise<void>
+  /** What the task has to do that does not get on; undefined while it gets on, or has nothing to do. */
+  waitsFor(): Wait | undefined
   pause(): void
   resume(): void
   /**

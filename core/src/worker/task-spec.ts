@@ -26,8 +26,9 @@ export interface TaskSpec extends TaskId {
 }
 
 export interface TaskStatus extends TaskId {
-  readonly state: 'RUNNING' | 'PAUSED' | 'FAILED' | 'RESTARTING' | 'UNASSIGNED'
-  /** Of FAILED and RESTARTING: why. */
+  /** STALLED: it runs, has work to do, and does not get on with it. */
+  readonly state: 'RUNNING' | 'STALLED' | 'PAUSED' | 'FAILED' | 'RESTARTING' | 'UNASSIGNED'
+  /** Of FAILED and RESTARTING: why. Of STALLED: what it waits for, and since when. */
   readonly trace?: string
   readonly generation: number
 }
