@@ -4,7 +4,7 @@ import { freePorts, startTidewire } from '../support/tidewire.ts'
 import { until } from '../support/until.ts'
 import { ConnectorsModel } from './connectors-model.ts'
 import { journalOf } from './flows.ts'
-import type { JournalLine } from './journal-judge.ts'
+import { JournalJudge, type JournalLine } from './journal-judge.ts'
 import { bundledLog } from './killable-log.ts'
 import { unsettled } from './settled.ts'
 import { askRest, TestCluster, type TestWorkerProcess } from './test-cluster.ts'
@@ -43,7 +43,12 @@ beforeEach(async () => {
   await settled()
 })
 
-afterEach(async () => cluster.close(false))
+afterEach(async () => {
+  const judge = new JournalJudge(journalOf(cluster), cluster.suspicions)
+  await judge.look()
+  await cluster.close(false)
+  expect(judge.violations).toEqual([])
+})
 
 async function settled(): Promise<void> {
   let problems: string[] = []
