@@ -169,11 +169,12 @@ async function openServices(
 }
 
 function acceptOn(listeners: readonly Listener[], options: BrokerOptions, services: BrokerServices): Set<Connection> {
-  const { config, logger, answers, credentials } = services
+  const { config, logger, answers } = services
   const connections = new Set<Connection>()
   const memory = new RequestMemory(config['queued.max.request.bytes'])
   const dispatch = dispatchTo(services)
   const warning = new RareWarning(logger)
+  const saslWarning = new RareWarning(logger)
   const protocols = protocolsOf(config['listener.security.protocol.map'])
   const advertised = config['log.advertised.listeners'].map((text) =>
     parseEndpoint('log.advertised.listeners', text, protocols),
@@ -194,7 +195,7 @@ function acceptOn(listeners: readonly Listener[], options: BrokerOptions, servic
         maxRequestBytes: config['socket.request.max.bytes'],
         maxIdleMs: config['connections.max.idle.ms'],
         advertised: { host: toldHost ?? (isWildcard ? plainAddress(socket.localAddress) : host), port: toldPort },
-        sasl: asksWho ? newSession(config, credentials, logger, socket) : null,
+        sasl: asksWho ? newSession(socket, services, saslWarning) : null,
       })
       connections.add(connection)
       connection.onClose(() => connections.delete(connection))
@@ -204,13 +205,15 @@ function acceptOn(listeners: readonly Listener[], options: BrokerOptions, servic
   return connections
 }
 
-function newSession(config: BrokerConfig, credentials: Credentials, logger: Logger, socket: Socket): SaslSession {
+function newSession(socket: Socket, services: BrokerServices, warning: RareWarning): SaslSession {
+  const { config, credentials, logger } = services
   return new SaslSession({
     mechanisms: config['sasl.enabled.mechanisms'],
     credentials,
     maxSessionMs: config['connections.max.reauth.ms'],
     failureDelayMs: config['connection.failed.authentication.delay.ms'],
     logger,
+    warning,
     client: `${plainAddress(socket.remoteAddress)}:${socket.remotePort}`,
   })
 }

@@ -9,7 +9,7 @@ import { monotonicMs } from './backoff.ts'
 import { LogError, type ClientSecurity, type SaslOptions } from './client.ts'
 import { FrameReader } from './frame-reader.ts'
 import { runSasl } from './sasl.ts'
-import { connectTls, isTlsFailure } from './tls.ts'
+import { connectTls, isTlsFailure, speaksTls } from './tls.ts'
 
 export interface Address {
   readonly host: string
@@ -62,6 +62,8 @@ export class Connection {
   #timer: NodeJS.Timeout | undefined
   #timerDeadline = Infinity
   #closed: LogError | undefined
+  /** Connected, with TLS the handshake done. */
+  #isOpen = false
   #versions = new Map<number, readonly [number, number]>()
   #features: ReadonlyMap<string, number> = new Map()
   /** Set while who we are is shown anew: the broker takes no other requests meanwhile. */
@@ -78,11 +80,12 @@ export class Connection {
     const connection = new Connection(address, options)
     try {
       await connection.#opened()
-      await connection.#negotiate()
+      await connection.#negotiate().catch((error: unknown) => connection.#explain(error))
       if (options.sasl !== undefined) await connection.#authenticate(options.sasl)
     } catch (error) {
-      connection.#fail(error instanceof LogError ? error : connection.#networkError('failed', error))
-      throw connection.#closed!
+      const failure = error instanceof LogError ? error : connection.#networkError('failed', error)
+      connection.#fail(failure)
+      throw failure
     }
     return connection
   }
@@ -107,9 +110,9 @@ export class Connection {
     this.#socket.setNoDelay(true)
     this.#socket.setKeepAlive(true, 60_000)
     this.#socket.on('error', (error) => this.#fail(this.#socketError(error)))
-    this.#socket.on('close', () => this.#fail(this.#networkError('was closed by the broker')))
+    this.#socket.on('close', () => this.#fail(this.#endedError()))
     // Nothing comes here (onread takes the bytes), but without it the end of the stream would go unseen.
-    this.#socket.on('end', () => this.#fail(this.#networkError('was closed by the broker')))
+    this.#socket.on('end', () => this.#fail(this.#endedError()))
   }
 
   get closed(): boolean {
@@ -187,6 +190,7 @@ export class Connection {
       }, timeoutMs)
       this.#socket.once(this.#options.tls === undefined ? 'connect' : 'secureConnect', () => {
         clearTimeout(timer)
+        this.#isOpen = true
         resolve()
       })
       this.#socket.once('close', () => {
@@ -219,6 +223,18 @@ export class Connection {
     }
     const message = `broker ${addressText(this.address)} did not say which API versions it speaks`
     throw new LogError('UNSUPPORTED_VERSION', message, { retriable: false })
+  }
+
+  /**
+   * A broker that expects TLS ends a connection in plain text without a word, and so does one that is about to stop, or
+   * a proxy whose broker is away. Only the first is there to stay.
+   */
+  async #explain(error: unknown): Promise<never> {
+    const { tls, connect } = this.#options
+    const wasEnded = error instanceof LogError && error.code === 'NETWORK'
+    if (!wasEnded || tls !== undefined || connect !== undefined || !(await speaksTls(this.address))) throw error
+    const message = `broker ${addressText(this.address)} speaks TLS only: set security.protocol to SSL, or SASL_SSL where it has users`
+    throw new LogError('TLS', message, { retriable: false, cause: error })
   }
 
   /** Says who we are (KIP-43, KIP-152), and again before the broker's patience with it ends (KIP-368). */
@@ -320,6 +336,12 @@ export class Connection {
     this.#pending.clear()
     for (const each of pending) each.reject(error)
     for (const listener of this.#onClose) listener()
+  }
+
+  #endedError(): LogError {
+    const inHandshake = this.#options.tls !== undefined && !this.#isOpen
+    const hint = inHandshake ? ' within the TLS handshake, as one does that has no TLS on that port' : ''
+    return this.#networkError(`was closed by the broker${hint}`)
   }
 
   #socketError(error: Error): LogError {

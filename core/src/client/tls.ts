@@ -30,3 +30,21 @@ export function isTlsFailure(error: unknown): boolean {
   const code = error instanceof Error && 'code' in error ? String(error.code) : ''
   return /^ERR_(TLS|SSL|OSSL)_|CERT|SELF_SIGNED|UNABLE_TO_|HOSTNAME_MISMATCH|INVALID_(CA|PURPOSE)|EPROTO/.test(code)
 }
+
+const PROBE_TIMEOUT_MS = 3_000
+
+/** Whether somebody there answers a TLS handshake, be it with a refusal, whatever the certificate. Nothing is sent. */
+export function speaksTls({ host, port }: { host: string; port: number }): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect({ host, port, rejectUnauthorized: false, timeout: PROBE_TIMEOUT_MS })
+    socket.once('secureConnect', () => {
+      resolve(true)
+      // In order, so that the broker has no failed handshake to tell of.
+      socket.end()
+    })
+    socket.once('timeout', () => socket.destroy())
+    socket.on('error', (error: NodeJS.ErrnoException) => resolve(/^ERR_SSL_.*_ALERT_/.test(error.code ?? '')))
+    socket.once('close', () => resolve(false))
+    socket.resume()
+  })
+}

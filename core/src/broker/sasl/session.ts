@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Logger } from '../../logging/logger.ts'
 import type { ErrorName } from '../../protocol/errors.ts'
 import { ScramError } from '../../protocol/scram.ts'
+import type { RareWarning } from '../rare-warning.ts'
 import type { SaslMechanism } from '../security-settings.ts'
 import type { Credentials } from './credentials.ts'
 import { saslExchange, SaslRefusal, type SaslExchange } from './exchange.ts'
@@ -15,6 +16,8 @@ export interface SaslOptions {
   /** `connection.failed.authentication.delay.ms` */
   readonly failureDelayMs: number
   readonly logger: Logger
+  /** For failures that clients bring about. */
+  readonly warning: Pick<RareWarning, 'tell'>
   /** Of the client, for the log. */
   readonly client: string
 }
@@ -90,10 +93,10 @@ export class SaslSession {
   }
 
   #refused(mechanism: SaslMechanism, error: unknown): void {
-    const { logger, client } = this.#options
+    const { logger, warning, client } = this.#options
     const foreseen = error instanceof SaslRefusal || error instanceof ScramError
     const reason = error instanceof Error ? error.message : String(error)
-    if (foreseen) logger.warn(`Authentication of ${client} failed`, { mechanism, reason })
+    if (foreseen) warning.tell(`Authentication of ${client} failed`, { mechanism, reason })
     else logger.error(`Authentication of ${client} could not be done`, { mechanism, reason })
   }
 }
