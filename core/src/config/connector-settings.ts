@@ -5,6 +5,15 @@
 import { defineConfig, type ConfigOf, type Settings } from '@tidewire/sdk'
 import type { SettingErrors } from './settings.ts'
 
+const converterVersion = {
+  type: 'string',
+  default: 'latest',
+  importance: 'low',
+  group: 'Common',
+  displayName: 'Converter version',
+  doc: 'Which version of the converter, as connector.plugin.version. Only where the connector names its converter.',
+} as const
+
 const common = defineConfig({
   name: {
     type: 'string',
@@ -21,6 +30,14 @@ const common = defineConfig({
     group: 'Common',
     displayName: 'Connector class',
     doc: 'The connector: its short name (file-source), or the class name of the Kafka connector it stands in for, with or without package and Connector suffix.',
+  },
+  'connector.plugin.version': {
+    type: 'string',
+    default: 'latest',
+    importance: 'medium',
+    group: 'Common',
+    displayName: 'Connector version',
+    doc: 'Which version of the connector, where the plugin path has several: one (1.2.0), the newest within a range ([1.0,2.0)), or the newest of all (latest).',
   },
   'tasks.max': {
     type: 'int',
@@ -69,6 +86,9 @@ const common = defineConfig({
     displayName: 'Header converter',
     doc: 'Converter of header values; as key.converter.',
   },
+  'key.converter.plugin.version': converterVersion,
+  'value.converter.plugin.version': converterVersion,
+  'header.converter.plugin.version': converterVersion,
   'config.action.reload': {
     type: 'string',
     enum: ['restart', 'none'],
@@ -244,10 +264,6 @@ export const sinkSettings = defineConfig({
 export const unsupportedConnectorSettings: Readonly<Record<string, string>> = {
   'transforms*': 'transforms are not available yet; reshape the records before or after this connector',
   'predicates*': 'predicates belong to transforms, which are not available yet',
-  'connector.plugin.version': 'one version of a plugin is loaded at a time',
-  'key.converter.plugin.version': 'one version of a plugin is loaded at a time',
-  'value.converter.plugin.version': 'one version of a plugin is loaded at a time',
-  'header.converter.plugin.version': 'one version of a plugin is loaded at a time',
 }
 
 export type ConnectorType = 'source' | 'sink'
@@ -261,7 +277,7 @@ export function frameworkSettings(type: ConnectorType): Settings {
 
 /** Names below a converter's prefix, which the converter itself checks. */
 export function isConverterSetting(name: string): boolean {
-  return /^(key|value|header)\.converter\../.test(name)
+  return /^(key|value|header)\.converter\.(?!plugin\.version$)./.test(name)
 }
 
 /** A name stands in the path of REST requests, percent-encoded: a longer one could be made, but neither seen nor deleted. */

@@ -52,6 +52,8 @@ interface RunningTask {
   generation: number
   paused: boolean
   exactlyOnce: boolean
+  /** Of the plugin. */
+  version: string | undefined
   /** The runner has it; before, it may wait for its predecessors to be fenced. */
   handedOver: boolean
   readonly stop: AbortController
@@ -277,6 +279,7 @@ export class ConnectorActor {
       generation: cluster.generation,
       paused,
       exactlyOnce: false,
+      version: undefined,
       handedOver: false,
       stop: new AbortController(),
     }
@@ -295,6 +298,7 @@ export class ConnectorActor {
     const { plugins, runner, worker, exactlyOnce, fenceEarlierTasks } = this.#context
     const { signal } = running.stop
     const { manifest, spec } = await taskPlugins(plugins, worker, running.config)
+    running.version = manifest.version
     running.exactlyOnce = exactlyOnce && manifest.type === 'source' && manifest.exactlyOnce
     if (running.exactlyOnce && !signal.aborted) await fenceEarlierTasks(this.#name, signal)
     if (signal.aborted) return
@@ -394,17 +398,22 @@ export class ConnectorActor {
   }
 
   #tell(state: State, trace?: string): void {
-    const { statuses, workerId, cluster } = this.#context
+    const { statuses, workerId, cluster, store, plugins } = this.#context
     const before = statuses.connector(this.#name)
-    if (before?.state === state && before.trace === trace && before.workerId === workerId) return
+    const { 'connector.class': name = '', 'connector.plugin.version': wanted } = store.get(this.#name)?.config ?? {}
+    const version = plugins.knownConnector(name.trim(), wanted)?.manifest.version
+    const isSame = before?.state === state && before.trace === trace && before.version === version
+    if (isSame && before.workerId === workerId) return
     const generation = this.#generation ?? cluster.generation
-    statuses.putConnector(this.#name, { state, workerId, generation, trace }, { safe: true })
+    statuses.putConnector(this.#name, { state, workerId, generation, trace, version }, { safe: true })
   }
 
   #tellTask(task: number, state: State, trace?: string): void {
     const { statuses, workerId, cluster } = this.#context
-    const generation = this.#tasks.get(task)?.generation ?? cluster.generation
-    statuses.putTask(this.#name, task, { state, workerId, generation, trace }, { safe: true })
+    const running = this.#tasks.get(task)
+    const generation = running?.generation ?? cluster.generation
+    const version = running?.version
+    statuses.putTask(this.#name, task, { state, workerId, generation, trace, version }, { safe: true })
   }
 
   /** As of the assignment that gave it to this worker: whoever has it by now has told it under a newer one. */

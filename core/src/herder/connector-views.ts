@@ -19,6 +19,8 @@ export interface ConnectorInfo {
 export interface StateInfo {
   readonly state: State
   readonly worker_id: string
+  /** Of the plugin that runs, or ran last. */
+  readonly version?: string
   readonly trace?: string
 }
 
@@ -109,11 +111,16 @@ export class ConnectorViews {
     return maskSecrets(config, manifest?.settings, frameworkSettings(manifest?.type ?? 'sink'))
   }
 
-  #pluginOf({ 'connector.class': name }: Config) {
-    return this.#plugins.knownConnector(name?.trim() ?? '')
+  #pluginOf({ 'connector.class': name, 'connector.plugin.version': version }: Config) {
+    return this.#plugins.knownConnector(name?.trim() ?? '', version)
   }
 }
 
-function stateInfo({ state, workerId, trace }: Status): StateInfo {
-  return { state, worker_id: workerId, ...(trace === undefined ? {} : { trace }) }
+function stateInfo({ state, workerId, trace, version }: Status): StateInfo {
+  return {
+    state,
+    worker_id: workerId,
+    ...(version === undefined ? {} : { version }),
+    ...(trace === undefined ? {} : { trace }),
+  }
 }

@@ -59,8 +59,8 @@ describe('connectors', () => {
     expect(spec.headerConverter).toMatchObject({ ref: { name: 'simple' } })
     expect(fixture.herder.views.status('a')).toEqual({
       name: 'a',
-      connector: { state: 'RUNNING', worker_id: '127.0.0.1:8083' },
-      tasks: [{ id: 0, state: 'RUNNING', worker_id: '127.0.0.1:8083' }],
+      connector: { state: 'RUNNING', worker_id: '127.0.0.1:8083', version: '1.2.3' },
+      tasks: [{ id: 0, state: 'RUNNING', worker_id: '127.0.0.1:8083', version: '1.2.3' }],
       type: 'source',
     })
     await expect(fixture.herder.writes.create('a', source)).rejects.toThrow('Connector a already exists')
@@ -263,6 +263,7 @@ describe('restart', () => {
       id: 1,
       state: 'FAILED',
       worker_id: '127.0.0.1:8083',
+      version: '1.2.3',
       trace: 'boom',
     })
     fixture.runner.calls.length = 0
@@ -342,6 +343,18 @@ describe('validation', () => {
     [{ 'connector.class': 'test-sink' }, 'Must configure one of topics or topics.regex'],
     [{ ...source, 'exactly.once.support': 'required' }, 'cannot read its records again'],
     [{ ...source, password: secretMask }, 'holds the mask'],
+    [
+      { ...source, 'connector.plugin.version': '[2,3)' },
+      'for configuration connector.plugin.version: No version of connector',
+    ],
+    [
+      { ...source, 'connector.plugin.version': '[2' },
+      "for configuration connector.plugin.version: '[2' is not a range",
+    ],
+    [
+      { ...source, 'key.converter': 'json', 'key.converter.plugin.version': '99' },
+      'Invalid value 99 for configuration key.converter.plugin.version: No version of converter plugin json is within 99',
+    ],
   ])('refuses %j', async (config, reason) => {
     const { herder } = await start()
     await expect(herder.writes.create('a', config as Record<string, string>)).rejects.toThrow(reason)

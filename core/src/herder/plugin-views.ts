@@ -64,13 +64,13 @@ export class PluginViews {
   }
 
   /** The settings of a connector, with the framework's, or of a converter. @throws NotFoundError */
-  async settings(name: string): Promise<ConfigKeyInfo[]> {
+  async settings(name: string, version?: string): Promise<ConfigKeyInfo[]> {
     try {
-      const { manifest } = await this.#plugins.connector(name)
+      const { manifest } = await this.#plugins.connector(name, version)
       return kafkaDefinition({ ...frameworkSettings(manifest.type), ...manifest.settings })
     } catch (error) {
       if (!(error instanceof NotFoundError)) throw error
-      const converter = await this.#plugins.converter(name).catch(() => undefined)
+      const converter = await this.#plugins.converter(name, version).catch(() => undefined)
       if (converter === undefined) throw error
       return kafkaDefinition(converter.manifest.settings)
     }
@@ -81,9 +81,10 @@ export class PluginViews {
    * @throws NotFoundError, ConfigError
    */
   async validate(pluginName: string, config: Config): Promise<{ infos: ConfigInfos; warnings: readonly string[] }> {
-    const asked = await this.#plugins.connector(pluginName)
+    const { manifest } = await this.#plugins.connector(pluginName)
     const given = config['connector.class']
-    if (given !== undefined && (await this.#plugins.connector(given).catch(() => undefined)) !== asked) {
+    const meant = given === undefined ? manifest : this.#plugins.knownConnector(given)?.manifest
+    if (meant?.name !== manifest.name) {
       throw new ConfigError(`Included connector type ${given} does not match request type ${pluginName}`)
     }
     const stored = this.#storedConfig(config['name']?.trim() ?? '')

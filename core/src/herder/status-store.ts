@@ -24,6 +24,8 @@ export interface Status {
   readonly generation: number
   /** Why it failed. */
   readonly trace?: string | undefined
+  /** Of the plugin that runs, as Kafka Connect 4.1 and later has it. */
+  readonly version?: string | undefined
 }
 
 export interface StatusStoreOptions {
@@ -128,6 +130,7 @@ export class StatusStore {
             trace: status.trace ?? null,
             worker_id: status.workerId,
             generation: status.generation,
+            ...(status.version === undefined ? {} : { version: status.version }),
           })
     // Memory knows at once, so that what is asked next has the answer; the log's own echo comes to the same.
     this.#read({ key, value })
@@ -223,13 +226,14 @@ function parseKey(key: string): StatusKey | undefined {
 }
 
 function parseStatus(text: string): Status {
-  const { state, trace, worker_id, generation } = JSON.parse(text) as Record<string, unknown>
+  const { state, trace, worker_id, generation, version } = JSON.parse(text) as Record<string, unknown>
   if (typeof state !== 'string' || !states.has(state)) throw new Error(`its state is not known`)
   return {
     state: state as State,
     workerId: typeof worker_id === 'string' ? worker_id : '',
     generation: typeof generation === 'number' ? generation : 0,
     ...(typeof trace === 'string' ? { trace } : {}),
+    ...(typeof version === 'string' ? { version } : {}),
   }
 }
 

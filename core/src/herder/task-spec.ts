@@ -1,5 +1,6 @@
 import type { Config } from './config-store.ts'
 import { ConfigError } from '@tidewire/sdk'
+import { isConverterSetting } from '../config/connector-settings.ts'
 import type { ConnectorManifest } from '../plugin/manifest.ts'
 import type { ConnectorPlugin, PluginRegistry } from '../plugin/plugin-registry.ts'
 import type { ConverterSpec, TaskSpec } from '../worker/task-spec.ts'
@@ -58,7 +59,7 @@ export async function planTasks(
 }
 
 async function connectorOf(plugins: PluginRegistry, config: Config): Promise<ConnectorPlugin> {
-  return plugins.connector(config['connector.class']?.trim() ?? '')
+  return plugins.connector(config['connector.class']?.trim() ?? '', config['connector.plugin.version'])
 }
 
 /** The connector's own converter with the connector's settings for it, or the worker's with the worker's: never mixed. */
@@ -70,10 +71,12 @@ async function converterSpec(
 ): Promise<ConverterSpec> {
   const own = config[setting]?.trim()
   const from = own === undefined ? worker.converterSettings : config
-  const { ref } = await plugins.converter(own ?? worker.config[setting])
+  const { ref } = await (own === undefined
+    ? plugins.converter(worker.config[setting])
+    : plugins.converter(own, config[`${setting}.plugin.version`]))
   const prefix = `${setting}.`
   const settings = Object.entries(from).flatMap(([name, value]) =>
-    name.startsWith(prefix) ? [[name.slice(prefix.length), value]] : [],
+    name.startsWith(prefix) && isConverterSetting(name) ? [[name.slice(prefix.length), value]] : [],
   )
   return { ref, config: Object.fromEntries(settings) as Config }
 }

@@ -159,12 +159,15 @@ export class ConfigValidator {
         ],
       })
     }
+    const version = config['connector.plugin.version']
     try {
-      return await this.#plugins.connector(name)
+      return await this.#plugins.connector(name, version)
     } catch (error) {
-      if (!isErrorKind(error, 'NotFoundError')) throw error
+      if (!isErrorKind(error, 'NotFoundError') && !isErrorKind(error, 'ConfigError')) throw error
+      const isVersion = this.#plugins.knownConnector(name) !== undefined
+      const [setting, value] = isVersion ? ['connector.plugin.version', version] : ['connector.class', name]
       throw new InvalidConfigError({
-        'connector.class': [`Invalid value ${name} for configuration connector.class: ${error.message}`],
+        [setting]: [`Invalid value ${value} for configuration ${setting}: ${error.message}`],
       })
     }
   }
@@ -197,14 +200,15 @@ export class ConfigValidator {
     warnings: string[],
   ): Promise<ConverterPlugin | undefined> {
     const setting = `${use}.converter`
-    const below = Object.entries(config).filter(([name]) => name.startsWith(`${setting}.`))
+    const below = Object.entries(config).filter(([name]) => name.startsWith(`${setting}.`) && isConverterSetting(name))
     const name = config[setting]?.trim()
     if (name === undefined) {
       for (const [key] of below) warnings.push(`Configuration ${key} has no effect, since ${setting} is not set`)
       return undefined
     }
+    const version = config[`${setting}.plugin.version`]
     try {
-      const converter = await this.#plugins.converter(name)
+      const converter = await this.#plugins.converter(name, version)
       const parse = this.#cached(converter.manifest, use, () =>
         compileSettings(prefixed(use, converter.manifest.settings)),
       )
@@ -213,8 +217,15 @@ export class ConfigValidator {
       warnings.push(...parsed.warnings)
       return converter
     } catch (error) {
-      if (!isErrorKind(error, 'NotFoundError')) throw error
-      add(setting, `Invalid value ${name} for configuration ${setting}: ${error.message}`)
+      if (!isErrorKind(error, 'NotFoundError') && !isErrorKind(error, 'ConfigError')) throw error
+      if (version === undefined || (await this.#plugins.converter(name).catch(() => undefined)) === undefined) {
+        add(setting, `Invalid value ${name} for configuration ${setting}: ${error.message}`)
+      } else {
+        add(
+          `${setting}.plugin.version`,
+          `Invalid value ${version} for configuration ${setting}.plugin.version: ${error.message}`,
+        )
+      }
       return undefined
     }
   }

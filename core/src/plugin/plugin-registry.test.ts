@@ -167,8 +167,31 @@ describe('plugins outside the repository', () => {
     const list = await registry().list()
     expect(names(list)).toEqual(['acme'])
     expect(list.broken).toEqual([
-      { path: join(folder, 'b'), name: 'acme', reason: "another plugin already gives a 'acme'" },
+      { path: join(folder, 'b'), name: 'acme', reason: "another plugin already gives a 'acme' of version 1.0.0" },
     ])
+  })
+
+  test('versions side by side: the newest, or the newest within a range; a range without one names what there is', async () => {
+    const versions = ['1.9.0', '1.10.0', '2.0.0-rc1', '0.5.0']
+    await write(Object.fromEntries(versions.map((version) => [`acme-${version}/index.js`, plugin('acme', version)])))
+    const plugins = registry()
+    const list = await plugins.list()
+    expect(list.broken).toEqual([])
+    expect(list.connectors.map(({ manifest }) => manifest.version).sort()).toEqual([...versions].sort())
+    const chosen = async (range?: string) => (await plugins.connector('com.acme.AcmeSourceConnector', range)).ref
+    expect((await chosen()).version).toBe('2.0.0-rc1')
+    expect((await chosen('latest')).version).toBe('2.0.0-rc1')
+    expect((await chosen('[1.0,2.0-alpha)')).version).toBe('1.10.0')
+    expect(await chosen('1.9')).toMatchObject({
+      version: '1.9.0',
+      module: expect.stringContaining('/acme-1.9.0/') as string,
+    })
+    expect(plugins.knownConnector('acme', '[,1)')?.manifest.version).toBe('0.5.0')
+    await expect(chosen('[3,)')).rejects.toThrow(
+      'No version of connector plugin com.acme.AcmeSourceConnector is within [3,). Available: 2.0.0-rc1, 1.10.0, 1.9.0, 0.5.0',
+    )
+    await expect(chosen('newest')).rejects.toMatchObject({ name: 'NotFoundError' })
+    await expect(chosen('[1')).rejects.toMatchObject({ name: 'ConfigError' })
   })
 })
 

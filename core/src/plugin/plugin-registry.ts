@@ -7,6 +7,7 @@ import type { Logger } from '../logging/logger.ts'
 import type { ConnectorManifest, ConverterManifest, PluginRef } from './manifest.ts'
 import { findPlugins, type PluginLocation } from './plugin-path.ts'
 import { scanModules, type ScanResult } from './scan.ts'
+import { compareVersions, parseVersionRange } from './version-range.ts'
 
 /** A connector or converter that can be used, as its manifest declares it. */
 interface Part<M extends ConnectorManifest | ConverterManifest> {
@@ -79,32 +80,54 @@ export class PluginRegistry {
   /**
    * The connector that `connector.class` names: by short name, class name, simple class name, or that without the
    * Connector suffix. As it is on disk now.
+   * @param version a range, as `connector.plugin.version` has it; the newest version within it is taken
    * @throws NotFoundError that names the reason, where a broken plugin may be the one meant
+   * @throws ConfigError where the range is none
    */
-  async connector(name: string): Promise<ConnectorPlugin> {
-    return this.#find(name, 'connector')
+  async connector(name: string, version?: string): Promise<ConnectorPlugin> {
+    return this.#find(name, version, 'connector')
   }
 
   /** As {@link connector}, for the `*.converter` settings. */
-  async converter(name: string): Promise<ConverterPlugin> {
-    return this.#find(name, 'converter')
+  async converter(name: string, version?: string): Promise<ConverterPlugin> {
+    return this.#find(name, version, 'converter')
   }
 
   /** The connector as last seen, with no look at the disk; undefined where it is not known. */
-  knownConnector(name: string): ConnectorPlugin | undefined {
-    return this.#index.connectorsByName.get(name)
+  knownConnector(name: string, version?: string): ConnectorPlugin | undefined {
+    const versions = this.#index.connectorsByName.get(name)
+    try {
+      const isWithin = parseVersionRange(version ?? 'latest')
+      return versions?.find(({ manifest }) => isWithin(manifest.version)) ?? versions?.[0]
+    } catch {
+      return versions?.[0]
+    }
   }
 
-  async #find<K extends 'connector' | 'converter'>(name: string, kind: K): Promise<PluginOf[K]>
-  async #find(name: string, kind: 'connector' | 'converter'): Promise<ConnectorPlugin | ConverterPlugin> {
+  async #find<K extends 'connector' | 'converter'>(
+    name: string,
+    version: string | undefined,
+    kind: K,
+  ): Promise<PluginOf[K]>
+  async #find(
+    name: string,
+    version: string | undefined,
+    kind: 'connector' | 'converter',
+  ): Promise<ConnectorPlugin | ConverterPlugin> {
+    const isWithin = parseVersionRange(version ?? 'latest')
     await this.#refresh()
     for (;;) {
-      const found =
+      const versions: readonly (ConnectorPlugin | ConverterPlugin)[] | undefined =
         kind === 'connector' ? this.#index.connectorsByName.get(name) : this.#index.convertersByName.get(name)
+      const found = versions?.find(({ manifest }) => isWithin(manifest.version))
       if (found !== undefined) return found
       // Only what is not known is waited for, and not behind a plugin that hangs.
       const pending = this.#pending()
-      if (pending.length === 0) throw this.#notFound(name, kind)
+      if (pending.length === 0) {
+        if (versions === undefined) throw this.#notFound(name, kind)
+        const known = versions.map(({ manifest }) => manifest.version).join(', ')
+        throw new NotFoundError(`No version of ${kind} plugin ${name} is within ${version}. Available: ${known}`)
+      }
       await Promise.race(pending)
     }
   }
@@ -216,8 +239,9 @@ interface PluginOf {
 }
 
 interface PluginIndex extends PluginList {
-  readonly connectorsByName: ReadonlyMap<string, ConnectorPlugin>
-  readonly convertersByName: ReadonlyMap<string, ConverterPlugin>
+  /** All versions, the newest first. */
+  readonly connectorsByName: ReadonlyMap<string, readonly ConnectorPlugin[]>
+  readonly convertersByName: ReadonlyMap<string, readonly ConverterPlugin[]>
 }
 
 const emptyIndex: PluginIndex = {
@@ -241,9 +265,11 @@ function buildIndex(scanned: readonly Scanned[]): PluginIndex {
     }
     const { manifest } = settled
     const add = <M extends ConnectorManifest | ConverterManifest>(parts: Part<M>[], part: M): void => {
-      const taken = parts.some((other) => other.manifest.name === part.name)
+      const taken = parts.some(
+        ({ manifest }) => manifest.name === part.name && compareVersions(manifest.version, part.version) === 0,
+      )
       if (taken) {
-        reject(part.name, `another plugin already gives a '${part.name}'`)
+        reject(part.name, `another plugin already gives a '${part.name}' of version ${part.version}`)
         return
       }
       const ref = { module: location.module!, name: part.name, version: part.version }
@@ -261,12 +287,12 @@ function buildIndex(scanned: readonly Scanned[]): PluginIndex {
   }
 }
 
-/** The most exact kind of name wins over the less exact; among equals, the plugin found first. */
+/** The most exact kind of name wins over the less exact; among equals, the plugin found first, with all its versions. */
 function byName<P extends Part<ConnectorManifest | ConverterManifest>>(
   parts: readonly P[],
   suffix: string,
-): Map<string, P> {
-  const names = new Map<string, P>()
+): Map<string, P[]> {
+  const names = new Map<string, P[]>()
   const simple = (name: string): string => name.slice(name.lastIndexOf('.') + 1)
   const withoutSuffix = (name: string): string => (name.endsWith(suffix) ? name.slice(0, -suffix.length) : name)
   const kinds: ((part: P) => readonly string[])[] = [
@@ -277,8 +303,15 @@ function byName<P extends Part<ConnectorManifest | ConverterManifest>>(
   ]
   for (const kind of kinds) {
     for (const part of parts) {
-      for (const name of kind(part)) if (!names.has(name)) names.set(name, part)
+      for (const name of kind(part)) {
+        const known = names.get(name)
+        if (known === undefined) names.set(name, [part])
+        else if (known[0]!.manifest.name === part.manifest.name && !known.includes(part)) known.push(part)
+      }
     }
+  }
+  for (const versions of names.values()) {
+    versions.sort((a, b) => compareVersions(b.manifest.version, a.manifest.version))
   }
   return names
 }

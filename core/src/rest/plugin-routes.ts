@@ -10,8 +10,9 @@ export function pluginRoutes(app: FastifyInstance, herder: () => Herder): void {
     herder().plugins.list(query.connectorsOnly?.toLowerCase() !== 'false'),
   )
 
-  app.get<{ Params: { plugin: string } }>('/connector-plugins/:plugin/config', ({ params }) =>
-    herder().plugins.settings(params.plugin),
+  app.get<{ Params: { plugin: string }; Querystring: { version?: string } }>(
+    '/connector-plugins/:plugin/config',
+    ({ params, query }) => herder().plugins.settings(params.plugin, query.version),
   )
 
   app.put<{ Params: { plugin: string } }>(

@@ -131,6 +131,7 @@ describe('connectors', () => {
       id: 0,
       state: 'RUNNING',
       worker_id: '127.0.0.1:8083',
+      version: '1.2.3',
     })
     expect(await ask('PUT', '/connectors/one/config', { ...source, mode: 'fast' })).toMatchObject({
       status: 200,
