@@ -38,11 +38,14 @@ async function kill(context: FaultContext, worker: TestWorkerProcess): Promise<s
   return `${worker.id} (pid ${worker.pid}), back after ${afterMs} ms`
 }
 
-/** Shorter than the session or clearly longer. */
+/** Shorter than the session, shorter than what is waited for, or so long that others have its work. */
 function absence({ random, sessionMs, rebalanceDelayMs }: FaultContext): number {
-  return random.below(3) === 0
-    ? random.between(200, sessionMs / 2)
-    : random.between(sessionMs * 1.3, sessionMs * 1.5 + rebalanceDelayMs * 2)
+  const givenUpMs = sessionMs + rebalanceDelayMs
+  return random.oneOf([
+    random.between(200, sessionMs / 2),
+    random.between(sessionMs * 1.2, givenUpMs),
+    random.between(givenUpMs + 500, givenUpMs + 4000),
+  ])
 }
 
 const holdOrCut = {

@@ -36,6 +36,8 @@ beforeEach(async () => {
       'tasks.max': String(tasksEach),
       rate: '20',
       'batch.size': '1',
+      // Whoever takes over too early does so for all to see.
+      'stop.ms': '1500',
       journal: journalOf(cluster),
     }
     expect(await model.create(first.url, name, config), model.violations.join()).toBe(true)
