@@ -67,5 +67,7 @@ if (mode === 'write') {
   await manager.close()
 }
 const after = memory()
-process.stdout.write(`${JSON.stringify({ before, after, openFiles: Math.max(...openFiles), wrong: wrong.slice(0, 5) })}\n`)
+process.stdout.write(
+  `${JSON.stringify({ before, after, openFiles: Math.max(...openFiles), wrong: wrong.slice(0, 5) })}\n`,
+)
 if (mode === 'write') setInterval(() => undefined, 1000)

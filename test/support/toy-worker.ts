@@ -6,8 +6,8 @@ import { createClient } from '../../core/src/client/log-client.ts'
 import { silentLogger } from '../../core/src/logging/logger.ts'
 import { cuttableProxy, type CuttableProxy } from './cuttable-proxy.ts'
 
-export const sessionTimeoutMs = 2000
-export const maxDelayMs = 4000
+const sessionTimeoutMs = 2000
+const maxDelayMs = 4000
 
 export interface ToyClusterOptions {
   readonly address: string

@@ -72,7 +72,7 @@ const consumerOnly = defineConfig({
   },
 })
 
-export const clientSettings: Readonly<Record<ClientKind, Settings>> = {
+const clientSettings: Readonly<Record<ClientKind, Settings>> = {
   producer: { ...connectionSettings, ...producerOnly },
   consumer: { ...connectionSettings, ...consumerOnly },
   admin: connectionSettings,
