@@ -47,6 +47,10 @@ interface Write {
   readonly reject: (error: Error) => void
 }
 
+interface Decision extends Pick<Write, 'topic' | 'records'> {
+  readonly assignment: Assignment
+}
+
 /** From one fencing to the next, of this worker or of another. */
 interface Term {
   readonly producer: Producer
@@ -133,8 +137,11 @@ export class Leader implements LeaderWriter {
 
   async #run(signal: AbortSignal): Promise<void> {
     const { logger } = this.#options
-    for (let failures = 0; ;) {
+    const isOver = (): boolean => signal.aborted
+    for (let failures = 0; !isOver();) {
       try {
+        // What failed may have failed because another leads: to fence it would stop the right one.
+        if (failures > 0) await this.#options.checkRound()
         const term = await this.#takeOver(signal)
         while (!term.ended.signal.aborted) {
           await this.#work(term)
@@ -142,9 +149,9 @@ export class Leader implements LeaderWriter {
         }
       } catch (error) {
         this.#endTerm()
-        if (signal.aborted) return
+        if (isOver()) return
         if (isDeposed(error)) {
-          logger.info('another worker leads the cluster', { group: this.#options.groupId })
+          logger.info('this worker does not lead the cluster any more', { group: this.#options.groupId })
           this.#round = undefined
           this.#options.onDeposed()
           return
@@ -218,44 +225,69 @@ export class Leader implements LeaderWriter {
 
   async #work(term: Term): Promise<void> {
     if (term.listener instanceof Error) throw term.listener
-    if (this.#writes.length > 0) await this.#writeAll(term, this.#writes.splice(0))
-    else if (this.#mustDecide && term.listener === 'ready') await this.#decide(term)
-    else {
-      if (term.listener === 'ready') this.#settle()
-      await new Promise<void>((resolve) => (this.#wake = resolve))
-      this.#wake = undefined
+    const isReady = term.listener === 'ready'
+    const decides = this.#mustDecide && isReady
+    if (decides && this.#knownRound !== this.#round) return this.#meetRound()
+    const decision = decides ? this.#decision() : undefined
+    if (this.#writes.length > 0 || decision !== undefined) {
+      return this.#writeAll(term, this.#writes.splice(0), decision)
     }
+    if (isReady) this.#settle()
+    await new Promise<void>((resolve) => (this.#wake = resolve))
+    this.#wake = undefined
   }
 
-  async #decide(term: Term): Promise<void> {
+  /** Reads what the members of a new round have said of themselves. */
+  async #meetRound(): Promise<void> {
+    const round = this.#round
+    await this.#options.readToEnd()
+    this.#knownRound = round
+  }
+
+  /** The next assignment with what it makes obsolete; undefined where the one in force is still right. */
+  #decision(): Decision | undefined {
     const { groupId, workerId, topic, records, maxDelayMs } = this.#options
-    const round = this.#round!
-    if (this.#knownRound !== round) {
-      await this.#options.readToEnd()
-      this.#knownRound = round
-    }
-    if (term.ended.signal.aborted) return
     this.#mustDecide = false
-    const { generation, members } = round
+    const { generation, members } = this.#round!
     const work = this.#options.work()
     const inputs = { round: generation, leader: workerId, members, records, work, nowMs: Date.now(), maxDelayMs }
     const before = this.#current
     const next = decide(before, inputs)
-    if (next === undefined) return
+    if (next === undefined) return undefined
     const gone = [...records].filter(
       ([id, { left }]) => !members.has(id) && !next.workers.has(id) && (left || before?.workers.has(id) === true),
     )
-    await this.#transaction(term, [
-      {
-        topic,
-        records: [
-          { key: assignmentKey(groupId), value: encodeAssignment(groupId, next) },
-          ...gone.map(([id]) => ({ key: workerKey(groupId, id), value: null })),
-        ],
-      },
-    ])
-    this.#current = next
-    this.#setTimer(next)
+    return {
+      assignment: next,
+      topic,
+      records: [
+        { key: assignmentKey(groupId), value: encodeAssignment(groupId, next) },
+        ...gone.map(([id]) => ({ key: workerKey(groupId, id), value: null })),
+      ],
+    }
+  }
+
+  /** Who comes and who goes; in the leader's log alone, which decides what becomes of their work. */
+  #logChanges(before: Assignment | undefined, { generation, workers }: Assignment): void {
+    const { logger, groupId, records } = this.#options
+    for (const [worker, { awayUntil, owns }] of workers) {
+      const known = before?.workers.get(worker)
+      const details = { group: groupId, worker, generation }
+      if (awayUntil !== undefined && known?.awayUntil === undefined) {
+        const until = new Date(awayUntil).toISOString()
+        logger.warn('a worker has vanished; its work waits for it', { ...details, units: owns.size, until })
+      } else if (awayUntil === undefined && known === undefined) {
+        logger.info('a worker has joined the cluster', details)
+      } else if (awayUntil === undefined && known?.awayUntil !== undefined) {
+        logger.info('a worker that had vanished is back', details)
+      }
+    }
+    for (const [worker, { owns }] of before?.workers ?? []) {
+      if (workers.has(worker)) continue
+      const details = { group: groupId, worker, generation }
+      if (records.get(worker)?.left === true) logger.info('a worker has left the cluster', details)
+      else logger.warn('a worker has vanished; others get its work', { ...details, units: owns.size })
+    }
   }
 
   /** For the first of those who are waited for and do not come. */
@@ -268,19 +300,24 @@ export class Leader implements LeaderWriter {
   }
 
   /** What has gathered goes in one transaction. */
-  async #writeAll(term: Term, writes: readonly Write[]): Promise<void> {
+  async #writeAll(term: Term, writes: readonly Write[], decision?: Decision): Promise<void> {
     try {
-      const offsets = await this.#transaction(term, writes)
+      const offsets = await this.#transaction(term, decision === undefined ? writes : [...writes, decision])
       writes.forEach(({ resolve }, i) => resolve(offsets[i]!))
+      if (decision === undefined) return
+      this.#logChanges(this.#current, decision.assignment)
+      this.#current = decision.assignment
+      this.#setTimer(decision.assignment)
     } catch (error) {
-      if (error instanceof RefusedError && writes.length > 1) {
+      if (error instanceof RefusedError && writes.length + (decision === undefined ? 0 : 1) > 1) {
         // One spoils it for all: each for itself.
         for (const write of writes) await this.#writeAll(term, [write])
+        if (decision !== undefined) await this.#writeAll(term, [], decision)
         return
       }
       const reason = isDeposed(error) || term.ended.signal.aborted ? this.#notLeader() : (error as Error)
       for (const { reject } of writes) reject(reason instanceof RefusedError ? reason.cause : reason)
-      if (!(error instanceof RefusedError)) throw error
+      if (!(error instanceof RefusedError) || decision !== undefined) throw error
     }
   }
 

@@ -1,0 +1,136 @@
+import { describe, expect, test } from 'vitest'
+import type { LogClient, OutRecord, Producer } from '../client/client.ts'
+import { silentLogger } from '../logging/logger.ts'
+import type { Unit } from './cluster.ts'
+import { Leader, type LeaderOptions } from './leader.ts'
+
+/** A log that keeps what is committed, and counts who fences whom. */
+class CountingLog {
+  fencings = 0
+  readonly transactions: string[][] = []
+
+  client(): LogClient {
+    return { producer: () => this.#producer() } as unknown as LogClient
+  }
+
+  #producer(): Producer {
+    let open: string[] = []
+    return {
+      initTransactions: async () => {
+        await Promise.resolve()
+        this.fencings++
+      },
+      begin: () => (open = []),
+      produce: async (records: readonly OutRecord[]) => {
+        await Promise.resolve()
+        open.push(...records.map(({ key }) => String(key)))
+        return { failures: [], offsets: [{ partition: 0, offset: 0 }] }
+      },
+      commit: async () => {
+        await Promise.resolve()
+        this.transactions.push(open)
+      },
+      close: async () => Promise.resolve(),
+    } as unknown as Producer
+  }
+}
+
+function leader(log: CountingLog, options: Partial<LeaderOptions> = {}): Leader {
+  return new Leader({
+    client: log.client(),
+    topic: 'assignments',
+    groupId: 'g',
+    workerId: 'a',
+    sessionTimeoutMs: 10_000,
+    maxDelayMs: 0,
+    logger: silentLogger,
+    leadershipChanged: () => undefined,
+    work: () => [],
+    assignment: () => undefined,
+    records: new Map(),
+    readToEnd: async () => Promise.resolve(),
+    checkRound: async () => Promise.resolve(),
+    onDeposed: () => undefined,
+    leaderUrl: () => undefined,
+    ...options,
+  })
+}
+
+const round = { generation: 1, members: new Map([['a', { url: 'http://a' }]]) }
+async function until(condition: () => boolean): Promise<void> {
+  while (!condition()) await turn()
+}
+const turn = async (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 5))
+
+describe('a leader', () => {
+  test('that steps down fences nobody: by then another may lead', async () => {
+    const log = new CountingLog()
+    const deposed = leader(log)
+    deposed.lead(round)
+    await turn()
+    expect(log.fencings).toBe(1)
+    deposed.stepDown()
+    await turn()
+    expect(log.fencings).toBe(1)
+    deposed.lead({ ...round, generation: 2 })
+    await turn()
+    expect(log.fencings).toBe(2)
+    await deposed.close()
+    await turn()
+    expect(log.fencings).toBe(2)
+  })
+
+  test('writes its decision and what is asked of it meanwhile in one transaction', async () => {
+    const log = new CountingLog()
+    let work: Unit[] = []
+    const leading = leader(log, { work: () => work })
+    leading.lead(round)
+    await turn()
+    expect(log.transactions).toEqual([['assignment-g']])
+    work = [{ connector: 'c', weight: 0 }]
+    leading.decideAnew()
+    await leading.write('configs', [{ key: 'k', value: 'v' }])
+    expect(log.transactions.slice(1)).toEqual([['k', 'assignment-g']])
+    await leading.close()
+  })
+
+  test('says who comes, who vanishes and who does not come back', async () => {
+    const log = new CountingLog()
+    const lines: string[] = []
+    const note = (message: string, details: Readonly<Record<string, unknown>> = {}): void =>
+      void lines.push(`${String(details['worker'])}: ${message}`)
+    const logger = { ...silentLogger, info: note, warn: note }
+    const leading = leader(log, { logger, work: () => units, maxDelayMs: 50 })
+    const one = { url: 'http://x' }
+    const units: Unit[] = ['c', 'd'].map((connector) => ({ connector, weight: 0 }))
+    const other = 'b'
+    leading.lead({
+      generation: 1,
+      members: new Map([
+        ['a', one],
+        [other, one],
+      ]),
+    })
+    await turn()
+    leading.lead({ generation: 2, members: new Map([['a', one]]) })
+    await turn()
+    leading.lead({
+      generation: 3,
+      members: new Map([
+        ['a', one],
+        [other, one],
+      ]),
+    })
+    await turn()
+    leading.lead({ generation: 4, members: new Map([['a', one]]) })
+    await until(() => lines.some((line) => line.includes('others get its work')))
+    expect(lines.filter((line) => line.startsWith('b:'))).toEqual([
+      'b: a worker has joined the cluster',
+      'b: a worker has vanished; its work waits for it',
+      'b: a worker that had vanished is back',
+      'b: a worker has vanished; its work waits for it',
+      'b: a worker has vanished; others get its work',
+    ])
+    await leading.close()
+  })
+})
