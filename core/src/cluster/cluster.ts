@@ -48,13 +48,18 @@ export class NotLeaderError extends Error {
   }
 }
 
-/** A worker as the newest assignment names it. */
-export interface ClusterWorker {
+/** Who runs something, or did before it vanished. */
+export interface ClusterOwner {
   /** `host:port` as statuses show it. */
   readonly workerId: string
+  /** Of REST. */
   readonly url: string
   /** Gone without a word; its work waits for it until then, in ms since the epoch. */
   readonly awayUntil?: number
+}
+
+/** A worker as the newest assignment names it. */
+export interface ClusterWorker extends ClusterOwner {
   readonly draining: boolean
   readonly connectors: number
   readonly tasks: number
@@ -91,8 +96,8 @@ export interface Cluster {
   start(listener: ClusterListener): Promise<void>
   ownsConnector(connector: string): boolean
   ownsTask(connector: string, task: number): boolean
-  /** REST of the worker that runs it. */
-  ownerUrl(connector: string, task?: number): string | undefined
+  /** Whom the newest assignment gives it to. */
+  owner(connector: string, task?: number): ClusterOwner | undefined
   /** The leader's config topic says something else about what has to run. */
   workChanged(): void
   /** Everything that the assignment of this generation took from this worker has stopped: it may start elsewhere. */

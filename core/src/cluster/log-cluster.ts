@@ -16,7 +16,7 @@ import {
   type WorkerPart,
   type WorkerRecord,
 } from './assignment-records.ts'
-import type { Cluster, ClusterListener, ClusterWorker, LeaderWriter } from './cluster.ts'
+import type { Cluster, ClusterListener, ClusterOwner, ClusterWorker, LeaderWriter } from './cluster.ts'
 import { Leader, type LeaderRound } from './leader.ts'
 import { Lease } from './lease.ts'
 import { membershipError } from './membership-error.ts'
@@ -200,9 +200,11 @@ export class LogCluster implements Cluster {
     return this.#owns(unitKey(connector, task))
   }
 
-  ownerUrl(connector: string, task?: number): string | undefined {
+  owner(connector: string, task?: number): ClusterOwner | undefined {
     const key = unitKey(connector, task)
-    for (const { owns, url } of this.#view?.workers.values() ?? []) if (owns.has(key)) return url
+    for (const [workerId, { owns, url, awayUntil }] of this.#view?.workers ?? []) {
+      if (owns.has(key)) return { workerId, url, ...(awayUntil === undefined ? {} : { awayUntil }) }
+    }
     return undefined
   }
 
@@ -456,6 +458,10 @@ export class LogCluster implements Cluster {
 
   #take(assignment: Assignment): void {
     const before = this.#part?.owns ?? new Set<UnitKey>()
+    const { leader, generation } = assignment
+    if (leader !== this.#view?.leader && leader !== this.#workerId) {
+      this.#options.logger.info('another worker leads the cluster', { group: this.#groupId, leader, generation })
+    }
     this.#view = assignment
     const after = this.#part?.owns ?? new Set<UnitKey>()
     const changed = new Set<string>()

@@ -1,4 +1,5 @@
 import { NotFoundError } from '@tidewire/sdk'
+import type { Cluster, ClusterOwner } from '../cluster/cluster.ts'
 import { frameworkSettings } from '../config/connector-settings.ts'
 import { maskSecrets } from '../config/secrets.ts'
 import type { PluginRegistry } from '../plugin/plugin-registry.ts'
@@ -39,11 +40,13 @@ export class ConnectorViews {
   readonly #store: ConfigStore
   readonly #statuses: StatusStore
   readonly #plugins: PluginRegistry
+  readonly #cluster: Pick<Cluster, 'owner'>
 
-  constructor(store: ConfigStore, statuses: StatusStore, plugins: PluginRegistry) {
+  constructor(store: ConfigStore, statuses: StatusStore, plugins: PluginRegistry, cluster: Pick<Cluster, 'owner'>) {
     this.#store = store
     this.#statuses = statuses
     this.#plugins = plugins
+    this.#cluster = cluster
   }
 
   names(): string[] {
@@ -66,17 +69,23 @@ export class ConnectorViews {
     return this.#store.get(name)?.config
   }
 
-  /** The states that were told last; UNASSIGNED for a connector so new that nobody told any. @throws NotFoundError */
+  /**
+   * The states that were told last; UNASSIGNED for a connector so new that nobody told any, and for what was run by a
+   * worker that has vanished. @throws NotFoundError
+   */
   status(name: string): ConnectorStateInfo {
     const stored = this.stored(name)
     return {
       name,
-      connector: stateInfo(this.#statuses.connector(name) ?? { state: 'UNASSIGNED', workerId: '', generation: 0 }),
+      connector: stateInfo(
+        this.#statuses.connector(name) ?? { state: 'UNASSIGNED', workerId: '', generation: 0 },
+        this.#cluster.owner(name),
+      ),
       // A worker that was cut off may tell late of a task that has been done away with meanwhile.
       tasks: this.#statuses
         .tasks(name)
         .filter(([id]) => id < stored.tasks.length)
-        .map(([id, status]) => ({ id, ...stateInfo(status) })),
+        .map(([id, status]) => ({ id, ...stateInfo(status, this.#cluster.owner(name, id)) })),
       type: this.typeOf(stored),
     }
   }
@@ -92,7 +101,7 @@ export class ConnectorViews {
     this.stored(name)
     const status = this.#statuses.task(name, task)
     if (status === undefined) throw new NotFoundError(`No status found for task ${name}-${task}`)
-    return { id: task, ...stateInfo(status) }
+    return { id: task, ...stateInfo(status, this.#cluster.owner(name, task)) }
   }
 
   /** @throws NotFoundError */
@@ -116,11 +125,18 @@ export class ConnectorViews {
   }
 }
 
-function stateInfo({ state, workerId, trace, version }: Status): StateInfo {
+function stateInfo({ state, workerId, trace, version }: Status, owner: ClusterOwner | undefined): StateInfo {
+  // Whoever vanished cannot say so itself. Why something failed stays of interest, and STOPPED is still true.
+  const isAway = owner?.awayUntil !== undefined && state !== 'FAILED' && state !== 'STOPPED'
   return {
-    state,
-    worker_id: workerId,
+    state: isAway ? 'UNASSIGNED' : state,
+    worker_id: isAway ? owner.workerId : workerId,
     ...(version === undefined ? {} : { version }),
-    ...(trace === undefined ? {} : { trace }),
+    ...(isAway ? { trace: awayTrace(owner) } : trace === undefined ? {} : { trace }),
   }
+}
+
+function awayTrace({ workerId, awayUntil }: ClusterOwner): string {
+  const until = new Date(awayUntil!).toISOString()
+  return `Worker ${workerId} has vanished. What it ran waits for it until ${until} (scheduled.rebalance.max.delay.ms), then others get it`
 }

@@ -369,7 +369,14 @@ describe('validation', () => {
       'batch.sise': '1',
     })
     expect(infos.error_count).toBe(2)
-    expect(infos.groups).toEqual(['Common', 'Error handling', 'Exactly once support', 'Topic creation', 'Connection'])
+    expect(infos.groups).toEqual([
+      'Common',
+      'Error handling',
+      'Exactly once support',
+      'Offsets topic',
+      'Topic creation',
+      'Connection',
+    ])
     const byName = new Map(infos.configs.map((info) => [info.value.name, info]))
     expect(byName.get('url')).toMatchObject({
       definition: { type: 'STRING', required: true, group: 'Connection' },

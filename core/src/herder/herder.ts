@@ -98,7 +98,7 @@ export class Herder {
       exactlyOnce: config['exactly.once.source.support'] === 'enabled',
       overridePolicy: config['connector.client.config.override.policy'],
     })
-    this.views = new ConnectorViews(store, this.#statuses, plugins)
+    this.views = new ConnectorViews(store, this.#statuses, plugins, cluster)
     this.plugins = new PluginViews(plugins, validator, (name) => this.views.storedConfig(name))
     this.writes = new ConnectorWrites({
       store,

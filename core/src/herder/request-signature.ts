@@ -2,8 +2,8 @@
 import { createHmac, timingSafeEqual } from 'node:crypto'
 import type { SessionKey } from './config-records.ts'
 
-export const signatureHeader = 'x-connect-authorization'
-export const algorithmHeader = 'x-connect-request-signature-algorithm'
+const signatureHeader = 'x-connect-authorization'
+const algorithmHeader = 'x-connect-request-signature-algorithm'
 
 export interface RequestSignature {
   /** As Java names it: HmacSHA256. */

@@ -253,3 +253,21 @@ describe('earlier producers', () => {
     expect(log.fenced[0]).toEqual(['connect-cluster-a-0', 'connect-cluster-a-1'])
   })
 })
+
+test('what a worker ran that has vanished is shown as UNASSIGNED, with how long it is waited for', async () => {
+  const fixture = await start()
+  const { herder, cluster } = fixture
+  await deployed(fixture, 'a', 2, source)
+  fixture.runner.tell('a-1', 'FAILED', 'no such table')
+  await until(() => taskStates(fixture, 'a')[1] === 'FAILED')
+  cluster.awayUntil = Date.UTC(2026, 0, 1)
+  const { connector, tasks } = herder.views.status('a')
+  expect(connector).toMatchObject({ state: 'UNASSIGNED', worker_id: '127.0.0.1:8083' })
+  expect(connector.trace).toContain('Worker 127.0.0.1:8083 has vanished')
+  expect(connector.trace).toContain('until 2026-01-01T00:00:00.000Z')
+  expect(tasks.map(({ state }) => state)).toEqual(['UNASSIGNED', 'FAILED'])
+  expect(herder.views.taskStatus('a', 0).state).toBe('UNASSIGNED')
+  expect(tasks[1]!.trace).toBe('no such table')
+  cluster.awayUntil = undefined
+  expect(herder.views.status('a').connector.state).toBe('RUNNING')
+})

@@ -14,7 +14,7 @@ export interface ZombieFencingOptions {
 }
 
 /** The transactional id that a source task writes under (KIP-618). */
-export function taskTransactionalId(groupId: string, connector: string, task: number): string {
+function taskTransactionalId(groupId: string, connector: string, task: number): string {
   return `${groupId}-${connector}-${task}`
 }
 

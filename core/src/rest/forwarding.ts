@@ -10,7 +10,7 @@ import { askWorker, type WorkerAnswer } from '../herder/worker-request.ts'
 import { isElsewhere, RestError } from './rest-error.ts'
 
 /** Kafka Connect's limit for a request. */
-export const requestLimitMs = 90_000
+const requestLimitMs = 90_000
 
 /** The name of a request that another worker passed on; stays the same when it is passed on again. */
 const requestHeader = 'x-tidewire-request'
@@ -128,7 +128,7 @@ async function passOn(
 ): Promise<WorkerAnswer | undefined> {
   const { cluster, keys } = herder
   const find = (): string | undefined =>
-    error instanceof NotOwnerError ? cluster.ownerUrl(error.connector, error.task) : cluster.leaderUrl
+    error instanceof NotOwnerError ? cluster.owner(error.connector, error.task)?.url : cluster.leaderUrl
   const target = find()
   const signature = keys.sign(asked.rawBody)
   if (target === undefined || signature === undefined) return undefined

@@ -1,5 +1,5 @@
 /** A cluster of one worker in memory: it leads, and all work is its own. */
-import type { Cluster, ClusterListener, StateRecord } from '../../cluster/cluster.ts'
+import type { Cluster, ClusterListener, ClusterOwner, StateRecord } from '../../cluster/cluster.ts'
 import { NotLeaderError } from '../../cluster/cluster.ts'
 import type { MemoryLog } from './memory-log.ts'
 
@@ -11,6 +11,8 @@ export class SoleCluster implements Cluster {
   leaderUrl: string | undefined = 'http://127.0.0.1:8083'
   /** REST of the other worker. */
   othersUrl: string | undefined
+  /** Until when its owner's work waits for it, whoever that is. */
+  awayUntil: number | undefined
   /** What is given to others. */
   readonly elsewhere = new Set<string>()
   readonly releases: number[] = []
@@ -61,8 +63,9 @@ export class SoleCluster implements Cluster {
     return !this.elsewhere.has(`${connector}-${task}`)
   }
 
-  ownerUrl(): string | undefined {
-    return this.othersUrl
+  owner(): ClusterOwner {
+    const url = this.othersUrl ?? 'http://127.0.0.1:8083'
+    return { workerId: new URL(url).host, url, ...(this.awayUntil === undefined ? {} : { awayUntil: this.awayUntil }) }
   }
 
   workChanged(): void {
