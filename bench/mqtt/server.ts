@@ -37,6 +37,8 @@ async function own(name: 'mqtt-gateway' | 'mqtt-source', raw: RawConfig): Promis
     signal: new AbortController().signal,
     log: { debug: () => undefined, info: log, warn: log, error: log },
     maxBufferedBytes: 32 * 2 ** 20,
+    preview: false,
+    deadLetters: false,
     offsets: {
       get: async (partition) => offsets.get(partition),
       getAll: async (partitions) => partitions.map((partition) => offsets.get(partition)),

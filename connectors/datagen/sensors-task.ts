@@ -1,4 +1,4 @@
-import type { SourceBatch, SourceTaskContext } from '@tidewire/sdk'
+import { ConfigError, type SourceBatch, type SourceTaskContext } from '@tidewire/sdk'
 import type { MqttClient } from 'mqtt'
 import mqtt from 'mqtt'
 import type { MqttSensorsConfig } from './config.ts'
@@ -33,7 +33,10 @@ interface Sensor {
  * readings that the broker has acknowledged.
  */
 export async function* simulate(context: Context): AsyncGenerator<SourceBatch> {
-  const { config, signal } = context
+  const { config, signal, preview } = context
+  if (preview) {
+    throw new ConfigError('the simulated devices give no records: what they do is publish, which a preview must not')
+  }
   const devices = Array.from({ length: config.devices }, (_, index) => new Device(config['random.seed'], index))
   const stored = await context.offsets.getAll(devices.map(({ id }) => ({ device: id })))
   const sensors = devices.map((device, index) => {

@@ -1,6 +1,7 @@
 import { mkdir, open, stat, type FileHandle } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import {
+  ConfigError,
   isRetriable,
   RetriableError,
   type SinkRecord,
@@ -17,6 +18,13 @@ type Context = SinkTaskContext<FileSinkConfig>
 /** Opens the file, and with `exactly.once` cuts off what was written after the last flush. */
 export async function openFileSink(context: Context): Promise<SinkTask> {
   const path = context.config.file
+  // Each of two writers would cut off what the other has written.
+  if (context.config['exactly.once'] && context.redrive === 'beside') {
+    throw new ConfigError(
+      `${path} has one writer only, since exactly.once is set: stop the connector, put the dead letters back, and resume it`,
+      { setting: 'exactly.once' },
+    )
+  }
   await mkdir(dirname(path), { recursive: true })
   // Appending, so that a file which somebody empties (logrotate's copytruncate) goes on at its new end.
   const file = await open(path, 'a')
@@ -152,6 +160,9 @@ class ExactlyOnceFileSinkTask extends FileSinkTask {
 
   override async put(records: readonly SinkRecord[]): Promise<void> {
     await super.put(records)
+    this.dirty ||= records.length > 0
+    // Dead letters have offsets that the file is past.
+    if (this.context.redrive !== undefined) return
     for (const { topic, partition, offset } of records) {
       let partitions = this.next.get(topic)
       if (partitions === undefined) {
@@ -159,7 +170,6 @@ class ExactlyOnceFileSinkTask extends FileSinkTask {
         this.next.set(topic, partitions)
       }
       partitions.set(partition, offset + 1)
-      this.dirty = true
     }
   }
 

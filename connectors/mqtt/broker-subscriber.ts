@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { ConfigError, ConnectError, type Logger, RetriableError, type SourceTaskContext } from '@tidewire/sdk'
 import { BrokerLink, ConnectRefusedError, hungUp, LinkClosedError, type LinkOptions } from './broker-link.ts'
@@ -65,9 +66,10 @@ export class BrokerSubscriber implements MessageOrigin {
     this.#tls = tls
     this.#mapping = mappingOf(config)
     const prefix = `${config['mqtt.client.id.prefix']}-${context.connector}`
-    this.#clientId = `${prefix}-${context.task}`
+    // A look must not take the session of the task itself over, nor a share of its messages.
+    this.#clientId = context.preview ? `${prefix}-preview-${randomUUID()}` : `${prefix}-${context.task}`
     this.#filters = subscriptionFilters(config).map((filter) =>
-      config['mqtt.shared.subscriptions.enabled']
+      config['mqtt.shared.subscriptions.enabled'] && !context.preview
         ? `$share/${config['mqtt.share.group'] ?? prefix.replace(/[/+#]/g, '_')}/${filter}`
         : filter,
     )
@@ -180,7 +182,7 @@ export class BrokerSubscriber implements MessageOrigin {
 
   #connectPacket(): LinkOptions['connect'] {
     const config = this.#config
-    const clean = config['mqtt.clean.session.enabled']
+    const clean = config['mqtt.clean.session.enabled'] || this.#context.preview
     const password = emptyIsNone(config['mqtt.password'])
     return {
       cleanStart: clean,
@@ -202,7 +204,8 @@ export class BrokerSubscriber implements MessageOrigin {
   async #subscribe(link: BrokerLink, connack: ConnackPacket): Promise<void> {
     const config = this.#config
     const partition = { client: this.#clientId }
-    const qos = config['mqtt.qos'] as Qos
+    // Of a look nothing is acknowledged: with QoS 0 nothing has to be.
+    const qos = this.#context.preview ? 0 : (config['mqtt.qos'] as Qos)
     const stored = connack.sessionPresent ? await this.#context.offsets.get(partition) : undefined
     const before = storedFilters(stored?.['filters'])
     const same = stored?.['qos'] === qos && before.length === this.#filters.length
@@ -254,7 +257,8 @@ export class BrokerSubscriber implements MessageOrigin {
     if (ticket === undefined) return
     const ignored = packet.retain && this.#config['mqtt.retained.messages'] === 'ignore' && link.version === 4
     const target = ignored ? undefined : this.#target(packet, ticket)
-    const record = target && toRecord(packet, target, this.#config['mqtt.payload.format'], Date.now())
+    const format = this.#config['mqtt.payload.format']
+    const record = target && toRecord(packet, target, format, Date.now(), undefined, this.#context.deadLetters)
     if (record === undefined && ticket === noTicket) return
     if (!this.#queue.add(this, record, packet.payload.length + recordOverheadBytes, ticket)) link.pause()
   }

@@ -227,7 +227,8 @@ export class GatewayConnection implements SessionConnection {
     }
     const target = this.#target(packet)
     if (target === undefined) return
-    const record = toRecord(packet, target, this.#gateway.payloadFormat, now, this.#client)
+    const { payloadFormat, deadLetters } = this.#gateway
+    const record = toRecord(packet, target, payloadFormat, now, this.#client, deadLetters)
     const ticket = packet.qos === 0 ? noTicket : ticketOf(packet, 0)
     this.#take(record, packet.payload.length + recordOverheadBytes, ticket)
   }

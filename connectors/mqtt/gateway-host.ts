@@ -18,6 +18,8 @@ export interface GatewayHost {
   readonly queue: IngestQueue
   readonly mapping: Mapping
   readonly payloadFormat: PayloadFormat
+  /** Whether payloads that are not of the format go to a dead letter topic. */
+  readonly deadLetters: boolean
   readonly limits: GatewayLimits
   readonly log: Logger
   /** Seconds since the start: one timer for all that has to happen in time. */

@@ -1,4 +1,4 @@
-import type { SourceBatch, SourceTaskContext } from '@tidewire/sdk'
+import { ConfigError, type SourceBatch, type SourceTaskContext } from '@tidewire/sdk'
 import type { GatewayConfig } from './gateway-config.ts'
 import { Gateway } from './gateway.ts'
 import { IngestQueue } from './ingest-queue.ts'
@@ -11,10 +11,15 @@ const settleTimeoutMs = 3000
 
 /** The gateway's task: listens, and yields what devices publish until it is stopped. */
 export async function* readGateway(context: SourceTaskContext<GatewayConfig>): AsyncGenerator<SourceBatch> {
-  const { config, signal, log } = context
+  const { config, signal, preview } = context
+  if (preview) {
+    throw new ConfigError(
+      'the gateway cannot be previewed: devices would take it for the real one, and what they publish would be lost; preview an mqtt-source on the broker that they use now, or watch the topics of a running gateway',
+    )
+  }
   const tls = config['mqtt.ssl.certificate.path'] === undefined ? undefined : await readTlsFiles(config)
   const queue = new IngestQueue(context.maxBufferedBytes, deviceShares)
-  const gateway = new Gateway(config, queue, log, tls)
+  const gateway = new Gateway(context, queue, tls)
   const stop = (): void => {
     gateway.stopReading()
     queue.end()

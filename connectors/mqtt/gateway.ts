@@ -2,7 +2,7 @@ import { createHash, randomUUID, timingSafeEqual } from 'node:crypto'
 import { createServer as createTcpServer, type Server, type Socket } from 'node:net'
 import { createServer as createTlsServer } from 'node:tls'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { ConfigError, type Logger } from '@tidewire/sdk'
+import { ConfigError, type Logger, type SourceTaskContext } from '@tidewire/sdk'
 import type { GatewayConfig } from './gateway-config.ts'
 import { GatewayConnection } from './gateway-connection.ts'
 import type { GatewayHost, GatewayLimits } from './gateway-host.ts'
@@ -27,6 +27,7 @@ export class Gateway implements GatewayHost {
   readonly queue: IngestQueue
   readonly mapping: Mapping
   readonly payloadFormat: PayloadFormat
+  readonly deadLetters: boolean
   readonly limits: GatewayLimits
   readonly log: Logger
   tick = 0
@@ -44,10 +45,15 @@ export class Gateway implements GatewayHost {
   #suppressed = 0
 
   /** @param tls given, the port speaks TLS only */
-  constructor(config: GatewayConfig, queue: IngestQueue, log: Logger, tls: TlsMaterial | undefined) {
+  constructor(
+    { config, log, deadLetters }: Pick<SourceTaskContext<GatewayConfig>, 'config' | 'log' | 'deadLetters'>,
+    queue: IngestQueue,
+    tls: TlsMaterial | undefined,
+  ) {
     this.#config = config
     this.queue = queue
     this.log = log
+    this.deadLetters = deadLetters
     this.mapping = Mapping.parse(config['mqtt.mappings'])
     this.payloadFormat = config['mqtt.payload.format']
     this.limits = {
@@ -249,7 +255,8 @@ export class Gateway implements GatewayHost {
     const target = this.mapping.target(will.topic, clientId)
     if (target === undefined) return
     const packet = { ...will, type: 'publish', dup: false, packetId: 0 } as const
-    const record = toRecord(packet, target, this.payloadFormat, Date.now(), clientHeader(clientId))
+    const client = clientHeader(clientId)
+    const record = toRecord(packet, target, this.payloadFormat, Date.now(), client, this.deadLetters)
     this.queue.add(willOrigin(), record, will.payload.length + recordOverheadBytes, noTicket)
   }
 

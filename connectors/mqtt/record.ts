@@ -1,4 +1,4 @@
-import { type Header, schema, type SourceRecord } from '@tidewire/sdk'
+import { DataError, type Header, schema, type SourceRecord } from '@tidewire/sdk'
 import type { Target } from './mapping.ts'
 import type { PublishPacket } from './packet.ts'
 
@@ -34,7 +34,7 @@ export const recordOverheadBytes = 512
 /**
  * A message as a record. The payload is a view of the bytes received. A payload that is not of the given format is
  * kept as bytes, with the header `mqtt.payload.error`: a device that sends nonsense must neither stop the others nor
- * lose what it sent.
+ * lose what it sent. Where there is a dead letter topic, it goes there.
  * @param client the header that names the publisher, where it is known
  */
 export function toRecord(
@@ -43,6 +43,7 @@ export function toRecord(
   format: PayloadFormat,
   timestamp: number,
   client?: Header,
+  deadLetters = false,
 ): SourceRecord {
   const headers: Header[] = [
     target.topicHeader,
@@ -61,13 +62,19 @@ export function toRecord(
     headers,
     timestamp,
   }
-  if (format !== 'bytes') readPayload(record, packet.payload, format, headers)
+  if (format !== 'bytes') readPayload(record, packet.payload, { format, headers, deadLetters })
   return record
 }
 
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
-function readPayload(record: SourceRecord, payload: Buffer, format: 'string' | 'json', headers: Header[]): void {
+interface Reading {
+  readonly format: 'string' | 'json'
+  readonly headers: Header[]
+  readonly deadLetters: boolean
+}
+
+function readPayload(record: SourceRecord, payload: Buffer, { format, headers, deadLetters }: Reading): void {
   try {
     const text = utf8.decode(payload)
     if (format === 'string') {
@@ -78,11 +85,11 @@ function readPayload(record: SourceRecord, payload: Buffer, format: 'string' | '
       record.valueSchema = undefined
     }
   } catch (error) {
-    headers.push({
-      key: 'mqtt.payload.error',
-      value: `not ${format === 'json' ? 'JSON' : 'UTF-8'}: ${(error as Error).message}`,
-      schema: stringSchema,
-    })
+    const problem = `not ${format === 'json' ? 'JSON' : 'UTF-8'}: ${(error as Error).message}`
+    headers.push({ key: 'mqtt.payload.error', value: problem, schema: stringSchema })
+    if (deadLetters) {
+      record.error = new DataError(`the payload is ${problem}`, { code: 'MQTT_PAYLOAD_FORMAT', cause: error })
+    }
   }
 }
 

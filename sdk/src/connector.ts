@@ -42,6 +42,17 @@ export interface SourceTaskContext<C> extends TaskContext<C> {
    * its side (a subscription that pushes) keeps within the same figure.
    */
   readonly maxBufferedBytes: number
+  /**
+   * Somebody only looks at what the source would give: nothing that it yields gets into the log, no offset is stored and
+   * no `durable` called. A source leaves no trace on the other side then (no slot, no acknowledgement, no session that
+   * another one holds), or throws ConfigError where it cannot but leave one. It may run beside the connector's own tasks.
+   */
+  readonly preview: boolean
+  /**
+   * Whether a record with an {@link SourceRecord.error} goes to a dead letter topic: the connector has one, and
+   * `errors.tolerance` is `all`.
+   */
+  readonly deadLetters: boolean
 }
 
 /** A batch with news of its fate. An array of records alone does where that is of no interest. */
@@ -124,8 +135,17 @@ export interface SourceDefinition<S extends Settings = Settings> extends Connect
 
 /** What a sink task gets from the runtime. */
 export interface SinkTaskContext<C> extends TaskContext<C> {
-  /** Most bytes of records that this task should hold before it flushes by itself. */
+  /**
+   * Most bytes of records that this task should hold before it flushes by itself. Changes with what the other tasks of the
+   * worker hold: look at it with each `put`, rather than once.
+   */
   readonly maxBufferedBytes: number
+  /**
+   * Says how many bytes of records the task holds now: in buffers and open files, put and not flushed. For a sink that
+   * gathers. They count against the memory that the tasks of a worker share; where it comes to an end, a task that holds
+   * some is asked for a `flush` before its time. To be called when the number has changed, once a batch at most.
+   */
+  holds(bytes: number): void
   /**
    * Continues from this offset rather than the committed one. For sinks that keep offsets in the external system;
    * allowed inside {@link SinkTask.open}.
@@ -133,6 +153,22 @@ export interface SinkTaskContext<C> extends TaskContext<C> {
   seek(position: TopicPartitionOffset): void
   /** Asks for a flush and commit soon, before the interval is over. */
   requestCommit(): void
+  /**
+   * Says of a record, as it was given to {@link SinkTask.put}, that it failed for good: for a sink that learns so after
+   * `put` has returned (KIP-610). It follows `errors.tolerance`: with `none` the task fails. Resolves when the dead letter,
+   * if there is one, is in the log; need not be awaited, since no offset is committed before. To be called before the
+   * `flush` that covers the record returns.
+   * @throws (the promise rejects) where errors are not tolerated, or the log did not take the dead letter
+   */
+  report(record: SinkRecord, error: Error): Promise<void>
+  /**
+   * Set where the task is there to put dead letters once more, apart from the connector's own tasks, and undefined for
+   * these: `alone` where the connector is stopped, `beside` where its tasks may be running. The records have the offsets that
+   * they had when they failed, older than what the connector has come to since. A sink that keeps offsets on the other
+   * side neither drops these records for their offsets nor stores them, {@link seek} has no effect, and `flush` makes
+   * durable all that was put: nothing comes after it. One that cannot work beside itself throws ConfigError for `beside`.
+   */
+  readonly redrive: 'beside' | 'alone' | undefined
 }
 
 /** What became of the records of one `put` that were not simply accepted. */

@@ -38,6 +38,12 @@ export interface SourceRecord {
    */
   sourcePartition?: SourcePartition | undefined
   sourceOffset?: SourceOffset | undefined
+  /**
+   * The source could not read this record; its key and value are what there is of it, bytes as they came. It follows
+   * `errors.tolerance`: it fails the task, is passed over, or goes to the dead letter topic (stage TASK_POLL) as it is. A
+   * source that would rather deliver it unread than drop it sets this only where its context says `deadLetters`.
+   */
+  error?: Error | undefined
 }
 
 /** A record read from the log, as a sink task gets it. */

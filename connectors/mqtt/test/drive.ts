@@ -6,6 +6,8 @@ import plugin from '../index.ts'
 export interface DriveOptions {
   readonly offsets?: OffsetStore
   readonly maxBufferedBytes?: number
+  readonly preview?: boolean
+  readonly deadLetters?: boolean
   readonly connector?: string
   readonly task?: number
   /** Acknowledge as fast as batches come; else only when told to. Default true. */
@@ -47,6 +49,8 @@ export class Drive {
         signal: this.#stop.signal,
         log: { debug: () => undefined, info: log, warn: log, error: log },
         maxBufferedBytes: options.maxBufferedBytes ?? 16 * 2 ** 20,
+        preview: options.preview ?? false,
+        deadLetters: options.deadLetters ?? false,
         offsets: {
           get: async (partition) => this.offsets.get(partition),
           getAll: async (partitions) => partitions.map((partition) => this.offsets.get(partition)),

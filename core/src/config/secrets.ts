@@ -38,6 +38,23 @@ export function unmaskSecrets(
   )
 }
 
+/**
+ * Takes the config's secrets out of texts that connectors and drivers make, which must not hold any and sometimes do. Those
+ * of fewer than four characters are left: they would be found in any text.
+ */
+export function secretScrubber(
+  config: Readonly<Record<string, string>>,
+  settings: Settings | undefined,
+  open: Settings,
+): (text: string) => string {
+  const secrets = Object.entries(config).flatMap(([name, value]) =>
+    value.length >= 4 && isSecret(name, settings, open) ? [value] : [],
+  )
+  // The longest first: one may be part of another.
+  secrets.sort((a, b) => b.length - a.length)
+  return (text) => secrets.reduce((left, secret) => left.replaceAll(secret, secretMask), text)
+}
+
 function isSecret(name: string, settings: Settings | undefined, open: Settings): boolean {
   if (isSecretOverride(name)) return true
   if (settings !== undefined && Object.hasOwn(settings, name)) return settings[name]!.type === 'password'

@@ -14,6 +14,7 @@ import { ensureInternalTopics } from '../worker/internal-topics.ts'
 import type { TaskId, TaskStatus } from '../worker/task-spec.ts'
 import { ConfigStore, type Config } from './config-store.ts'
 import { ConnectorActor, type ActorContext } from './connector-actor.ts'
+import { ConnectorErrands } from './connector-errands.ts'
 import { ConnectorViews } from './connector-views.ts'
 import { ConnectorWrites } from './connector-writes.ts'
 import { clusterTopics } from './cluster-topics.ts'
@@ -47,6 +48,7 @@ export interface HerderOptions {
   readonly planTimeoutMs?: number
 }
 
+const defaultPlanTimeoutMs = 65_000
 /** Longest wait for states to be in the status topic. */
 const statusFlushMs = 5000
 /** Longest wait for them before another worker may go on with what this one has stopped. */
@@ -58,6 +60,8 @@ export class Herder {
   readonly plugins: PluginViews
   /** Changes to connectors, for the leader to make. */
   readonly writes: ConnectorWrites
+  /** Previews, dead letters and re-drives. */
+  readonly errands: ConnectorErrands
   readonly keys: SessionKeys
   readonly cluster: Cluster
   readonly #options: HerderOptions
@@ -92,7 +96,16 @@ export class Herder {
       },
     })
     this.#store = store
-    this.#statuses = new StatusStore({ client, topic: config['status.storage.topic'], logger, workerId })
+    this.#statuses = new StatusStore({
+      client,
+      topic: config['status.storage.topic'],
+      logger,
+      workerId,
+      isMine: (connector, task) => {
+        if (task === undefined) return store.get(connector) !== undefined && cluster.ownsConnector(connector)
+        return store.get(connector)?.tasks[task] !== undefined && cluster.ownsTask(connector, task)
+      },
+    })
     const validator = new ConfigValidator(plugins, {
       check: (ref, raw) => this.#ready().runner.check(ref, raw),
       exactlyOnce: config['exactly.once.source.support'] === 'enabled',
@@ -108,6 +121,15 @@ export class Herder {
       logger,
       leading: () => this.#leading(),
       restartTask: (connector, task) => this.#actor(connector).restartTask(task),
+    })
+    this.errands = new ConnectorErrands({
+      views: this.views,
+      validator,
+      plugins,
+      worker: { config, converterSettings: options.converterSettings },
+      runner: () => this.#ready().runner,
+      catchUp: () => this.catchUp(),
+      planTimeoutMs: options.planTimeoutMs ?? defaultPlanTimeoutMs,
     })
     this.keys = new SessionKeys({ store, cluster, config, logger })
     this.#leader = new LeaderRequests({ cluster, keys: this.keys, logger })
@@ -155,7 +177,7 @@ export class Herder {
       logger,
       commitTasks: (connector, plannedFrom, tasks, signal) => this.#commitTasks(connector, plannedFrom, tasks, signal),
       fenceEarlierTasks: (connector, signal) => this.#fenceEarlierTasks(connector, signal),
-      planTimeoutMs: this.#options.planTimeoutMs ?? 65_000,
+      planTimeoutMs: this.#options.planTimeoutMs ?? defaultPlanTimeoutMs,
       taskTimeoutMs: config['task.shutdown.graceful.timeout.ms'] + 30_000,
       nextRun: () => ++this.#runs,
     }

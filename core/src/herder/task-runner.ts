@@ -1,6 +1,8 @@
 /** What the herder needs of the task hosts (core/src/worker): the one border that connector code runs behind. */
 import type { ConfigProblems } from '@tidewire/sdk'
 import type { PluginRef } from '../plugin/manifest.ts'
+import type { ErrandKind, Errands } from '../worker/errand-messages.ts'
+import type { ErrandCalls } from '../worker/errand-runner.ts'
 import type { TaskId, TaskSpec } from '../worker/task-spec.ts'
 
 type Config = Readonly<Record<string, string>>
@@ -14,6 +16,12 @@ export interface TaskRunner {
   /** How the connector splits its work. @throws ConfigError with what is wrong, where `check` finds something */
   planTasks(ref: PluginRef, config: Config, maxTasks: number): Promise<Record<string, string>[]>
   check(ref: PluginRef, config: Config): Promise<ConfigProblems>
+  /** Does what is asked in a thread of its own, apart from tasks. @throws what it throws; ConnectError where it was cut off */
+  runErrand<K extends ErrandKind>(
+    kind: K,
+    errand: Errands[K]['errand'],
+    calls: ErrandCalls<K>,
+  ): Promise<Errands[K]['end']>
   /** Stops all tasks at once, within the graceful timeout. */
   close(): Promise<void>
 }

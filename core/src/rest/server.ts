@@ -8,6 +8,7 @@ import type { Herder } from '../herder/herder.ts'
 import type { Logger } from '../logging/logger.ts'
 import { adminRoutes } from './admin-routes.ts'
 import { connectorRoutes } from './connector-routes.ts'
+import { errandRoutes } from './errand-routes.ts'
 import { Forwarding } from './forwarding.ts'
 import { internalRoutes } from './internal-routes.ts'
 import { parseJsonBody } from './json-body.ts'
@@ -76,6 +77,7 @@ export async function startRest(options: RestOptions): Promise<RestServer> {
   const answerOtherMethods = collectMethods(app)
   await rootRoutes(app, options, ready)
   connectorRoutes(app, ready, new Forwarding({ herder: ready, holdMs, closing: closing.signal }))
+  errandRoutes(app, ready)
   internalRoutes(app, ready)
   adminRoutes(app, ready, holdMs)
   pluginRoutes(app, ready)
@@ -206,7 +208,8 @@ function hostOf(origin: string): string | undefined {
 /** Notes the routes made from now on; the function it returns answers 405 for the methods that they lack. */
 function collectMethods(app: FastifyInstance): () => void {
   const known = new Map<string, Set<string>>()
-  app.addHook('onRoute', ({ url, method }) => {
+  app.addHook('onRoute', ({ url, method, config }) => {
+    if (config !== undefined && 'besideParameter' in config) return
     const found = known.get(url) ?? new Set<string>()
     for (const one of Array.isArray(method) ? method : [method]) found.add(one)
     known.set(url, found)

@@ -50,8 +50,8 @@ export interface TaskSurroundings {
 
 /** Only the framework's own settings are looked at here: the connector's are its own. */
 const everyOther = { foreign: () => true }
-const parseSource = compileSettings(sourceSettings, everyOther)
-const parseSink = compileSettings(sinkSettings, everyOther)
+export const parseSource = compileSettings(sourceSettings, everyOther)
+export const parseSink = compileSettings(sinkSettings, everyOther)
 
 /** @throws ConfigError where the task cannot run as it is configured */
 export async function buildTask(spec: TaskSpec, around: TaskSurroundings): Promise<TaskRunner> {
@@ -256,7 +256,7 @@ function errorPolicy(
   })
 }
 
-async function loadConverters(spec: TaskSpec): Promise<RecordConverters> {
+export async function loadConverters(spec: TaskSpec): Promise<RecordConverters> {
   const [key, value, header] = await Promise.all([
     loadConverter(spec.keyConverter.ref),
     loadConverter(spec.valueConverter.ref),

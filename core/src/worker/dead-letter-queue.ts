@@ -1,6 +1,7 @@
 import type { LogClient, OutHeader, Producer, ProducerOptions } from '../client/client.ts'
 import { LogError } from '../client/client.ts'
-import type { FailedRecord } from './error-policy.ts'
+import { originHeader } from './dead-letter.ts'
+import type { DeadLetters, FailedRecord } from './error-policy.ts'
 
 export interface DeadLetterOptions {
   readonly client: Pick<LogClient, 'admin' | 'producer'>
@@ -20,9 +21,10 @@ const defaultReplicationFactor = 3
 
 /**
  * Writes failed records, as they were, to the dead letter topic, with Kafka Connect's `__connect.errors.*` headers if
- * asked for. The topic is made with one partition when the first record fails.
+ * asked for, and always with one header that says where they belong (see dead-letter.ts), so that they can be put back.
+ * The topic is made with one partition when the first record fails.
  */
-export class DeadLetterQueue {
+export class DeadLetterQueue implements DeadLetters {
   readonly #options: DeadLetterOptions
   #producer: Promise<Producer> | undefined
 
@@ -37,13 +39,15 @@ export class DeadLetterQueue {
   async send(failed: FailedRecord): Promise<void> {
     this.#producer ??= this.#open()
     const producer = await this.#producer
-    const { key, value, headers } = failed.bytes()
+    const bytes = failed.bytes()
+    const { key, value, headers } = bytes
+    const origin = originHeader(this.#options.connector, failed, bytes)
     const { failures } = await producer.produce([
       {
         topic: this.#options.topic,
         key,
         value,
-        headers: this.#options.contextHeaders ? [...headers, ...this.#context(failed)] : headers,
+        headers: [...headers, ...(this.#options.contextHeaders ? this.#context(failed) : []), origin],
         timestamp: failed.timestamp !== undefined && failed.timestamp >= 0 ? failed.timestamp : undefined,
       },
     ])

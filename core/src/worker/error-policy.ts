@@ -5,7 +5,7 @@
 import { ConnectError, DataError, isRetriable } from '@tidewire/sdk'
 import type { OutHeader } from '../client/client.ts'
 import type { Logger } from '../logging/logger.ts'
-import type { DeadLetterQueue } from './dead-letter-queue.ts'
+import type { SourceForm } from './dead-letter.ts'
 import { backoffMs, pause } from './time-limit.ts'
 
 /** Where in a record's way the error arose; Kafka Connect's names. */
@@ -37,6 +37,15 @@ export interface RecordBytes {
   readonly key: Uint8Array | string | null
   readonly value: Uint8Array | string | null
   readonly headers: readonly OutHeader[]
+  /** Of a source's record: what it takes to make it again from these bytes. */
+  readonly source?: SourceForm
+}
+
+/** Where the records go that are passed over. */
+export interface DeadLetters {
+  /** Resolves when the record is in the log. */
+  send(failed: FailedRecord): Promise<void>
+  close(): Promise<void>
 }
 
 export interface ErrorPolicyOptions {
@@ -50,7 +59,7 @@ export interface ErrorPolicyOptions {
   readonly log: boolean
   /** `errors.log.include.messages`. */
   readonly logMessages: boolean
-  readonly deadLetters?: DeadLetterQueue | undefined
+  readonly deadLetters?: DeadLetters | undefined
   readonly logger: Logger
 }
 
@@ -65,6 +74,11 @@ export class ErrorPolicy {
     this.#options = options
   }
 
+  /** Whether records that are passed over go to a dead letter topic. */
+  get hasDeadLetters(): boolean {
+    return this.tolerant && this.#options.deadLetters !== undefined
+  }
+
   /** Whether a record may be passed over. */
   get tolerant(): boolean {
     return this.#options.tolerance === 'all'
@@ -77,8 +91,12 @@ export class ErrorPolicy {
    */
   handle(failed: FailedRecord): Promise<void> | undefined {
     const { tolerance, log, logger, deadLetters } = this.#options
+    if (log) {
+      const fate = tolerance === 'none' ? 'and its task with it' : 'and is passed over'
+      logger.error(`a record failed, ${fate}`, this.#details(failed))
+    }
+    // No dead letter: the record is read again when the task is, and would be there twice.
     if (tolerance === 'none') throw failure(failed)
-    if (log) logger.error('a record failed, and is passed over', this.#details(failed))
     return deadLetters?.send(failed)
   }
 

@@ -2,7 +2,14 @@
  * The convert step of a sink: bytes → records, in one synchronous loop for as long as the converters answer at once. A
  * record that fails follows the error policy.
  */
-import { isRetriable, type Header, type SchemaAndValue, type SinkRecord, type TopicPartition } from '@tidewire/sdk'
+import {
+  isRetriable,
+  type Header,
+  type Schema,
+  type SchemaAndValue,
+  type SinkRecord,
+  type TopicPartition,
+} from '@tidewire/sdk'
 import type { InHeader, InRecord } from '../client/client.ts'
 import type { ErrorPolicy, FailedRecord, Stage } from './error-policy.ts'
 import { isPending, type RecordConverters } from './record-converters.ts'
@@ -15,6 +22,51 @@ export interface Slice extends TopicPartition {
 }
 
 const noHeaders: readonly Header[] = []
+
+/**
+ * A record with the bytes that it was made from, for its dead letter: they are held for as long as the sink holds the
+ * record, which may be long after `put`. A private field, so that the sink sees a plain record.
+ */
+class ConvertedRecord implements SinkRecord {
+  readonly topic: string
+  readonly partition: number
+  readonly offset: number
+  readonly key: unknown
+  readonly keySchema: Schema | undefined
+  readonly value: unknown
+  readonly valueSchema: Schema | undefined
+  readonly headers: readonly Header[]
+  readonly timestamp: number
+  readonly #original: InRecord | undefined
+
+  constructor(
+    topic: string,
+    partition: number,
+    record: InRecord,
+    key: SchemaAndValue,
+    value: SchemaAndValue,
+    headers: readonly Header[],
+    keepsOriginal: boolean,
+  ) {
+    this.topic = topic
+    this.partition = partition
+    this.offset = record.offset
+    this.key = key.value
+    this.keySchema = key.schema
+    this.value = value.value
+    this.valueSchema = value.schema
+    this.headers = headers
+    this.timestamp = record.timestamp
+    this.#original = keepsOriginal ? record : undefined
+  }
+
+  static originalOf(record: SinkRecord): InRecord | undefined {
+    return #original in record ? record.#original : undefined
+  }
+}
+
+/** The bytes of a record that a conversion gave, where errors are tolerated; undefined for a copy of it. */
+export const originalOf = (record: SinkRecord): InRecord | undefined => ConvertedRecord.originalOf(record)
 
 /** See the head of the file. */
 export class SinkConversion {
@@ -32,6 +84,7 @@ export class SinkConversion {
   /** Appends the slice's records to `into`. @throws ConnectError when a record fails and errors are not tolerated */
   convert(slice: Slice, into: SinkRecord[]): void | Promise<void> {
     const { topic, partition, records } = slice
+    const keepsOriginals = this.#policy.tolerant
     const key = this.#converters.key.converter
     const value = this.#converters.value.converter
     for (let i = slice.from; i < slice.to; i++) {
@@ -47,7 +100,7 @@ export class SinkConversion {
           for (const answer of [keyAnswer, valueAnswer, headers]) ignoreOutcome(answer)
           return this.#convertWaiting(slice, i, into)
         }
-        into.push(sinkRecord(topic, partition, record, keyAnswer, valueAnswer, headers))
+        into.push(new ConvertedRecord(topic, partition, record, keyAnswer, valueAnswer, headers, keepsOriginals))
       } catch (error) {
         if (isRetriable(error)) return this.#convertWaiting(slice, i, into)
         this.#fail(slice, record, stage, error)
@@ -58,6 +111,7 @@ export class SinkConversion {
 
   async #convertWaiting(slice: Slice, from: number, into: SinkRecord[]): Promise<void> {
     const { topic, partition, records } = slice
+    const keepsOriginals = this.#policy.tolerant
     const { key, value } = this.#converters
     for (let i = from; i < slice.to; i++) {
       const record = records[i]!
@@ -70,7 +124,7 @@ export class SinkConversion {
         const keyAnswer = await attempt('KEY_CONVERTER', () => key.converter.toConnect(topic, record.key))
         const valueAnswer = await attempt('VALUE_CONVERTER', () => value.converter.toConnect(topic, record.value))
         const headers = await attempt('HEADER_CONVERTER', () => this.#headers(topic, record.headers))
-        into.push(sinkRecord(topic, partition, record, keyAnswer, valueAnswer, headers))
+        into.push(new ConvertedRecord(topic, partition, record, keyAnswer, valueAnswer, headers, keepsOriginals))
       } catch (error) {
         this.#fail(slice, record, stage, error)
       }
@@ -88,11 +142,21 @@ export class SinkConversion {
   #fail(tp: TopicPartition, record: InRecord, stage: Stage, error: unknown): void {
     const { key, value, header } = this.#converters
     const operation = stage === 'KEY_CONVERTER' ? key.name : stage === 'VALUE_CONVERTER' ? value.name : header.name
-    this.refuse(tp, record, stage, operation, error)
+    void this.refuse(tp, record, stage, operation, error)
   }
 
-  /** Hands a record to the error policy, as it came from the log. @throws ConnectError where errors are not tolerated */
-  refuse(tp: TopicPartition, record: InRecord, stage: Stage, operation: string, error: unknown): void {
+  /**
+   * Hands a record to the error policy, as it came from the log. The promise, if there is one, resolves when the dead
+   * letter is in the log; nobody has to wait for it (see {@link settleDeadLetters}).
+   * @throws ConnectError where errors are not tolerated
+   */
+  refuse(
+    tp: TopicPartition,
+    record: InRecord,
+    stage: Stage,
+    operation: string,
+    error: unknown,
+  ): Promise<void> | undefined {
     const { key, value, offset, timestamp } = record
     const failed: FailedRecord = {
       stage,
@@ -105,37 +169,20 @@ export class SinkConversion {
       bytes: () => ({ key, value, headers: record.headers }),
     }
     const letter = this.#policy.handle(failed)
-    if (letter === undefined) return
+    if (letter === undefined) return undefined
     ignoreOutcome(letter)
     this.#deadLetters.push(letter)
+    return letter
   }
 
   /** Resolves when all dead letters are in the log: no offset past one may be committed before. */
   async settleDeadLetters(): Promise<void> {
-    if (this.#deadLetters.length === 0) return
-    await Promise.all(this.#deadLetters)
-    this.#deadLetters = []
-  }
-}
-
-function sinkRecord(
-  topic: string,
-  partition: number,
-  { offset, timestamp }: InRecord,
-  key: SchemaAndValue,
-  value: SchemaAndValue,
-  headers: readonly Header[],
-): SinkRecord {
-  return {
-    topic,
-    partition,
-    offset,
-    key: key.value,
-    keySchema: key.schema,
-    value: value.value,
-    valueSchema: value.schema,
-    headers,
-    timestamp,
+    while (this.#deadLetters.length > 0) {
+      const count = this.#deadLetters.length
+      await Promise.all(this.#deadLetters)
+      // Not before: one that is not in the log keeps every later commit from happening.
+      this.#deadLetters = this.#deadLetters.slice(count)
+    }
   }
 }
 

@@ -5,6 +5,7 @@
  * membership of the group goes on. Offsets are committed only after the task's `flush` returned for them.
  */
 import {
+  ConnectError,
   isErrorKind,
   isRetriable,
   type ConfigOf,
@@ -21,7 +22,7 @@ import type { FetchedRecords, GroupConsumer, GroupConsumerOptions, InRecord } fr
 import type { Logger } from '../logging/logger.ts'
 import { messageOf } from '../logging/message-of.ts'
 import type { ErrorPolicy } from './error-policy.ts'
-import type { SinkConversion, Slice } from './sink-conversion.ts'
+import { originalOf, type SinkConversion, type Slice } from './sink-conversion.ts'
 import { leasePollMs, type Lease } from './lease.ts'
 import { keyOf, SinkPositions } from './sink-positions.ts'
 import type { TaskActivity } from './task-activity.ts'
@@ -97,7 +98,7 @@ export class SinkTaskRunner implements TaskRunner {
   #lastPut = performance.now()
   #ended: Promise<void> | undefined
   #cutOff = false
-  /** Its `flush` failed: it is not asked for another. */
+  /** Its `flush` failed, or a record that it has let go of: nothing is flushed or committed any more. */
   #broken = false
   #rebalanceFailure: unknown
   readonly #failure = Promise.withResolvers<never>()
@@ -210,6 +211,13 @@ export class SinkTaskRunner implements TaskRunner {
     if (holding || this.#backlog.length === 0) await this.#poll(waitMs)
     // Other tasks of this thread get their turn.
     if (waitMs === 0) await new Promise((resolve) => setImmediate(resolve))
+      report: (record, error) => {
+        const reported = this.#report(record, error)
+        // Whether or not the task waits for it: its failure is the task's.
+        reported.catch(() => undefined)
+        return reported
+      },
+      redrive: undefined,
     if (refusing) return undefined
     if (!holding && this.#backlog.length > 0) return this.#takeSlices()
     return performance.now() - this.#lastPut >= idlePutMs ? [] : undefined
@@ -334,15 +342,37 @@ export class SinkTaskRunner implements TaskRunner {
 
   /** @throws ConnectError where errors are not tolerated */
   #reject(record: SinkRecord, error: unknown): void {
-    const slice = this.#slices.find((each) => keyOf(each) === keyOf(record))
-    const original: InRecord = slice?.records.find(({ offset }) => offset === record.offset) ?? {
-      offset: record.offset,
-      timestamp: record.timestamp,
-      key: null,
-      value: null,
-      headers: [],
+    void this.#refuse(record, error)
+  }
+
+  /** What the task reports apart from its answers; where that fails the task, whatever it is doing is over. */
+  async #report(record: SinkRecord, error: unknown): Promise<void> {
+    try {
+      await this.#refuse(record, error)
+    } catch (failure) {
+      this.#broken = true
+      this.fail(failure)
+      throw failure
     }
-    this.#options.conversion.refuse(record, original, 'TASK_PUT', 'sink task', error)
+  }
+
+  #refuse(record: SinkRecord, error: unknown): Promise<void> | undefined {
+    const { conversion, policy } = this.#options
+    const original = originalOf(record) ?? this.#original(record)
+    if (original === undefined && policy.tolerant) {
+      const { topic, partition, offset } = record
+      throw new ConnectError(
+        `the sink rejected a record (topic ${topic}, partition ${partition}, offset ${offset}) that it was not given: records are reported as they were given to put`,
+        { cause: error },
+      )
+    }
+    return conversion.refuse(record, original ?? noBytes(record), 'TASK_PUT', 'sink task', error)
+  }
+
+  /** Of a copy that the sink made, while what it was given last is still known. */
+  #original({ topic, partition, offset }: SinkRecord): InRecord | undefined {
+    const slice = this.#slices.find((each) => each.topic === topic && each.partition === partition)
+    return slice?.records.find((record) => record.offset === offset)
   }
 
   async #commitIfDue(): Promise<void> {
@@ -363,7 +393,7 @@ export class SinkTaskRunner implements TaskRunner {
     await this.#waits.log.during('waits for the log to take dead letters', this.#options.conversion.settleDeadLetters())
     const { offsets, refused } = this.#positions.acceptable(claimed, allowed)
     if (refused.length > 0) logger.warn('flush returned offsets that are not to be committed', { refused })
-    if (offsets.length === 0 || this.#cutOff || !lease.isHeld()) return
+    if (offsets.length === 0 || this.#cutOff || this.#broken || !lease.isHeld()) return
     try {
       await this.#waits.log.during('waits for the log to take offsets', this.#consumer.commit(offsets))
       this.#positions.committed(offsets)
@@ -475,4 +505,9 @@ export class SinkTaskRunner implements TaskRunner {
     }
     last.catch(() => undefined)
   }
+}
+
+/** For a message only: where errors are not tolerated, bytes are not kept, and nobody asks for them. */
+function noBytes({ offset, timestamp }: SinkRecord): InRecord {
+  return { offset, timestamp, key: null, value: null, headers: [] }
 }

@@ -3,9 +3,9 @@
  * answer at once. A record that fails follows the error policy.
  */
 import { isRetriable, type Bytes, type Header, type SourceRecord } from '@tidewire/sdk'
-import { stringifyExact } from '../convert/exact-json.ts'
 import type { OutHeader, OutRecord } from '../client/client.ts'
-import type { ErrorPolicy, RecordBytes, Stage } from './error-policy.ts'
+import { sourceLetter } from './dead-letter.ts'
+import type { ErrorPolicy, Stage } from './error-policy.ts'
 import { isPending, type RecordConverters } from './record-converters.ts'
 import type { SourceTopics } from './source-topics.ts'
 import { canonicalJson } from './source-partition.ts'
@@ -52,6 +52,7 @@ export class SourceConversion {
           this.#topics.check(topic)
           lastTopic = topic
         }
+        if (record.error !== undefined) throw record.error
         stage = 'KEY_CONVERTER'
         const keyBytes = key.fromConnect(topic, record.keySchema, record.key)
         stage = 'VALUE_CONVERTER'
@@ -73,7 +74,7 @@ export class SourceConversion {
         }
         add(batch, record, keyBytes, valueBytes, headers)
       } catch (error) {
-        if (isRetriable(error)) return this.#convertWaiting(records, i, batch)
+        if (isRetriable(error) && record.error === undefined) return this.#convertWaiting(records, i, batch)
         this.#fail(batch, record, stage, error)
       }
     }
@@ -97,6 +98,7 @@ export class SourceConversion {
       }
       try {
         this.#topics.check(topic)
+        if (record.error !== undefined) throw record.error
         const keyBytes = await attempt('KEY_CONVERTER', () =>
           key.converter.fromConnect(topic, record.keySchema, record.key),
         )
@@ -148,7 +150,7 @@ export class SourceConversion {
       partition: sourcePartition && canonicalJson(sourcePartition),
       offset: sourceOffset && canonicalJson(sourceOffset),
       timestamp,
-      bytes: () => readableBytes(record),
+      bytes: () => sourceLetter(record),
     })
     if (letter === undefined) return
     // Its failure is seen where the batch waits for it; before that it must not count as nobody's.
@@ -178,20 +180,4 @@ function isPendingBytes(answer: Bytes | Promise<Bytes>): answer is Promise<Bytes
 
 function ignoreOutcome(answer: unknown): void {
   if (answer instanceof Promise) answer.catch(() => undefined)
-}
-
-/** A record that has no bytes, for a person to read: text and bytes as they are, all else as JSON. */
-function readableBytes(record: SourceRecord): RecordBytes {
-  const headers = (record.headers ?? []).map(({ key, value }) => ({ key, value: readable(value) }))
-  return { key: readable(record.key), value: readable(record.value), headers }
-}
-
-function readable(value: unknown): Bytes {
-  if (value === null || value === undefined) return null
-  if (typeof value === 'string' || value instanceof Uint8Array) return value
-  try {
-    return stringifyExact(value)
-  } catch {
-    return Object.prototype.toString.call(value)
-  }
 }

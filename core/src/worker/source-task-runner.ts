@@ -103,6 +103,8 @@ export class SourceTaskRunner implements TaskRunner {
   }
 
   #isStopping(): boolean {
+      preview: false,
+      deadLetters: options.policy.hasDeadLetters,
     return this.#options.abort.signal.aborted
   }
 

@@ -10,6 +10,8 @@ import { ConnectError, type ConfigProblems } from '@tidewire/sdk'
 import type { ParsedWorkerConfig, WorkerConfig } from '../config/worker-settings.ts'
 import type { Logger } from '../logging/logger.ts'
 import type { PluginRef } from '../plugin/manifest.ts'
+import type { ErrandKind, Errands } from './errand-messages.ts'
+import { ErrandRunner, type ErrandCalls } from './errand-runner.ts'
 import { HostHandle, type Death } from './host-handle.ts'
 import { traceOf, type HostCall, type HostCalls, type HostMessage, type HostSettings } from './host-messages.ts'
 import { endlessLease } from './lease.ts'
@@ -74,6 +76,7 @@ export class TaskHosts {
   readonly #options: TaskHostsOptions
   readonly #settings: HostSettings
   readonly #tasks = new Map<string, Task>()
+  readonly #errands: ErrandRunner
   readonly #hosts = new Set<HostHandle>()
   readonly #watch: NodeJS.Timeout
   readonly #threads: number
@@ -87,6 +90,7 @@ export class TaskHosts {
     this.#options = options
     this.#settings = hostSettings(options)
     this.#threads =
+    this.#errands = new ErrandRunner(this.#settings, options.logger)
       options.config['task.threads'] ?? Math.max(1, Math.min(maxThreadsByDefault, availableParallelism() - 1))
     this.#watch = setInterval(() => this.#lookAfterThreads(), heartbeatMs)
     this.#watch.unref()
@@ -155,12 +159,23 @@ export class TaskHosts {
   }
 
   /** Stops all tasks at once, within one graceful timeout, and ends the threads. */
+  /** See errand-runner.ts. */
+  async runErrand<K extends ErrandKind>(
+    kind: K,
+    errand: Errands[K]['errand'],
+    calls: ErrandCalls<K>,
+  ): Promise<Errands[K]['end']> {
+    return this.#errands.run(kind, errand, calls)
+  }
+
   async close(): Promise<void> {
     this.#closed = true
     clearInterval(this.#watch)
     clearTimeout(this.#plannerIdle)
     await Promise.all([...this.#tasks.values()].map(async ({ spec }) => this.stopTask(spec)))
+    const errands = this.#errands.close()
     await Promise.all([...this.#hosts].map(async (host) => this.#retire(host)))
+    await errands
   }
 
   async #start(task: Task): Promise<void> {

@@ -32,3 +32,17 @@ export function backoffMs(failures: number, firstMs: number, maxMs: number, rand
   const full = Math.min(maxMs, firstMs * 2 ** Math.min(failures - 1, 30))
   return full * (1 - random() / 2)
 }
+
+/** Undefined once the signal is aborted; what the promise does then is nobody's any more. */
+export async function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T | undefined> {
+  promise.catch(() => undefined)
+  const aborted = Promise.withResolvers<undefined>()
+  const abort = (): void => aborted.resolve(undefined)
+  if (signal.aborted) abort()
+  signal.addEventListener('abort', abort, { once: true })
+  try {
+    return await Promise.race([promise, aborted.promise])
+  } finally {
+    signal.removeEventListener('abort', abort)
+  }
+}

@@ -13,6 +13,8 @@ export interface SinkRunOptions {
   readonly timeoutMs?: number
   /** Default 16 MiB. */
   readonly maxBufferedBytes?: number
+  /** See the context's field of that name. Default: undefined. */
+  readonly redrive?: 'beside' | 'alone'
 }
 
 /** The task of a sink, to be made in the context that a run makes, less its config. */
@@ -54,10 +56,16 @@ export class SinkRun {
   readonly logs: LogLine[] = []
   /** Whether the task asked for a commit since the last flush. */
   commitRequested = false
+  /** What the task has reported as failed for good, other than by the answer of `put`. */
+  readonly reported: { readonly record: SinkRecord; readonly error: Error }[] = []
   private readonly name: string
   private readonly write: WriteTask
+  private readonly redrive: 'beside' | 'alone' | undefined
   private readonly timeoutMs: number
-  private readonly maxBufferedBytes: number
+  /** What the task may hold; a test may change it, as other tasks of a worker do. */
+  maxBufferedBytes: number
+  /** What the task said last that it holds. */
+  heldBytes = 0
   private readonly stopping = new AbortController()
   private readonly store: Positions
   private readonly positions = new Positions()
@@ -70,6 +78,7 @@ export class SinkRun {
     this.write = write
     this.timeoutMs = options.timeoutMs ?? defaultTimeoutMs
     this.maxBufferedBytes = options.maxBufferedBytes ?? 16 * 2 ** 20
+    this.redrive = options.redrive
     this.store = new Positions(options.committed)
     this.committed = this.store
   }
@@ -141,17 +150,27 @@ export class SinkRun {
 
   private start(): Promise<SinkTask> {
     if (this.stopped !== undefined) throw new Error('the run is stopped')
+    const run = this
     this.task ??= (async () =>
       this.write({
         connector: this.name,
         task: 0,
         signal: this.stopping.signal,
         log: recordingLogger(this.logs),
-        maxBufferedBytes: this.maxBufferedBytes,
-        seek: (position) => this.positions.set(position),
+        get maxBufferedBytes() {
+          return run.maxBufferedBytes
+        },
+        seek: (position) => {
+          if (this.redrive === undefined) this.positions.set(position)
+        },
+        holds: (bytes) => {
+          this.heldBytes = bytes
+        },
         requestCommit: () => {
           this.commitRequested = true
         },
+        report: async (record, error) => void this.reported.push({ record, error }),
+        redrive: this.redrive,
       }))()
     return this.task
   }

@@ -14,6 +14,10 @@ export interface SourceRunOptions {
   readonly timeoutMs?: number
   /** Default 16 MiB. */
   readonly maxBufferedBytes?: number
+  /** See the context's field of that name. Default false. */
+  readonly preview?: boolean
+  /** See the context's field of that name. Default false. */
+  readonly deadLetters?: boolean
 }
 
 /** The task of a source, to be started in the context that a run makes, less its config. */
@@ -38,6 +42,8 @@ export class SourceRun {
   private readonly read: ReadTask
   private readonly timeoutMs: number
   private readonly maxBufferedBytes: number
+  private readonly preview: boolean
+  private readonly deadLetters: boolean
   private readonly stopping = new AbortController()
   private iterator: Promise<AsyncIterator<readonly SourceRecord[] | SourceBatch>> | undefined
   /** Kept when a wait runs into its limit, so that the next one gets what the task answers to the first. */
@@ -53,6 +59,8 @@ export class SourceRun {
     this.offsets = new OffsetStore(options.offsets)
     this.timeoutMs = options.timeoutMs ?? defaultTimeoutMs
     this.maxBufferedBytes = options.maxBufferedBytes ?? 16 * 2 ** 20
+    this.preview = options.preview ?? false
+    this.deadLetters = options.deadLetters ?? false
   }
 
   /**
@@ -156,6 +164,8 @@ export class SourceRun {
       signal: this.stopping.signal,
       log: recordingLogger(this.logs),
       maxBufferedBytes: this.maxBufferedBytes,
+      preview: this.preview,
+      deadLetters: this.deadLetters,
       offsets: {
         get: async (partition) => offsets.get(partition),
         getAll: async (partitions) => partitions.map((partition) => offsets.get(partition)),

@@ -56,6 +56,10 @@ export class FakeRunner implements TaskRunner {
     return this.plan(config, maxTasks)
   }
 
+  async runErrand(): Promise<never> {
+    return Promise.reject(new Error('no errands here'))
+  }
+
   async check(): Promise<ConfigProblems> {
     return this.problems
   }

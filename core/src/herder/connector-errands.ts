@@ -1,0 +1,213 @@
+/**
+ * Previews, dead letters and re-drives of connectors, on whichever worker is asked: what they need to know is in the
+ * config topic, and what they do is done in threads of their own (core/src/worker/errand-runner.ts).
+ */
+import { inspect } from 'node:util'
+import { ConfigError, NotFoundError, RetriableError } from '@tidewire/sdk'
+import { frameworkSettings } from '../config/connector-settings.ts'
+import { secretScrubber, unmaskSecrets } from '../config/secrets.ts'
+import { messageOf } from '../logging/message-of.ts'
+import type { PluginRegistry } from '../plugin/plugin-registry.ts'
+import type {
+  Ended,
+  ListedLetter,
+  ListEnd,
+  ListErrand,
+  PreviewedRecord,
+  PreviewErrand,
+  RedriveEnd,
+  RedriveErrand,
+  RedrivenLetter,
+} from '../worker/errand-messages.ts'
+import type { TaskSpec } from '../worker/task-spec.ts'
+import type { Config, StoredConnector } from './config-store.ts'
+import type { ConnectorViews } from './connector-views.ts'
+import { planTasks, taskPlugins, type WorkerConverters } from './task-spec.ts'
+import type { TaskRunner } from './task-runner.ts'
+import { InvalidConfigError, type ConfigValidator } from './validation.ts'
+
+export interface PreviewRequest extends Omit<PreviewErrand, 'spec'> {
+  /** Undefined: the stored one. */
+  readonly config: Config | undefined
+  /** Which of the tasks that the connector's work is split into. */
+  readonly task: number
+}
+
+/** The answer to a preview. */
+export interface Preview {
+  readonly name: string
+  readonly type: 'source' | 'sink'
+  readonly task: number
+  /** How many tasks the work is split into; only the records of this one are seen. */
+  readonly tasks: number
+  readonly records: readonly PreviewedRecord[]
+  readonly ended: Ended
+  readonly error?: string
+  /** What the connector and its clients had to say, warnings and errors above all. */
+  readonly log: readonly { readonly level: string; readonly message: string; readonly details: string }[]
+  readonly warnings: readonly string[]
+}
+
+export interface ConnectorErrandsOptions {
+  readonly views: ConnectorViews
+  readonly validator: ConfigValidator
+  readonly plugins: PluginRegistry
+  readonly worker: WorkerConverters
+  /** @throws RetriableError while the worker starts */
+  readonly runner: () => TaskRunner
+  /** Reads all that is in the config topic now. */
+  readonly catchUp: () => Promise<void>
+  readonly planTimeoutMs: number
+}
+
+const maxLogLines = 50
+const maxDetails = 1000
+
+/** See the head of the file. */
+export class ConnectorErrands {
+  readonly #options: ConnectorErrandsOptions
+  /** Connectors whose letters are being put back here. */
+  readonly #redriving = new Set<string>()
+
+  constructor(options: ConnectorErrandsOptions) {
+    this.#options = options
+  }
+
+  /**
+   * Shows what a connector would do, and writes nothing.
+   * @throws InvalidConfigError as for a connector that is to be made; NotFoundError
+   */
+  async preview(name: string, request: PreviewRequest, signal: AbortSignal): Promise<Preview> {
+    const { validator, runner } = this.#options
+    const { config: given, task, ...wanted } = request
+    const stored = given === undefined ? (await this.#stored(name)).config : this.#options.views.storedConfig(name)
+    const config: Config = { ...unmaskSecrets(given ?? stored!, stored), name }
+    const { errors, warnings, plugin, settings } = await validator.validate(config)
+    if (Object.keys(errors).length > 0) throw new InvalidConfigError(errors, warnings)
+    const { type } = plugin.manifest
+    if (type === 'source' && (wanted.from === 'latest' || typeof wanted.from !== 'string')) {
+      throw new ConfigError('a source is read from "earliest" or "committed"')
+    }
+    const { spec, tasks } = await this.#spec(name, config, task)
+    const scrub = secretScrubber(config, settings, frameworkSettings(type))
+    const records: PreviewedRecord[] = []
+    const log: Preview['log'][number][] = []
+    const about = { name, type, task, tasks, records, log, warnings }
+    try {
+      const end = await runner().runErrand(
+        'preview',
+        { ...wanted, spec },
+        {
+          signal,
+          onItem: (record) => void records.push(scrubErrors(record, scrub)),
+          onLog: ({ level, message, details }) => {
+            if (level === 'debug' || log.length >= maxLogLines) return
+            // Whose it is goes without saying.
+            const own = Object.entries(details).filter(([key]) => key !== 'connector' && key !== 'errand')
+            const text = own.length === 0 ? '' : inspect(Object.fromEntries(own), { breakLength: Infinity })
+            log.push({ level, message: scrub(message), details: scrub(text).slice(0, maxDetails) })
+          },
+        },
+      )
+      return { ...about, ...end, ...(end.error === undefined ? {} : { error: scrub(end.error) }) }
+    } catch (error) {
+      // What stands in the way of every record is the answer where it is not the request's fault.
+      if (error instanceof Error && error.name === 'ErrandsBusyError') throw error
+      if (error instanceof Error && error.name === 'ConfigError') throw new ConfigError(scrub(error.message))
+      return { ...about, ended: 'failed', error: scrub(messageOf(error)) }
+    }
+  }
+
+  /** The dead letters of a connector. @throws NotFoundError, also where it has no topic for them */
+  async letters(
+    name: string,
+    request: Omit<ListErrand, 'spec' | 'topic'>,
+    signal: AbortSignal,
+  ): Promise<ListEnd & { readonly letters: readonly ListedLetter[] }> {
+    const { config } = await this.#stored(name)
+    const topic = letterTopic(name, config)
+    const { spec } = await this.#spec(name, config, undefined)
+    const letters: ListedLetter[] = []
+    const onItem = (letter: ListedLetter): void => void letters.push(letter)
+    const end = await this.#options.runner().runErrand('list', { ...request, spec, topic }, { signal, onItem })
+    return { ...end, letters }
+  }
+
+  /**
+   * Puts dead letters of a connector back through it. One at a time for each connector.
+   * @throws NotFoundError, also where it has no topic for them; RetriableError while another is under way
+   */
+  async redrive(
+    name: string,
+    request: Omit<RedriveErrand, 'spec' | 'topic' | 'alone'>,
+    onLetter: (letter: RedrivenLetter) => void,
+    signal: AbortSignal,
+  ): Promise<RedriveEnd> {
+    const stored = await this.#stored(name)
+    const topic = letterTopic(name, stored.config)
+    if (this.#redriving.has(name)) throw new RetriableError(`dead letters of ${name} are being put back already`)
+    this.#redriving.add(name)
+    try {
+      const { spec, settings, type } = await this.#spec(name, stored.config, 0)
+      const scrub = secretScrubber(stored.config, settings, frameworkSettings(type))
+      const alone = this.#isStopped(name, stored)
+      const end = await this.#options.runner().runErrand(
+        'redrive',
+        { ...request, spec, topic, alone },
+        {
+          signal,
+          onItem: (letter) =>
+            onLetter(letter.reason === undefined ? letter : { ...letter, reason: scrub(letter.reason) }),
+        },
+      )
+      return end.error === undefined ? end : { ...end, error: scrub(end.error) }
+    } finally {
+      this.#redriving.delete(name)
+    }
+  }
+
+  /** Whether nothing of it runs on any worker. */
+  #isStopped(name: string, { targetState }: StoredConnector): boolean {
+    if (targetState !== 'STOPPED') return false
+    const { connector, tasks } = this.#options.views.status(name)
+    return connector.state === 'STOPPED' && tasks.every(({ state }) => state === 'UNASSIGNED' || state === 'FAILED')
+  }
+
+  /** One made a moment ago by another worker is found too. @throws NotFoundError */
+  async #stored(name: string): Promise<StoredConnector> {
+    const { views, catchUp } = this.#options
+    await catchUp()
+    return views.stored(name)
+  }
+
+  /** @param task undefined: the connector's config alone will do */
+  async #spec(name: string, config: Config, task: number | undefined) {
+    const { plugins, worker, runner, planTimeoutMs } = this.#options
+    const { spec: parts, manifest } = await taskPlugins(plugins, worker, config)
+    const configs = task === undefined ? [config] : await planTasks(plugins, runner(), config, planTimeoutMs)
+    const own = configs[task ?? 0]
+    if (own === undefined) {
+      throw new ConfigError(`the work of the connector is split into ${configs.length} tasks: there is no task ${task}`)
+    }
+    const spec: TaskSpec = {
+      connector: name,
+      task: task ?? 0,
+      ...parts,
+      config: own,
+      targetState: 'STARTED',
+      generation: 0,
+    }
+    return { spec, tasks: configs.length, settings: manifest.settings, type: manifest.type }
+  }
+}
+
+function letterTopic(name: string, config: Config): string {
+  const topic = config['errors.deadletterqueue.topic.name']?.trim() ?? ''
+  if (topic !== '') return topic
+  throw new NotFoundError(`Connector ${name} has no dead letter topic: errors.deadletterqueue.topic.name is not set`)
+}
+
+function scrubErrors(record: PreviewedRecord, scrub: (text: string) => string): PreviewedRecord {
+  if (record.errors.length === 0) return record
+  return { ...record, errors: record.errors.map((each) => ({ ...each, message: scrub(each.message) })) }
+}

@@ -1,0 +1,73 @@
+import { PassThrough } from 'node:stream'
+import type { FastifyInstance, FastifyReply } from 'fastify'
+import { stringifyExact } from '../convert/exact-json.ts'
+import type { Herder } from '../herder/herder.ts'
+import { lettersQueryOf, previewRequestOf, redriveRequestOf } from './errand-requests.ts'
+
+interface Named {
+  Params: { name: string }
+}
+
+/** Previews, dead letters and re-drives: what Kafka Connect does not have. Any worker answers. */
+export function errandRoutes(app: FastifyInstance, herder: () => Herder): void {
+  // A connector may have that name: the other methods are those of `/connectors/:name`.
+  app.post('/connectors/preview', { config: besideParameter }, async ({ body }, reply) => {
+    const { name, request } = previewRequestOf(body, undefined)
+    return sendExact(reply, await herder().errands.preview(name, request, untilClosed(reply)))
+  })
+
+  app.post<Named>('/connectors/:name/preview', async ({ params, body }, reply) => {
+    const { name, request } = previewRequestOf(body, params.name)
+    return sendExact(reply, await herder().errands.preview(name, request, untilClosed(reply)))
+  })
+
+  app.get<Named>('/connectors/:name/dlq', async ({ params, query }, reply) =>
+    herder().errands.letters(params.name, lettersQueryOf(query), untilClosed(reply)),
+  )
+
+  app.post<Named>('/connectors/:name/dlq/redrive', async ({ params, body }, reply) => {
+    const request = redriveRequestOf(body)
+    return sendLines(reply, (line) => herder().errands.redrive(params.name, request, line, untilClosed(reply)))
+  })
+}
+
+/** For the server's answers to methods that a path does not have. */
+const besideParameter = { besideParameter: true }
+
+/** Numbers of records keep all their digits. */
+function sendExact(reply: FastifyReply, body: unknown): FastifyReply {
+  return reply.type('application/json; charset=utf-8').send(stringifyExact(body))
+}
+
+/**
+ * Sends what comes as it comes, a line of JSON each, and at last what the work came to, with `"done": true`. What fails
+ * before the first line is an error like any other; later it is the last line's `error`.
+ */
+async function sendLines<E extends object>(
+  reply: FastifyReply,
+  work: (line: (item: object) => void) => Promise<E>,
+): Promise<FastifyReply> {
+  const lines = new PassThrough()
+  const begun = Promise.withResolvers<undefined>()
+  const write = (item: object): void => {
+    lines.write(`${JSON.stringify(item)}\n`)
+    begun.resolve(undefined)
+  }
+  const working = work(write)
+  working.then(
+    (end) => lines.end(`${JSON.stringify({ done: true, ...end })}\n`),
+    (error: unknown) => {
+      const text = error instanceof Error ? error.message : String(error)
+      lines.end(`${JSON.stringify({ done: true, ended: 'failed', error: text })}\n`)
+    },
+  )
+  await Promise.race([begun.promise, working])
+  return reply.type('application/x-ndjson; charset=utf-8').send(lines)
+}
+
+/** Aborted when the client has gone, or has its answer. */
+function untilClosed(reply: FastifyReply): AbortSignal {
+  const closed = new AbortController()
+  reply.raw.once('close', () => closed.abort())
+  return closed.signal
+}

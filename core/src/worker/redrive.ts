@@ -1,0 +1,181 @@
+/**
+ * Puts dead letters back through the connector that they came from, as it is configured now: a source's record is
+ * converted and produced, a sink's converted, put and flushed by an instance of the sink of its own. Letter for letter it
+ * says what became of it; no second letter is written for one that fails again.
+ *
+ * How far the letters have been put back is kept as the offsets of a group, and moves only over letters whose outcome is
+ * certain. Of two re-drives of one connector at the same time, on whichever workers, the later one fences the earlier
+ * (where exactly-once support is on).
+ */
+import { messageOf } from '../logging/message-of.ts'
+import type { DeadLetter } from './dead-letter.ts'
+import type { LetterChoice, RedriveEnd, RedriveErrand, RedrivenLetter } from './errand-messages.ts'
+import { openErrandTask, type ErrandSurroundings, type ErrandTask } from './errand-task.ts'
+import { letterRanges, readLetters, redrivenPositions, type LetterRange } from './letter-reader.ts'
+import { RedrivePosition } from './redrive-position.ts'
+import { openSinkRedrive } from './redrive-sink.ts'
+import { openSourceRedrive } from './redrive-source.ts'
+
+/** Puts letters back; made for a source or a sink. */
+export interface Redrive {
+  /**
+   * What became of each, in order. When it resolves, what is delivered is durable, and the position is where it was asked
+   * to be. With an error, some may be delivered and the position is not moved.
+   */
+  deliver(letters: readonly DeadLetter[], moveTo: LetterPosition | undefined): Promise<RedrivenLetter[]>
+  close(): Promise<void>
+}
+
+export interface LetterPosition {
+  readonly partition: number
+  readonly offset: number
+}
+
+interface Stretch {
+  readonly partition: number
+  readonly from: number
+  readonly to: number
+  /** Whether the position may follow: none is left out between it and the letters of this stretch. */
+  readonly moves: boolean
+}
+
+/** @throws ConfigError where the connector cannot work as it is; LogError */
+export async function redrive(
+  errand: RedriveErrand,
+  around: ErrandSurroundings,
+  onLetter: (letter: RedrivenLetter) => void,
+): Promise<RedriveEnd> {
+  const { spec, topic, choice } = errand
+  const task = await openErrandTask(spec, around)
+  try {
+    const { admin } = task.clients.consumer
+    const ranges = await letterRanges(admin, topic)
+    const redriven = await redrivenPositions(admin, spec.connector, topic)
+    const stretches = stretchesOf(choice, ranges, redriven)
+    const position = new RedrivePosition(task, errand, around.settings)
+    const work = await openRedrive(task, errand, around, position)
+    let outcome: Pick<RedriveEnd, 'ended' | 'error'>
+    try {
+      outcome = await putBack(stretches, { errand, around, task, work, redriven, onLetter })
+    } finally {
+      await work.close()
+      await position.close()
+    }
+    return { ...outcome, redriven: [...redriven].map(([partition, offset]) => ({ partition, offset })) }
+  } finally {
+    await task.close()
+  }
+}
+
+async function openRedrive(
+  task: ErrandTask,
+  errand: RedriveErrand,
+  around: ErrandSurroundings,
+  position: RedrivePosition,
+): Promise<Redrive> {
+  if (!errand.dryRun) await position.open()
+  return task.connector.type === 'source'
+    ? openSourceRedrive(task, errand, around, position)
+    : openSinkRedrive(task.connector, task, errand, around, position)
+}
+
+interface Parts {
+  readonly errand: RedriveErrand
+  readonly around: ErrandSurroundings
+  readonly task: ErrandTask
+  readonly work: Redrive
+  /** Updated as the position moves. */
+  readonly redriven: Map<number, number>
+  readonly onLetter: (letter: RedrivenLetter) => void
+}
+
+async function putBack(
+  stretches: readonly Stretch[],
+  { errand, around, task, work, redriven, onLetter }: Parts,
+): Promise<Pick<RedriveEnd, 'ended' | 'error'>> {
+  const { topic, dryRun, spec } = errand
+  const { signal } = around
+  let room = errand.limit
+  for (const stretch of stretches) {
+    let seen = 0
+    for await (const batch of readLetters(task.clients.consumer, topic, stretch, signal)) {
+      const letters = batch.letters.slice(0, room)
+      const cut = letters.length < batch.letters.length
+      const offset = cut ? batch.letters[letters.length]!.offset : batch.nextOffset
+      const moveTo = stretch.moves && !dryRun && letters.length > 0 ? { partition: batch.partition, offset } : undefined
+      const skipped = new Map(letters.flatMap((letter) => skip(letter, spec.connector, errand.choice)))
+      const own = letters.filter((letter) => !skipped.has(letter))
+      try {
+        const done = (await work.deliver(own, moveTo)).values()
+        for (const letter of letters) onLetter(skipped.get(letter) ?? done.next().value!)
+      } catch (error) {
+        const reason = messageOf(error)
+        for (const letter of letters) onLetter(skipped.get(letter) ?? outcomeOf(letter, 'unfinished', { reason }))
+        return { ended: signal.aborted ? 'timeout' : 'failed', error: reason }
+      }
+      if (moveTo !== undefined) redriven.set(moveTo.partition, moveTo.offset)
+      seen += letters.length
+      room -= letters.length
+      if (cut || (room === 0 && batch.nextOffset < stretch.to)) return { ended: 'limit' }
+    }
+    if (signal.aborted) return { ended: 'timeout' }
+    if (seen === 0 && errand.choice.kind === 'offsets') {
+      const { partition, from: offset } = stretch
+      onLetter({ partition, offset, outcome: 'skipped', reason: 'there is no letter at this offset' })
+    }
+  }
+  return { ended: 'end' }
+}
+
+function stretchesOf(
+  choice: LetterChoice,
+  ranges: readonly LetterRange[],
+  redriven: ReadonlyMap<number, number>,
+): Stretch[] {
+  if (choice.kind === 'offsets') {
+    return choice.offsets.map(({ partition, offset }) => {
+      const range = ranges.find((each) => each.partition === partition)
+      const isThere = range !== undefined && offset >= range.earliest && offset < range.latest
+      return { partition, from: offset, to: isThere ? offset + 1 : offset, moves: false }
+    })
+  }
+  return ranges.flatMap(({ partition, earliest, latest }) => {
+    const position = redriven.get(partition) ?? earliest
+    // What was deleted since has no letter to wait for.
+    const begin = Math.max(earliest, position)
+    if (choice.kind === 'since') return [{ partition, from: begin, to: latest, moves: true }]
+    if (partition !== choice.partition) return []
+    const from = Math.max(earliest, choice.from)
+    const to = Math.min(latest, choice.to)
+    if (from > begin || to <= begin) return [{ partition, from, to, moves: false }]
+    // Those before the position once more, and then those that it moves over.
+    return [
+      { partition, from, to: begin, moves: false },
+      { partition, from: begin, to, moves: true },
+    ]
+  })
+}
+
+/** Letters of others, since connectors may share a topic for them. */
+function skip(
+  letter: DeadLetter,
+  connector: string,
+  { kind }: LetterChoice,
+): readonly (readonly [DeadLetter, RedrivenLetter])[] {
+  if (letter.connector === connector) return []
+  if (letter.connector !== undefined) {
+    return [[letter, outcomeOf(letter, 'skipped', { reason: `it is a letter of connector ${letter.connector}` })]]
+  }
+  // Whoever names it by its offset says so by that.
+  if (kind === 'offsets') return []
+  const reason = 'it does not say which connector it is of: choose it by its offset to have it put back'
+  return [[letter, outcomeOf(letter, 'skipped', { reason })]]
+}
+
+export function outcomeOf(
+  { partition, offset }: DeadLetter,
+  outcome: RedrivenLetter['outcome'],
+  more: Pick<RedrivenLetter, 'to' | 'stage' | 'reason'> = {},
+): RedrivenLetter {
+  return { partition, offset, outcome, ...more }
+}

@@ -1,0 +1,375 @@
+/** Previews, dead letters and re-drives, over REST, with the bundled log and real connectors. */
+import { appendFile, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { createClient } from '../../core/src/client/log-client.ts'
+import type { LogClient, OutRecord } from '../../core/src/client/client.ts'
+import { testBroker, type TestBroker } from '../support/broker.ts'
+import { until } from '../support/until.ts'
+import { testWorker, type TestWorker } from '../support/worker.ts'
+
+let broker: TestBroker
+let folder: string
+let running: TestWorker
+let client: LogClient
+
+beforeEach(async () => {
+  broker = await testBroker()
+  folder = await mkdtemp(join(tmpdir(), 'tidewire-errands-'))
+  client = createClient({ bootstrapServers: [broker.address], clientId: 'test' })
+  running = await testWorker(broker.address, { 'plugin.path': join(import.meta.dirname, '../fixtures/plugins') })
+})
+afterEach(async () => {
+  await running.close()
+  await client.close()
+  await broker.close()
+  await rm(folder, { recursive: true })
+})
+
+interface Shown {
+  readonly encoding: string
+  readonly data: string
+}
+interface Preview {
+  readonly ended: string
+  readonly error?: string
+  readonly records: readonly {
+    readonly topic: string
+    readonly offset?: number
+    readonly key: { readonly value?: unknown; readonly bytes?: Shown | null }
+    readonly value: { readonly value?: unknown; readonly schema?: unknown; readonly bytes?: Shown | null }
+    readonly errors: readonly { readonly stage: string; readonly message: string }[]
+  }[]
+  readonly log: readonly { readonly message: string }[]
+}
+
+async function preview(path: string, body: unknown): Promise<Preview> {
+  const answer = await running.ask('POST', path, body)
+  expect(answer).toMatchObject({ status: 200 })
+  return answer.body as Preview
+}
+
+interface Line {
+  readonly done?: true
+  readonly ended?: string
+  readonly error?: string
+  readonly offset?: number
+  readonly outcome?: string
+  readonly stage?: string
+  readonly reason?: string
+  readonly redriven?: unknown
+}
+
+async function redrive(connector: string, body: unknown = {}): Promise<{ letters: Line[]; end: Line }> {
+  const response = await fetch(`${running.url}/connectors/${connector}/dlq/redrive`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify(body),
+  })
+  const text = await response.text()
+  expect(response.status, text).toBe(200)
+  const lines = text
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line) as Line)
+  return { letters: lines.slice(0, -1), end: lines.at(-1)! }
+}
+
+async function produce(records: readonly OutRecord[]): Promise<void> {
+  const producer = client.producer()
+  expect((await producer.produce(records)).failures).toEqual([])
+  await producer.close()
+}
+
+const topic = async (name: string): Promise<unknown> =>
+  client.admin.createTopics([{ topic: name, partitions: 1, replicationFactor: 1 }])
+const linesOf = async (path: string) => (await readFile(path, 'utf8').catch(() => '')).split('\n').slice(0, -1)
+const path = (name: string): string => join(folder, name)
+
+/** The ends of all partitions of all topics; a preview must not move one. */
+async function ends(): Promise<unknown> {
+  const topics = await client.admin.topics()
+  const partitions = topics.flatMap(({ topic: name, partitions: count }) =>
+    Array.from({ length: count }, (_, partition) => ({ topic: name, partition })),
+  )
+  const offsets = await client.admin.offsets(partitions, 'latest')
+  return offsets.map(({ topic: name, partition, offset }) => `${name}-${partition}: ${offset}`).sort()
+}
+
+/** The worker's own doings have come to rest. */
+async function settledEnds(): Promise<unknown> {
+  let before: string | undefined
+  return until('a log at rest', async () => {
+    const now = await ends()
+    const text = JSON.stringify(now)
+    if (text === before) return now
+    before = text
+    await new Promise((resolve) => setTimeout(resolve, 300))
+    return undefined
+  })
+}
+
+async function letters(
+  name: string,
+  count: number,
+): Promise<{ letters: { offset: number; redriven: boolean; stage: string }[] }> {
+  return until(`${count} dead letters`, async () => {
+    const { status, body } = await running.ask('GET', `/connectors/${name}/dlq`)
+    const listed = body as { letters: { offset: number; redriven: boolean; stage: string }[] }
+    return status === 200 && listed.letters.length >= count ? listed : undefined
+  })
+}
+
+describe('preview', () => {
+  test('of sources: what they give, as values and as bytes; the log stays as it was', async () => {
+    await writeFile(path('in.txt'), Array.from({ length: 50 }, (_, i) => `line ${i}\n`).join(''))
+    const file = { 'connector.class': 'file-source', file: path('in.txt'), topic: 'lines', 'value.converter': 'string' }
+    await running.deploy('in', file)
+    await running.reaches('in', 'RUNNING', 1)
+    const before = await settledEnds()
+
+    const unmade = await preview('/connectors/preview', { config: { ...file, topic: 'never-made' } })
+    expect(unmade).toMatchObject({ ended: 'limit' })
+    expect(unmade.records).toHaveLength(10)
+    expect(unmade.records[9]).toMatchObject({
+      topic: 'never-made',
+      value: { value: 'line 9', schema: { type: 'string' }, bytes: { encoding: 'utf-8', data: 'line 9', size: 6 } },
+      key: { value: null, bytes: null },
+      sourceOffset: { position: 70 },
+      errors: [],
+    })
+    const made = await preview('/connectors/in/preview', { limit: 1000, timeoutMs: 500 })
+    expect(made.records).toHaveLength(50)
+    expect(made.ended).toBe('timeout')
+    expect(await preview('/connectors/in/preview', { from: 'committed', timeoutMs: 300 })).toMatchObject({
+      records: [],
+    })
+    const json = await preview('/connectors/in/preview', {
+      limit: 1,
+      config: { ...file, 'value.converter': 'json', 'value.converter.schemas.enable': 'true' },
+    })
+    expect(JSON.parse(json.records[0]!.value.bytes!.data)).toEqual({
+      schema: { type: 'string', optional: false },
+      payload: 'line 0',
+    })
+    const sensors = await preview('/connectors/preview', {
+      config: { 'connector.class': 'datagen-source', 'kafka.topic': 'x' },
+    })
+    expect(sensors.records).toHaveLength(10)
+
+    expect(await ends()).toEqual(before)
+    expect(await client.admin.topics(['never-made', 'x'])).toEqual([])
+  })
+
+  test('of a sink: the records of its topics with what is wrong with them, from where one asks', async () => {
+    await topic('values')
+    await produce(
+      ['{"n":9007199254740993}', 'nonsense', '{"n":3}'].map((value) => ({ topic: 'values', key: 'k', value })),
+    )
+    const config = {
+      'connector.class': 'file-sink',
+      file: path('out.txt'),
+      topics: 'values',
+      'key.converter': 'string',
+    }
+    const before = await settledEnds()
+    const response = await fetch(`${running.url}/connectors/preview`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ config }),
+    })
+    const text = await response.text()
+    expect(text).toContain('"value":{"n":9007199254740993}')
+    const all = JSON.parse(text) as Preview
+    expect(all.ended).toBe('end')
+    expect(all.records.map(({ offset, errors }) => [offset, errors.map(({ stage }) => stage)])).toEqual([
+      [0, []],
+      [1, ['VALUE_CONVERTER']],
+      [2, []],
+    ])
+    const newest = await preview('/connectors/preview', { config, from: 'latest', limit: 1 })
+    expect(newest.records.map(({ offset }) => offset)).toEqual([2])
+    const chosen = await preview('/connectors/preview', { config, from: [{ topic: 'values', offset: 1 }], limit: 1 })
+    expect(chosen.records.map(({ offset }) => offset)).toEqual([1])
+    const beyond = { config, from: [{ topic: 'values', offset: 9 }] }
+    expect(await running.ask('POST', '/connectors/preview', beyond)).toMatchObject({ status: 400 })
+    expect(await linesOf(path('out.txt'))).toEqual([])
+    expect(await ends()).toEqual(before)
+    expect(await client.admin.groupOffsets('connect-preview')).toEqual([])
+  })
+
+  test('refuses what cannot be, as a POST does, and what would disturb others', async () => {
+    const ask = (config: Record<string, string>) => running.ask('POST', '/connectors/preview', { config })
+    expect(await ask({ 'connector.class': 'file-source' })).toMatchObject({ status: 400 })
+    expect(await ask({ 'connector.class': 'none' })).toMatchObject({ status: 400 })
+    const gateway = await ask({ 'connector.class': 'mqtt-gateway' })
+    expect(gateway).toMatchObject({ status: 400 })
+    expect(JSON.stringify(gateway.body)).toContain('cannot be previewed')
+    expect(await running.ask('POST', '/connectors/none/preview', {})).toMatchObject({ status: 404 })
+    expect(await running.ask('POST', '/connectors/preview', { config: {}, limit: 1001 })).toMatchObject({ status: 400 })
+    // A connector of that name is one like any other.
+    expect(await running.ask('GET', '/connectors/preview')).toMatchObject({ status: 404 })
+  })
+
+  test('a source that blocks its thread, or fails, leaves the worker alone, and what it gave is shown', async () => {
+    const misbehaving = { 'connector.class': 'misbehaving', how: 'fail' }
+    const failed = await preview('/connectors/preview', { config: misbehaving, timeoutMs: 1000 })
+    expect(failed.ended).toMatch(/failed|timeout/)
+    expect(failed.error).toBeDefined()
+    const thrown = await preview('/connectors/preview', { config: { ...misbehaving, how: 'throw-in-timer' } })
+    expect(thrown).toMatchObject({ ended: 'failed' })
+    expect(await running.ask('GET', '/connectors')).toMatchObject({ status: 200 })
+  })
+})
+
+describe('re-drive', () => {
+  const deadLetters = { 'errors.tolerance': 'all', 'errors.deadletterqueue.topic.name': 'letters' }
+
+  test.each(['true', 'false'])(
+    'of a sink, context headers %s: delivers exactly what is mended, once',
+    async (context) => {
+      await topic('values')
+      const config = {
+        'connector.class': 'file-sink',
+        file: path('out.txt'),
+        topics: 'values',
+        'value.converter': 'json',
+        'value.converter.schemas.enable': 'false',
+        ...deadLetters,
+        'errors.deadletterqueue.context.headers.enable': context,
+      }
+      await running.deploy('out', config)
+      await produce(
+        ['"a"', 'poison', '"b"'].map((value) => ({
+          topic: 'values',
+          key: null,
+          value,
+          headers: [{ key: 'h', value: 'x' }],
+        })),
+      )
+      const listed = await letters('out', 1)
+      expect(listed).toMatchObject({
+        letters: [
+          {
+            offset: 0,
+            redriven: false,
+            connector: 'out',
+            stage: 'VALUE_CONVERTER',
+            origin: { topic: 'values', partition: 0, offset: 1 },
+            value: { encoding: 'utf-8', data: 'poison' },
+            headers: [{ key: 'h' }],
+          },
+        ],
+      })
+      await until('a and b', async () => (await linesOf(path('out.txt'))).length === 2)
+
+      const again = await redrive('out', { dryRun: true })
+      expect(again.letters).toMatchObject([{ offset: 0, outcome: 'rejected', stage: 'VALUE_CONVERTER' }])
+      expect(again.end).toMatchObject({ done: true, ended: 'end', redriven: [] })
+
+      await running.deploy('out', { ...config, 'value.converter': 'string' })
+      const mended = await redrive('out')
+      expect(mended.letters).toMatchObject([{ offset: 0, outcome: 'delivered' }])
+      expect(await linesOf(path('out.txt'))).toEqual(['a', 'b', 'poison'])
+      const nothing = await redrive('out')
+      expect(nothing.letters).toEqual([])
+      expect(await linesOf(path('out.txt'))).toHaveLength(3)
+      expect(await letters('out', 1)).toMatchObject({ letters: [{ redriven: true }] })
+      // Chosen by its offset, it goes again.
+      const chosen = await redrive('out', { offsets: [{ offset: 0 }, { offset: 7 }] })
+      expect(chosen.letters).toMatchObject([{ outcome: 'delivered' }, { offset: 7, outcome: 'skipped' }])
+      expect(await linesOf(path('out.txt'))).toHaveLength(4)
+    },
+  )
+
+  test('of an exactly-once file sink: beside its task refused, and once it is stopped, delivered with its positions kept', async () => {
+    await topic('values')
+    const config = {
+      'connector.class': 'file-sink',
+      file: path('out.txt'),
+      topics: 'values',
+      'exactly.once': 'true',
+      'value.converter': 'json',
+      'value.converter.schemas.enable': 'false',
+      ...deadLetters,
+    }
+    await running.deploy('out', config)
+    await produce(['"a"', 'poison', '"b"'].map((value) => ({ topic: 'values', key: null, value })))
+    await letters('out', 1)
+    await until('a and b', async () => (await linesOf(path('out.txt'))).length === 2)
+    await running.deploy('out', { ...config, 'value.converter': 'string' })
+    expect(await running.ask('POST', '/connectors/out/dlq/redrive', {})).toMatchObject({ status: 400 })
+    await running.ask('PUT', '/connectors/out/stop')
+    await running.reaches('out', 'STOPPED')
+    expect((await redrive('out')).letters).toMatchObject([{ outcome: 'delivered' }])
+    await running.ask('PUT', '/connectors/out/resume')
+    await produce([{ topic: 'values', key: null, value: 'c' }])
+    await until('c', async () => (await linesOf(path('out.txt'))).includes('c'))
+    expect(await linesOf(path('out.txt'))).toEqual(['a', 'b', 'poison', 'c'])
+  })
+
+  test('of a sink that rejects: what it rejects again is no second letter', async () => {
+    await topic('values')
+    const config = {
+      'connector.class': 'lines',
+      file: path('out.txt'),
+      topics: 'values',
+      'value.converter': 'string',
+      ...deadLetters,
+    }
+    await running.deploy('out', { ...config, reject: 'x,y' })
+    await produce(['a', 'x', 'y', 'b'].map((value) => ({ topic: 'values', key: null, value })))
+    await letters('out', 2)
+    await running.deploy('out', { ...config, reject: 'y' })
+    const { letters: redriven, end } = await redrive('out')
+    expect(redriven).toMatchObject([
+      { offset: 0, outcome: 'delivered' },
+      { offset: 1, outcome: 'rejected', stage: 'TASK_PUT', reason: 'no room for y' },
+    ])
+    expect(end).toMatchObject({ redriven: [{ partition: 0, offset: 2 }] })
+    expect((await letters('out', 2)).letters).toHaveLength(2)
+    expect((await linesOf(path('out.txt'))).filter((line) => line === 'x')).toHaveLength(1)
+  })
+
+  test('of a source: the record that could not be converted is produced, with all its digits', async () => {
+    await writeFile(path('in.txt'), 'a\n')
+    const config = {
+      'connector.class': 'file-source',
+      file: path('in.txt'),
+      topic: 'lines',
+      // Bytes it cannot make of text.
+      'value.converter': 'bytes',
+      ...deadLetters,
+    }
+    await running.deploy('in', config)
+    const listed = await letters('in', 1)
+    expect(listed.letters[0]).toMatchObject({ connector: 'in', stage: 'VALUE_CONVERTER', value: { data: 'a' } })
+    await running.deploy('in', { ...config, 'value.converter': 'string' })
+    const { letters: redriven } = await redrive('in')
+    expect(redriven).toMatchObject([{ outcome: 'delivered', to: { topic: 'lines', partition: 0, offset: 0 } }])
+    expect((await redrive('in')).letters).toEqual([])
+    await appendFile(path('in.txt'), 'b\n')
+    const seen = await until('both', async () => {
+      const shown = await preview('/connectors/preview', {
+        config: { 'connector.class': 'file-sink', file: path('none'), topics: 'lines', 'value.converter': 'string' },
+      })
+      return shown.records.length >= 2 ? shown.records.map(({ value }) => value.value) : undefined
+    })
+    expect(seen).toEqual(['a', 'b'])
+  })
+
+  test('says what is missing', async () => {
+    const config = { 'connector.class': 'file-sink', file: path('out.txt'), topics: 'values' }
+    await running.deploy('out', config)
+    expect(await running.ask('GET', '/connectors/out/dlq')).toMatchObject({ status: 404 })
+    expect(await running.ask('POST', '/connectors/none/dlq/redrive', {})).toMatchObject({ status: 404 })
+    await running.deploy('out', { ...config, ...deadLetters })
+    expect(await running.ask('GET', '/connectors/out/dlq')).toMatchObject({
+      status: 200,
+      body: { letters: [], next: [] },
+    })
+    expect((await redrive('out')).end).toMatchObject({ done: true, ended: 'end' })
+    expect(await running.ask('POST', '/connectors/out/dlq/redrive', { from: -1 })).toMatchObject({ status: 400 })
+  })
+})
