@@ -124,6 +124,26 @@ test('a tombstone stays for delete.retention.ms, then goes', async () => {
   expect(brief(await readAll(log))).toEqual([[1, 'b', '1']])
 })
 
+test('how long a tombstone stays counts from when it was first met, whatever becomes of its batch meanwhile', async () => {
+  const now = { value: 1_000_000 }
+  const { log, manager } = await openCompacted({ ...eager, 'delete.retention.ms': '1000' }, { clock: () => now.value })
+  const builder = new RecordBatchBuilder()
+  builder.tryAppend('gone', null, undefined, 1000)
+  builder.tryAppend('changes', '1', undefined, 1000)
+  await log.append(builder.build(), client)
+  await fillSegment(log)
+  await manager.compact()
+  now.value += 900
+  await put(log, 'changes', '2')
+  await fillSegment(log)
+  await manager.compact()
+  expect(brief(await readAll(log)).map(([, key]) => key)).toEqual(['gone', 'changes'])
+  now.value += 200
+  await fillSegment(log)
+  await manager.compact()
+  expect(brief(await readAll(log)).map(([, key]) => key)).toEqual(['changes'])
+})
+
 test.each(['none', 'gzip', 'lz4', 'zstd', 'snappy'] as const)(
   'batches of several records (%s) keep some',
   async (compression) => {
@@ -148,6 +168,10 @@ test('more keys than there is memory for take several runs', async () => {
   const { log, manager } = await openCompacted(eager, { compactionMapBytes: 24 * 40 })
   for (let round = 0; round < 2; round++) for (let i = 0; i < 100; i++) await put(log, `k${i}`, `${round}`)
   await fillSegment(log)
+  // What there was no memory for stays as it is until its turn.
+  await manager.compact()
+  const between = new Map((await readAll(log)).map(({ key, value }) => [key, value]))
+  expect(between).toEqual(new Map(Array.from({ length: 100 }, (_, i) => [`k${i}`, '1'])))
   for (let run = 0; run < 10; run++) await manager.compact()
   const records = await readAll(log)
   expect(records.map(({ value }) => value)).toEqual(Array.from({ length: 100 }, () => '1'))
@@ -213,6 +237,36 @@ describe('transactions', () => {
     expect(again.producers().map(({ producerId, lastSequence }) => [producerId, lastSequence])).toEqual(
       producers.map(({ producerId, lastSequence }) => [producerId, lastSequence]),
     )
+  })
+
+  test('a producer that is superseded by others is still known after a restart that has nothing but the batches', async () => {
+    const { dir, log, manager } = await openCompacted()
+    const of7 = (sequence: number) =>
+      batchOf(['x'], { key: 'k', producerId: 7, producerEpoch: 0, baseSequence: sequence })
+    for (let i = 0; i < 3; i++) await log.append(of7(i), client)
+    await put(log, 'k', 'last')
+    await fillSegment(log)
+    await manager.compact()
+    expect(brief(await readAll(log))).toEqual([[3, 'k', 'last']])
+    await manager.close()
+    for (const name of readdirSync(join(dir, 't-0'))) if (name.endsWith('.snapshot')) rmSync(join(dir, 't-0', name))
+    const again = (await openLog(dir)).partition('t', 0)!
+    expect(await again.append(of7(2), client)).toMatchObject({ baseOffset: 2, duplicate: true })
+    await expect(again.append(of7(4), client)).rejects.toMatchObject({ code: 'OUT_OF_ORDER_SEQUENCE_NUMBER' })
+  })
+
+  test('what of an aborted one a compaction leaves is named to readers', async () => {
+    const { dir, log, manager } = await openCompacted()
+    await log.append(transactional(1, 0, 'a', 'aborted'), client)
+    await log.append(marker('ABORT', 1), { acks: -1, origin: 'coordinator' })
+    await fillSegment(log)
+    await manager.compact()
+    const told = async (partition: PartitionLog) =>
+      (await partition.read(0, 1_000_000, 'read_committed')).abortedTransactions
+    // The producer's last batch, without its records.
+    expect(await told(log)).toEqual([expect.objectContaining({ producerId: 1, firstOffset: 0 })])
+    await manager.close()
+    expect(await told((await openLog(dir)).partition('t', 0)!)).toHaveLength(1)
   })
 })
 
@@ -297,6 +351,31 @@ function offsetsInFiles(dir: string): number[] {
     .sort()
     .flatMap((name) => [...iterateBatches(readFileSync(join(dir, name)))].map(({ header }) => header.baseOffset))
 }
+
+test('old segments go only when the names of the new one are on disk', async () => {
+  const steps: string[] = []
+  const fs = {
+    ...nodeFileSystem,
+    renameSync: (from: string, to: string) => {
+      steps.push(to.slice(to.lastIndexOf('.') + 1))
+      renameSync(from, to)
+    },
+    fsync: (...args: Parameters<FileSystem['fsync']>) => {
+      steps.push('synced')
+      nodeFileSystem.fsync(...args)
+    },
+  } as FileSystem
+  const { log, manager } = await openCompacted(eager, { fs })
+  for (let i = 0; i < 20; i++) await put(log, 'a', `${i}`)
+  await fillSegment(log)
+  steps.length = 0
+  await manager.compact()
+  const swapped = steps.indexOf('swap')
+  const removed = steps.indexOf('deleted')
+  expect(swapped).toBeGreaterThanOrEqual(0)
+  expect(removed).toBeGreaterThan(swapped)
+  expect(steps.slice(swapped, removed)).toContain('synced')
+})
 
 /** Stops the process, as it were, at each change that the swap makes to the directory, and starts again from there. */
 test('a crash at any step of a swap loses nothing', async () => {

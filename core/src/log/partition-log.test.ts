@@ -1,6 +1,7 @@
+import fc from 'fast-check'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { batchOf, openLog, recordsOf, temporaryDirectory } from './testing/test-log.ts'
-import { encodeControlBatch } from '../protocol/record-batch.ts'
+import { encodeControlBatch, RecordBatchBuilder } from '../protocol/record-batch.ts'
 import { LogStorageError } from './errors.ts'
 import { nodeFileSystem } from './file-system.ts'
 import type { FileSystem } from './file-system.ts'
@@ -241,6 +242,72 @@ describe('segments', () => {
     expect(await log.maxTimestamp()).toEqual({ offset: 1, timestamp: 30 })
     expect(await log.offsetForTimestamp(11)).toEqual({ offset: 1, timestamp: 30 })
   })
+
+  test('the largest timestamp may be in any segment, and is found after a restart too', async () => {
+    const dir = temporaryDirectory()
+    const manager = await openLog(dir)
+    await manager.createTopic('t', 1, { 'segment.bytes': '600', 'index.interval.bytes': '200' })
+    const log = manager.partition('t', 0)!
+    for (let i = 0; i < 30; i++) {
+      await log.append(batchOf(['x'.repeat(100)], { timestamp: i === 11 ? 9000 : 1000 + i }), all)
+    }
+    const expectFound = async (partition: PartitionLog) => {
+      expect(await partition.maxTimestamp()).toEqual({ offset: 11, timestamp: 9000 })
+      expect(await partition.offsetForTimestamp(1025)).toEqual({ offset: 11, timestamp: 9000 })
+      expect(await partition.offsetForTimestamp(1005)).toEqual({ offset: 5, timestamp: 1005 })
+      expect(await partition.offsetForTimestamp(9001)).toBeNull()
+    }
+    await expectFound(log)
+    await manager.close()
+    await expectFound((await openLog(dir)).partition('t', 0)!)
+  })
+
+  test('times are looked up among the records that may be read, batch after batch', async () => {
+    const log = await openPartition()
+    const builder = new RecordBatchBuilder()
+    for (const timestamp of [500, 100]) builder.tryAppend(null, 'x', undefined, timestamp)
+    await log.append(builder.build(), all)
+    await log.append(batchOf(['x'], { timestamp: 300 }), all)
+    // In the batch that is found first, only a record that is deleted is late enough.
+    await log.deleteRecordsBefore(1)
+    expect(await log.offsetForTimestamp(200)).toEqual({ offset: 2, timestamp: 300 })
+    expect(await log.offsetForTimestamp(50)).toEqual({ offset: 1, timestamp: 100 })
+  })
+
+  test('a time is not looked up in what is not durable', async () => {
+    const { log, release } = await openHeld()
+    const first = log.append(batchOf(['a'], { timestamp: 1000 }), all)
+    await release()
+    await first
+    await log.append(batchOf(['b'], { timestamp: 2000 }), leader)
+    expect(log.logEndOffset).toBe(2)
+    expect(await log.offsetForTimestamp(1500)).toBeNull()
+    expect(await log.maxTimestamp()).toEqual({ offset: 0, timestamp: 1000 })
+  })
+
+  test('whatever the times, the largest among the records that are left is found', async () => {
+    const timestamps = fc.array(fc.integer({ min: 0, max: 50 }), { minLength: 1, maxLength: 40 })
+    await fc.assert(
+      fc.asyncProperty(timestamps, fc.integer({ min: 1, max: 3 }), fc.nat(100), async (times, perBatch, startAt) => {
+        const log = await openPartition({ 'segment.bytes': '500', 'index.interval.bytes': '100' }, { flush: 'os' })
+        for (let i = 0; i < times.length; i += perBatch) {
+          const builder = new RecordBatchBuilder()
+          for (const time of times.slice(i, i + perBatch)) builder.tryAppend(null, 'x', undefined, 1000 + time)
+          await log.append(builder.build(), all)
+        }
+        const start = startAt % times.length
+        await log.deleteRecordsBefore(start)
+        const left = times.slice(start)
+        const latest = Math.max(...left)
+        expect(await log.maxTimestamp()).toEqual({ offset: start + left.indexOf(latest), timestamp: 1000 + latest })
+        const later = left.findIndex((time) => time >= 25)
+        expect(await log.offsetForTimestamp(1025)).toEqual(
+          later === -1 ? null : { offset: start + later, timestamp: 1000 + left[later]! },
+        )
+      }),
+      { numRuns: 60 },
+    )
+  }, 60_000)
 
   test('deleteRecordsBefore hides records and removes whole segments', async () => {
     const log = await openPartition({ 'segment.bytes': '1100' })

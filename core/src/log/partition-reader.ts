@@ -83,32 +83,67 @@ export class PartitionReader {
   async offsetForTimestamp(timestamp: number, from: number, limit: number): Promise<TimestampOffset | null> {
     const { list } = this.#segments
     for (let i = this.#segments.indexOf(from); i < list.length && list[i]!.baseOffset < limit; i++) {
-      const segment = list[i]!
-      if (segment.maxTimestamp.timestamp < timestamp) continue
-      const start = Math.max(segment.timeIndex.lookup(timestamp).offset, from)
-      let { position } = segment.offsetIndex.lookup(start)
-      for (;;) {
-        const batch = await this.#findBatch(segment, position, (header) => header.maxTimestamp >= timestamp)
-        if (batch === undefined || batch.header.baseOffset >= limit) break
-        for (const record of decodeRecords(await this.#readAt(segment, batch.position, batch.size))) {
-          if (record.timestamp >= timestamp && record.offset >= from && record.offset < limit) {
-            return { timestamp: record.timestamp, offset: record.offset }
-          }
-        }
-        position = batch.position + batch.size
-      }
+      const found = await this.#firstNotBefore(timestamp, list[i]!, from, limit)
+      if (found !== null) return found
     }
     return null
   }
 
-  /** The record with the largest timestamp within [from, limit). */
+  /** The first record with the largest timestamp within [from, limit). */
   async maxTimestamp(from: number, limit: number): Promise<TimestampOffset | null> {
-    let latest: Segment | undefined
-    for (const segment of this.#segments.list) {
-      if (segment.size > 0 && segment.maxTimestamp.timestamp > (latest?.maxTimestamp.timestamp ?? -1)) latest = segment
+    const readable = this.#segments.list
+      .slice(this.#segments.indexOf(from))
+      .filter((segment) => segment.size > 0 && segment.baseOffset < limit)
+    let latest: TimestampOffset | null = null
+    for (const segment of readable.toSorted((a, b) => b.maxTimestamp.timestamp - a.maxTimestamp.timestamp)) {
+      if (latest !== null && segment.maxTimestamp.timestamp <= latest.timestamp) break
+      const found = await this.#latestIn(segment, from, limit)
+      if (found !== null && found.timestamp > (latest?.timestamp ?? -1)) latest = found
     }
-    if (latest === undefined) return null
-    return this.offsetForTimestamp(latest.maxTimestamp.timestamp, from, limit)
+    return latest
+  }
+
+  async #firstNotBefore(
+    timestamp: number,
+    segment: Segment,
+    from: number,
+    limit: number,
+  ): Promise<TimestampOffset | null> {
+    if (segment.maxTimestamp.timestamp < timestamp) return null
+    const start = Math.max(segment.timeIndex.lookup(timestamp).offset, from)
+    let { position } = segment.offsetIndex.lookup(start)
+    for (;;) {
+      const batch = await this.#findBatch(segment, position, (header) => header.maxTimestamp >= timestamp)
+      if (batch === undefined || batch.header.baseOffset >= limit) return null
+      for (const record of decodeRecords(await this.#readAt(segment, batch.position, batch.size))) {
+        if (record.timestamp >= timestamp && record.offset >= from && record.offset < limit) {
+          return { timestamp: record.timestamp, offset: record.offset }
+        }
+      }
+      position = batch.position + batch.size
+    }
+  }
+
+  async #latestIn(segment: Segment, from: number, limit: number): Promise<TimestampOffset | null> {
+    const known = await this.#firstNotBefore(segment.maxTimestamp.timestamp, segment, from, limit)
+    if (known !== null) return known
+    // The latest of all may not be read yet, or not any more: the batches tell, as far as the index does not.
+    const indexed = segment.baseOffset < from ? { timestamp: -1, offset: from } : segment.timeIndex.before(limit)
+    let { timestamp } = indexed
+    let { position } = segment.offsetIndex.lookup(indexed.offset)
+    for (;;) {
+      const latest = timestamp
+      const batch = await this.#findBatch(segment, position, (header) => header.maxTimestamp > latest)
+      if (batch === undefined || batch.header.baseOffset >= limit) break
+      if (batch.header.baseOffset >= from) timestamp = batch.header.maxTimestamp
+      else {
+        for (const record of decodeRecords(await this.#readAt(segment, batch.position, batch.size))) {
+          if (record.offset >= from) timestamp = Math.max(timestamp, record.timestamp)
+        }
+      }
+      position = batch.position + batch.size
+    }
+    return timestamp < 0 ? null : this.#firstNotBefore(timestamp, segment, from, limit)
   }
 
   async #readSegment(

@@ -1,4 +1,13 @@
-import { appendFileSync, readdirSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs'
+import {
+  appendFileSync,
+  cpSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { batchOf, openLog, recordsOf, temporaryDirectory } from './testing/test-log.ts'
@@ -114,6 +123,15 @@ const damages = [
       writeFileSync(file, entries)
     },
   ],
+  [
+    'wrong about which its last batch is',
+    (file: string) => {
+      const entries = readFileSync(file)
+      if (!file.endsWith('.index') || entries.length < 16) return
+      entries.writeInt32BE(entries.readInt32BE(entries.length - 16) + 1, entries.length - 8)
+      writeFileSync(file, entries)
+    },
+  ],
 ] as const
 
 test.each(damages)('indexes that are %s are made anew', async (_, damage) => {
@@ -209,6 +227,15 @@ test('the log start offset survives both kinds of restart', async () => {
   expect(second.partition('t', 0)!.logStartOffset).toBe(42)
   await second.close()
   expect((await openLog(dir)).partition('t', 0)!.logStartOffset).toBe(42)
+})
+
+test('what DeleteRecords has answered holds when the process is killed in the next moment', async () => {
+  const dir = temporaryDirectory()
+  const manager = await filled(dir, 100)
+  await manager.partition('t', 0)!.deleteRecordsBefore(42)
+  const copy = temporaryDirectory()
+  cpSync(dir, copy, { recursive: true, filter: (path) => !path.endsWith('.lock') })
+  expect((await openLog(copy)).partition('t', 0)!.logStartOffset).toBe(42)
 })
 
 test('a checkpoint spares recovery what lies below it', async () => {

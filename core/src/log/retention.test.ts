@@ -1,13 +1,14 @@
 import { existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
+import { nodeFileSystem, type FileSystem } from './file-system.ts'
 import { batchOf, openLog, temporaryDirectory } from './testing/test-log.ts'
 
 const all = { acks: -1, origin: 'client' } as const
 
-async function filled(config: Record<string, string>, options: { now: number }) {
+async function filled(config: Record<string, string>, options: { now: number }, fs: FileSystem = nodeFileSystem) {
   const dir = temporaryDirectory()
-  const manager = await openLog(dir, { clock: () => options.now })
+  const manager = await openLog(dir, { fs, clock: () => options.now })
   await manager.createTopic('t', 1, { 'segment.bytes': '1024', ...config })
   const log = manager.partition('t', 0)!
   for (let i = 0; i < 50; i++) await log.append(batchOf(['x'.repeat(100)], { timestamp: 1000 + i * 100 }), all)
@@ -44,6 +45,44 @@ test('retention.bytes keeps at least that much', async () => {
   await manager.applyRetention()
   expect(log.sizeBytes).toBeGreaterThanOrEqual(3000)
   expect(log.sizeBytes).toBeLessThan(3000 + 1024)
+})
+
+test("what is not durable is not retention's to take", async () => {
+  const waiting: (() => void)[] = []
+  const fs = {
+    ...nodeFileSystem,
+    fdatasync: (fd: number, done: (error: NodeJS.ErrnoException | null) => void) => {
+      waiting.push(() => nodeFileSystem.fdatasync(fd, done))
+    },
+  } as FileSystem
+  const manager = await openLog(temporaryDirectory(), { fs, clock: () => 1_000_000 })
+  await manager.createTopic('t', 1, { 'segment.bytes': '1024', 'retention.ms': '1', 'retention.bytes': '1' })
+  const log = manager.partition('t', 0)!
+  for (let i = 0; i < 20; i++) {
+    await log.append(batchOf(['x'.repeat(100)], { timestamp: 1000 }), { acks: 1, origin: 'client' })
+  }
+  await manager.applyRetention()
+  expect([log.logStartOffset, log.highWatermark, log.logEndOffset]).toEqual([0, 0, 20])
+  fs.fdatasync = nodeFileSystem.fdatasync
+  for (const sync of waiting.splice(0)) sync()
+  await expect.poll(() => log.highWatermark).toBe(20)
+  await manager.applyRetention()
+  expect(log.logStartOffset).toBe(20)
+})
+
+test('segments go oldest first, so that a crash leaves no gap', async () => {
+  const renamed: string[] = []
+  const fs = {
+    ...nodeFileSystem,
+    renameSync: (from: string, to: string) => {
+      if (to.endsWith('.log.deleted')) renamed.push(from)
+      nodeFileSystem.renameSync(from, to)
+    },
+  } as FileSystem
+  const { manager } = await filled({ 'retention.bytes': '1' }, { now: 6000 }, fs)
+  await manager.applyRetention()
+  expect(renamed.length).toBeGreaterThan(3)
+  expect(renamed).toEqual(renamed.toSorted())
 })
 
 test('a topic that is only compacted keeps what is old', async () => {

@@ -49,8 +49,12 @@ test("segment.ms counts by the log's clock where the topic has the time of the a
   expect(segments()).toEqual([0, 3])
 })
 
-test('segment.ms goes on counting after a restart', async () => {
-  const { dir, manager, append, segments, time } = await opened({ 'segment.ms': '1000' })
+test.each([
+  ['its first batch is read', '0'],
+  ['it is walked through', '4096'],
+])('segment.ms goes on counting after a restart (%s)', async (_, interval) => {
+  const config = { 'segment.ms': '1000', 'index.interval.bytes': interval }
+  const { dir, manager, append, segments, time } = await opened(config)
   await append(5000)
   await append(5800)
   await manager.close()

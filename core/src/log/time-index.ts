@@ -49,6 +49,12 @@ export class TimeIndex extends SparseIndex {
     return index === -1 ? { timestamp: -1, offset: this.#baseOffset } : this.entry(index)
   }
 
+  /** The last entry below an offset; timestamp -1 at the segment's start where there is none. */
+  before(offset: number): TimeIndexEntry {
+    const index = this.lastNotAbove(offset - this.#baseOffset - 1, offsetAt)
+    return index === -1 ? { timestamp: -1, offset: this.#baseOffset } : this.entry(index)
+  }
+
   entry(index: number): TimeIndexEntry {
     const { buffer, at } = this.entryBytesAt(index)
     return { timestamp: readInt64(buffer, at), offset: this.#baseOffset + buffer.readInt32BE(at + 8) }

@@ -255,8 +255,11 @@ describe('restart', () => {
       expect(again.producers()).toEqual(producers)
       expect([again.lastStableOffset, again.logEndOffset]).toEqual([22, 23])
       const { abortedTransactions } = await again.read(20, 1_000_000, 'read_committed')
-      // Once: a second one would hide what the producer commits later.
       expect(abortedTransactions).toEqual([expect.objectContaining({ producerId: 1, firstOffset: 20 })])
+      // Once: a second one would hide what the producer commits later.
+      await end(again, 'COMMIT', 2)
+      const later = await again.read(20, 1_000_000, 'read_committed')
+      expect(later.abortedTransactions).toEqual(abortedTransactions)
     },
   )
 })
