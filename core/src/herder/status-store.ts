@@ -34,6 +34,8 @@ export interface StatusStoreOptions {
   readonly logger: Logger
   /** Of this worker, as its statuses have it. */
   readonly workerId: string
+  /** Whether this worker is the one to run it, as far as it knows. */
+  readonly isMine: (connector: string, task: number | undefined) => boolean
 }
 
 interface ConnectorStates {
@@ -173,14 +175,17 @@ export class StatusStore {
   }
 
   /**
-   * What this worker told of something that it runs, where a worker that ran it before says only now that it failed, or
-   * has ceased to: it was paused, or cut off.
+   * What this worker told of something that it runs, where a worker that ran it before says only now that it failed, has
+   * ceased to, or that there is no such task: it was paused, or cut off. Who does away with a task that runs here after all
+   * leads this worker to stop it, and to say so itself.
    */
   #mineBefore({ key, value }: TopicLogRecord): Status | undefined {
+    const { workerId, isMine } = this.#options
     const target = parseKey(key)
-    if (target === undefined || value === null) return undefined
+    if (target === undefined || !isMine(target.connector, target.task)) return undefined
     const mine = target.task === undefined ? this.connector(target.connector) : this.task(target.connector, target.task)
-    if (mine?.workerId !== this.#options.workerId || mine.state === 'UNASSIGNED') return undefined
+    if (mine?.workerId !== workerId || mine.state === 'UNASSIGNED') return undefined
+    if (value === null) return mine
     try {
       const late = parseStatus(value)
       const isLate = late.workerId !== mine.workerId && late.generation < mine.generation

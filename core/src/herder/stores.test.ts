@@ -163,7 +163,13 @@ describe('status store', () => {
     await ensureInternalTopics(log.client().admin, [
       { topic: statusTopic, partitions: 5, setting: 'status.storage.topic' },
     ])
-    const store = new StatusStore({ client: log.client(), topic: statusTopic, logger: silentLogger, workerId: 'w1:1' })
+    const store = new StatusStore({
+      client: log.client(),
+      topic: statusTopic,
+      logger: silentLogger,
+      workerId: 'w1:1',
+      isMine: () => false,
+    })
     await store.start()
     return store
   }

@@ -104,6 +104,17 @@ describe('units', () => {
     expect(generation).toBeLessThan(newest)
   })
 
+  test('that there is no such task stands only when it is so', async () => {
+    const fixture = await start()
+    await deployed(fixture, 'a', 1, source)
+    fixture.log.append('connect-status', 'status-task-a-0', null)
+    const last = () => fixture.log.records('connect-status').findLast(({ key }) => key === 'status-task-a-0')!.value
+    await until(() => last() !== null)
+    expect(taskStates(fixture, 'a')).toEqual(['RUNNING'])
+    await fixture.herder.writes.delete('a')
+    await until(() => last() === null)
+  })
+
   test('a late UNASSIGNED of a task that is none any more is not shown', async () => {
     const fixture = await start()
     await deployed(fixture, 'a', 1, source)
