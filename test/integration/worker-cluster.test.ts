@@ -3,8 +3,10 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { createClient } from '../../core/src/client/log-client.ts'
 import { parseWorkerConfig } from '../../core/src/config/worker-settings.ts'
 import { silentLogger } from '../../core/src/logging/logger.ts'
+import { UserError } from '../../core/src/main/fatal.ts'
 import { startWorker } from '../../core/src/main/worker.ts'
 import { testBroker, type TestBroker } from '../support/broker.ts'
 import { freePorts, startTidewire, type Running } from '../support/tidewire.ts'
@@ -107,6 +109,44 @@ describe('a cluster of workers', () => {
     expect((await first.ask('GET', `/connectors/${name}/status`)).status).toBe(404)
     await first.deploy(name, lines(join(folder, name), 'again'))
     await first.reaches(name, 'RUNNING', 1)
+  })
+
+  test('a log that does not answer is told soon, with its address; the worker goes on trying', async () => {
+    const [port] = await freePorts(1)
+    const folderOfLog = await mkdtemp(join(tmpdir(), 'tidewire-test-'))
+    const lines: string[] = []
+    const warn = (message: string, details?: Readonly<Record<string, unknown>>): void =>
+      void lines.push(`${message} ${JSON.stringify(details)}`)
+    const parsed = parseWorkerConfig({ 'bootstrap.servers': `127.0.0.1:${port}`, listeners: 'http://127.0.0.1:0' })
+    const starting = startWorker(parsed, { ...silentLogger, warn })
+    await until('a line', async () => Promise.resolve(lines.length > 0))
+    expect(lines[0]).toBe(`no answer from the log yet; going on trying {"bootstrap.servers":["127.0.0.1:${port}"]}`)
+    const log = await startTidewire(['log', '--data-dir', folderOfLog, '--log-port', String(port)])
+    processes.push(log)
+    await (await starting).close()
+    await log.stop()
+    await rm(folderOfLog, { recursive: true, force: true })
+  })
+
+  test('topics that are another cluster’s are told', async () => {
+    await close(await worker())
+    const lines: string[] = []
+    const warn = (_: string, details?: Readonly<Record<string, unknown>>): void =>
+      void lines.push(JSON.stringify(details))
+    const settings = { 'bootstrap.servers': broker.address, listeners: 'http://127.0.0.1:0', 'group.id': 'mine' }
+    const mine = await startWorker(parseWorkerConfig({ ...quick, ...settings }), { ...silentLogger, warn })
+    await mine.close()
+    const told = { topic: 'connect-assignments', group: 'mine', other: 'connect-cluster' }
+    expect(lines).toEqual([JSON.stringify(told)])
+  })
+
+  test('a topic that does not keep what is written to it is refused, in words for its user', async () => {
+    const client = createClient({ bootstrapServers: [broker.address], clientId: 'test' })
+    await client.admin.createTopics([{ topic: 'plain', partitions: 1, replicationFactor: 1 }])
+    await client.close()
+    const starting = worker({ 'config.storage.topic': 'plain' })
+    await expect(starting).rejects.toThrow(UserError)
+    await expect(starting).rejects.toThrow("Topic 'plain' (config.storage.topic) has cleanup.policy=delete")
   })
 
   test('a leader that is killed takes no write with it', async () => {

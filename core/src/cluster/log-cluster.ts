@@ -94,6 +94,7 @@ export class LogCluster implements Cluster {
   /** Connectors of what may still run here from before. */
   readonly #ran = new Set<string>()
   #askedToLead = false
+  #hasMetStranger = false
 
   constructor(options: LogClusterOptions) {
     const { client, config, workerId, url, logger } = options
@@ -372,6 +373,8 @@ export class LogCluster implements Cluster {
     if (this.#view.round !== this.#round.generation || !this.#isOwnLife) return
     this.#standing = 'back'
     this.#backSince = this.#view.generation
+    const { leader, generation } = this.#view
+    this.#options.logger.info('this worker is in the cluster', { group: this.#groupId, leader, generation })
     for (const key of this.#part!.owns) this.#ran.add(connectorOf(key))
     const connectors = new Set(this.#ran)
     if (!this.#isStarted) {
@@ -407,9 +410,24 @@ export class LogCluster implements Cluster {
       return
     }
     const workerId = workerIdOf(this.#groupId, key)
-    if (workerId === undefined) return
+    if (workerId === undefined) {
+      this.#meetStranger(key)
+      return
+    }
     if (value === null) this.#forget(workerId)
     else this.#parsed(key, () => this.#heard(workerId, parseWorker(this.#groupId, value)))
+  }
+
+  /** Topics that two clusters share are a mistake that nothing else would tell. */
+  #meetStranger(key: string): void {
+    const prefix = assignmentKey('')
+    if (this.#hasMetStranger || !key.startsWith(prefix)) return
+    this.#hasMetStranger = true
+    const { config, logger } = this.#options
+    logger.warn(
+      'the assignments topic is that of another group.id too: where two clusters share config.storage.topic, each runs all connectors',
+      { topic: config['assignment.storage.topic'], group: this.#groupId, other: key.slice(prefix.length) },
+    )
   }
 
   #forget(workerId: string): void {
@@ -459,7 +477,7 @@ export class LogCluster implements Cluster {
   #take(assignment: Assignment): void {
     const before = this.#part?.owns ?? new Set<UnitKey>()
     const { leader, generation } = assignment
-    if (leader !== this.#view?.leader && leader !== this.#workerId) {
+    if (this.#standing !== 'out' && leader !== this.#view?.leader && leader !== this.#workerId) {
       this.#options.logger.info('another worker leads the cluster', { group: this.#groupId, leader, generation })
     }
     this.#view = assignment

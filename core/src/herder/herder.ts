@@ -49,6 +49,8 @@ export interface HerderOptions {
 }
 
 const defaultPlanTimeoutMs = 65_000
+/** So long a log may take for its first answer before that is worth a line. */
+const noAnswerMs = 3000
 /** Longest wait for states to be in the status topic. */
 const statusFlushMs = 5000
 /** Longest wait for them before another worker may go on with what this one has stopped. */
@@ -154,7 +156,7 @@ export class Herder {
       (id, run) => this.#mayRun(id, run),
     )
     this.#runner = runner
-    await this.#whileAway(() => ensureInternalTopics(client.admin, clusterTopics(config)))
+    await this.#firstAnswer(() => ensureInternalTopics(client.admin, clusterTopics(config)))
     await Promise.all([
       this.#whileAway(async () => (this.#clusterId = await client.admin.clusterId())),
       this.#whileAway(() => this.#store.start()).then(() => this.#storeStarted.resolve()),
@@ -217,6 +219,19 @@ export class Herder {
   async fence(connector: string): Promise<void> {
     await this.#leading()
     await this.#fencing.fence(connector)
+  }
+
+  /** The client tries for long before it says that nobody answers; whoever has just started a worker should know sooner. */
+  async #firstAnswer(work: () => Promise<void>): Promise<void> {
+    const { config, logger } = this.#options
+    const notice = setTimeout(() => {
+      logger.warn('no answer from the log yet; going on trying', { 'bootstrap.servers': config['bootstrap.servers'] })
+    }, noAnswerMs)
+    try {
+      await this.#whileAway(work)
+    } finally {
+      clearTimeout(notice)
+    }
   }
 
   /** The log may be started after the worker, or be away for a while: that is waited for, anything else is an error. */

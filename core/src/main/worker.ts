@@ -9,6 +9,7 @@ import type { Logger } from '../logging/logger.ts'
 import { PluginRegistry } from '../plugin/plugin-registry.ts'
 import { isElsewhere } from '../rest/rest-error.ts'
 import { startRest } from '../rest/server.ts'
+import { InternalTopicError } from '../worker/internal-topics.ts'
 import { TaskHosts } from '../worker/task-hosts.ts'
 import { exitWith, UserError } from './fatal.ts'
 import { version } from './version.ts'
@@ -31,8 +32,9 @@ export interface RunningWorker {
  * Starts a worker. REST listens from the first moment and answers 503 until all is read from the log; a log that does
  * not answer yet is waited for.
  * @param onFatal the worker cannot be part of its cluster any more, and writes nothing from now on
- * @throws UserError when another worker of the cluster has its name, or the group belongs to something else
- * @throws Error when the listener's address is taken, or an internal topic has settings that would lose state
+ * @throws UserError when another worker of the cluster has its name, the group belongs to something else, or an internal
+ *   topic has settings that would lose state
+ * @throws Error when the listener's address is taken
  */
 export async function startWorker(
   { config, converterSettings, clientSettings }: ParsedWorkerConfig,
@@ -108,7 +110,8 @@ async function putConfig(herder: Herder, url: string, name: string, config: Read
 }
 
 function userError(error: unknown): Error {
-  if (error instanceof MembershipError) return new UserError(error.message, { cause: error })
+  if (error instanceof MembershipError || error instanceof InternalTopicError)
+    return new UserError(error.message, { cause: error })
   return error instanceof Error ? error : new Error(String(error))
 }
 

@@ -12,7 +12,7 @@ export interface InternalTopic {
 }
 
 /** An internal topic is not as it must be; starting anyway would lose state. */
-class InternalTopicError extends Error {
+export class InternalTopicError extends Error {
   override readonly name = 'InternalTopicError'
 }
 
