@@ -35,7 +35,8 @@ export const gatewayConfig = defineConfig({
     group: 'Records',
     doc:
       'What payloads are made into: bytes as they are (for value.converter `bytes`), text, or parsed JSON. A payload that is ' +
-      'neither text nor JSON stays bytes and gets the header `mqtt.payload.error`.',
+      'neither text nor JSON stays bytes and gets the header `mqtt.payload.error`; where the connector has a dead letter topic ' +
+      'and `errors.tolerance=all`, it goes there.',
   },
   'mqtt.username': {
     type: 'string',

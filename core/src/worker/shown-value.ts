@@ -25,7 +25,7 @@ export function shownBytes(bytes: Bytes, maxBytes: number): ShownBytes | null {
 
 /** Undefined where it is no text. Of text that was cut, the last character may be in pieces. */
 function textOf(bytes: Uint8Array, cut: boolean): string | undefined {
-  for (let less = 0; less <= (cut ? 3 : 0); less++) {
+  for (let less = 0; less <= (cut ? Math.min(3, bytes.byteLength - 1) : 0); less++) {
     try {
       return utf8.decode(bytes.subarray(0, bytes.byteLength - less))
     } catch {
