@@ -160,9 +160,11 @@ export class ConfigStore {
     await this.#write([connectorRecord(connector, null), targetStateRecord(connector, null)], request)
   }
 
-  async putTasks(connector: string, tasks: readonly Config[]): Promise<void> {
+  /** With `fenced`, they have no predecessors that would have to be fenced, and may start at once. */
+  async putTasks(connector: string, tasks: readonly Config[], fenced = false): Promise<void> {
     const records = tasks.map((config, task) => taskRecord(connector, task, config))
-    await this.#write([...records, commitRecord(connector, tasks.length)])
+    const start = fenced ? [fencedRecord(connector, tasks.length)] : []
+    await this.#write([...records, commitRecord(connector, tasks.length), ...start])
   }
 
   async putTargetState(connector: string, state: TargetState, request?: string): Promise<void> {

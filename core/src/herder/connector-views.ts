@@ -115,6 +115,12 @@ export class ConnectorViews {
     return this.#pluginOf(config)?.manifest.type ?? 'unknown'
   }
 
+  /** A source whose records and offsets go in one transaction, where the worker has that on. */
+  isExactlyOnce({ config }: StoredConnector): boolean {
+    const manifest = this.#pluginOf(config)?.manifest
+    return manifest?.type === 'source' && manifest.exactlyOnce
+  }
+
   #masked(config: Config): Config {
     const manifest = this.#pluginOf(config)?.manifest
     return maskSecrets(config, manifest?.settings, frameworkSettings(manifest?.type ?? 'sink'))

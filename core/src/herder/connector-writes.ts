@@ -4,7 +4,7 @@ import { connectorNameProblem } from '../config/connector-settings.ts'
 import { unmaskSecrets } from '../config/secrets.ts'
 import type { Logger } from '../logging/logger.ts'
 import type { RestartRequest, TargetState } from './config-records.ts'
-import { sameConfig, sameConfigs, type Config, type ConfigStore } from './config-store.ts'
+import { sameConfig, sameConfigs, type Config, type ConfigStore, type StoredConnector } from './config-store.ts'
 import type { ConnectorInfo, ConnectorStateInfo, ConnectorViews, StateInfo } from './connector-views.ts'
 import { KeyedQueue } from './keyed-queue.ts'
 import { configDigest } from './leader-requests.ts'
@@ -40,6 +40,8 @@ export interface ConnectorWritesOptions {
   /** Resolves when all that earlier leaders wrote has been read. @throws NotLeaderError */
   readonly leading: () => Promise<void>
   readonly restartTask: (connector: string, task: number) => void
+  /** Whether so many tasks write in transactions and have no predecessors to be fenced (KIP-618). */
+  readonly startFenced: (connector: StoredConnector, tasks: number) => boolean
 }
 
 /** So many restarts of tasks are remembered. */
@@ -159,7 +161,9 @@ export class ConnectorWrites {
       // Also where the tasks stay the same: the commit says which config they are of, and a reader of the compacted
       // topic takes a commit into account only where it comes after the config.
       const isApplied = stored.appliedConfig !== undefined && sameConfig(stored.appliedConfig, stored.config)
-      if (!isApplied || stored.inconsistent || !sameConfigs(stored.tasks, tasks)) await store.putTasks(name, tasks)
+      if (!isApplied || stored.inconsistent || !sameConfigs(stored.tasks, tasks)) {
+        await store.putTasks(name, tasks, this.#options.startFenced(stored, tasks.length))
+      }
     })
   }
 

@@ -24,7 +24,7 @@ import { SessionKeys } from './session-keys.ts'
 import { StatusStore } from './status-store.ts'
 import type { TaskRunner } from './task-runner.ts'
 import { ConfigValidator } from './validation.ts'
-import { ZombieFencing } from './zombie-fencing.ts'
+import { hasOthersToFence, ZombieFencing } from './zombie-fencing.ts'
 
 export interface HerderOptions {
   readonly client: LogClient
@@ -123,6 +123,10 @@ export class Herder {
       logger,
       leading: () => this.#leading(),
       restartTask: (connector, task) => this.#actor(connector).restartTask(task),
+      startFenced: (stored, tasks) =>
+        config['exactly.once.source.support'] === 'enabled' &&
+        this.views.isExactlyOnce(stored) &&
+        !hasOthersToFence(stored.producers, tasks),
     })
     this.errands = new ConnectorErrands({
       views: this.views,

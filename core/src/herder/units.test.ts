@@ -223,6 +223,20 @@ describe('earlier producers', () => {
     expect(fixture.log.fenced[1]).toHaveLength(3)
   })
 
+  test('where there are none, that stands in the commit itself: such tasks need not ask before they start', async () => {
+    const fixture = await start()
+    const { log } = fixture
+    const write = log.writeAtomically.bind(log)
+    const writes: string[][] = []
+    log.writeAtomically = async (topic, records) => {
+      writes.push(records.map(({ key }) => key))
+      return write(topic, records)
+    }
+    await deployed(fixture, 'a', 1, exact)
+    expect(writes).toContainEqual(['task-a-0', 'commit-a', 'tasks-fencing-a'])
+    expect(fencings(fixture)).toHaveLength(1)
+  })
+
   test('of one task before one task fence themselves', async () => {
     const fixture = await start()
     await deployed(fixture, 'a', 1, exact)

@@ -18,6 +18,11 @@ function taskTransactionalId(groupId: string, connector: string, task: number): 
   return `${groupId}-${connector}-${task}`
 }
 
+/** The first tasks have no predecessors; and a single one fences its single predecessor by its own id. */
+export function hasOthersToFence(producers: number | undefined, tasks: number): boolean {
+  return producers !== undefined && !(producers === 1 && tasks === 1)
+}
+
 /**
  * The leader's part in starting tasks that write in transactions (KIP-618): the producers of all earlier tasks are fenced
  * before one of the new may read its offsets, since a task that was cut off could still commit records behind them.
@@ -55,9 +60,9 @@ export class ZombieFencing {
 
   async #round(connector: string, { tasks, producers }: StoredConnector): Promise<void> {
     const { store, alone } = this.#options
-    // The first tasks have no predecessors; and a single one fences its single predecessor by its own id.
-    const needed = producers !== undefined && !(producers === 1 && tasks.length === 1)
-    if (needed) await this.#fenceProducers(connector, producers)
+    if (producers !== undefined && hasOthersToFence(producers, tasks.length)) {
+      await this.#fenceProducers(connector, producers)
+    }
     await alone(connector, async () => {
       const now = store.get(connector)
       if (now?.tasks !== tasks) throw new RetriableError(`connector ${connector} has other tasks by now`)
