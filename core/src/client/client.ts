@@ -159,6 +159,8 @@ export interface ReadOptions extends OwnConnections {
   readonly isolation?: 'read_committed' | 'read_uncommitted'
   /** `fetch.max.bytes`. Default 8 MiB. */
   readonly maxBytes?: number
+  /** Who keeps account of what is buffered and asked for; asked before each fetch, and told of each change. */
+  readonly memory?: { readonly mostBytes: number; holds(bytes: number): void }
   /** `max.partition.fetch.bytes`. Default 1 MiB. */
   readonly maxPartitionBytes?: number
   /** `fetch.min.bytes`. Default 1. */

@@ -2,7 +2,7 @@ import type { TopicPartition } from '@tidewire/sdk'
 import { fetch } from '../protocol/messages/fetch.ts'
 import { ZERO_UUID, type RequestInput, type ResponseOf } from '../protocol/message.ts'
 import { backoffMs, monotonicMs, retryBackoff } from './backoff.ts'
-import { LogError, type FetchedRecords, type OwnConnections, type PollOptions } from './client.ts'
+import { LogError, type FetchedRecords, type OwnConnections, type PollOptions, type ReadOptions } from './client.ts'
 import { staleMetadata, type Cluster } from './cluster.ts'
 import { addressText, brokerError, type Address, type Connection } from './connection.ts'
 import type { ConnectionPool } from './connection-pool.ts'
@@ -14,6 +14,7 @@ export interface FetcherOptions {
   readonly isolation: 'read_committed' | 'read_uncommitted'
   /** What is buffered and what is asked for, together. */
   readonly maxBytes: number
+  readonly memory: ReadOptions['memory']
   readonly maxPartitionBytes: number
   readonly minBytes: number
   /** How long a broker holds back an answer that has fewer. */
@@ -25,6 +26,9 @@ export interface FetcherOptions {
 
 /** One poll decodes no more than this, above one chunk: decoding blocks the thread. */
 const POLL_BYTES = 1024 * 1024
+const MIN_FETCH_BYTES = 128 * 1024
+/** What is asked for after an answer that brought next to nothing, where account is kept. */
+const FIRST_FETCH_BYTES = 1024 * 1024
 /** Last version of Fetch that names topics rather than giving their ids. */
 const LAST_WITH_NAMES = 12
 
@@ -67,6 +71,9 @@ export class Fetcher {
   readonly #ready: Ready[] = []
   readonly #asked = new Map<string, number>()
   #readyBytes = 0
+  /** What the fetches under way will bring, if each brings as much as the last one did. */
+  #expectedBytes = 0
+  #lastAnswerBytes = 0
   #error: LogError | undefined
   #wakePoll: (() => void) | undefined
   #polling = false
@@ -214,6 +221,7 @@ export class Fetcher {
       this.#readyBytes -= size
       bytes += size
     }
+    if (taken.length > 0) this.#account()
     return taken
   }
 
@@ -243,6 +251,7 @@ export class Fetcher {
       this.#ready.splice(i, 1)
       this.#readyBytes -= chunk.records.length
     }
+    this.#account()
   }
 
   /** Sends what fetches can be sent. */
@@ -283,19 +292,33 @@ export class Fetcher {
     this.#setTimer(wakeAt, now)
   }
 
+  #account(): void {
+    this.#options.memory?.holds(this.#readyBytes + this.#expectedBytes)
+  }
+
   /** Bytes that may be asked for now; 0 where it is better to wait. */
   #room(): number {
-    const { maxBytes } = this.#options
+    const { memory } = this.#options
+    // However little memory there is, reading goes on.
+    const mostBytes = memory === undefined ? Infinity : Math.max(MIN_FETCH_BYTES, memory.mostBytes)
+    const maxBytes = Math.min(this.#options.maxBytes, mostBytes)
     let asked = 0
     for (const bytes of this.#asked.values()) asked += bytes
     // While nobody polls, one answer ahead is enough to find out whether there is anything.
     if (!this.#polling && this.#readyBytes === 0 && asked > 0) return 0
     const room = maxBytes - this.#readyBytes - asked
-    return room >= maxBytes / 4 ? Math.floor(room) : 0
+    if (room < maxBytes / 4) return 0
+    // An account by what the last answer brought holds only if the next cannot bring a hundred times as much.
+    return Math.floor(
+      memory === undefined ? room : Math.min(room, Math.max(FIRST_FETCH_BYTES, 4 * this.#lastAnswerBytes)),
+    )
   }
 
   async #fetchFrom(name: string, address: Address, partitions: readonly Partition[], maxBytes: number): Promise<void> {
+    const expected = Math.min(maxBytes, this.#lastAnswerBytes)
     this.#asked.set(name, maxBytes)
+    this.#expectedBytes += expected
+    this.#account()
     const sent = partitions.map((state) => ({ state, version: state.version, offset: state.offset! }))
     for (const { state } of sent) state.busy = true
     let gotRecords = false
@@ -305,6 +328,7 @@ export class Fetcher {
       const error = brokerError(response.errorCode, 'fetch')
       if (error !== undefined) throw error
       const asked = new Map(sent.map((each) => [partitionKey(each.state.topic, each.state.partition), each]))
+      const bytesBefore = this.#readyBytes
       for (const { topic, topicId, partitions: answers } of response.responses) {
         const topicName = topic === '' ? this.#cluster.topicNameOf(topicId) : topic
         for (const answer of answers) {
@@ -314,12 +338,15 @@ export class Fetcher {
           }
         }
       }
+      this.#lastAnswerBytes = this.#readyBytes - bytesBefore
     } catch (error) {
       const reason =
         error instanceof LogError ? error : new LogError('PROTOCOL', String(error), { retriable: true, cause: error })
       for (const { state, version } of sent) if (version === state.version) this.#failed(state, reason)
     }
     this.#asked.delete(name)
+    this.#expectedBytes -= expected
+    this.#account()
     for (const { state } of sent) state.busy = false
     if (this.#closed) return
     if (gotRecords || this.#error !== undefined) this.#wakePoll?.()

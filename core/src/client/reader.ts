@@ -8,8 +8,18 @@ import { Fetcher, type FetcherOptions } from './fetcher.ts'
 export function fetcherOptions(options: ReadOptions, offsetReset: FetcherOptions['offsetReset']): FetcherOptions {
   const { isolation = 'read_committed', maxBytes = 8 * 1024 * 1024, maxPartitionBytes = 1024 * 1024 } = options
   const { minBytes = 1, fetchMaxWaitMs = 500, clientId, requestTimeoutMs } = options
+  const { memory } = options
   const connections = { ...(clientId && { clientId }), ...(requestTimeoutMs && { requestTimeoutMs }) }
-  return { isolation, maxBytes, maxPartitionBytes, minBytes, maxWaitMs: fetchMaxWaitMs, offsetReset, connections }
+  return {
+    isolation,
+    maxBytes,
+    memory,
+    maxPartitionBytes,
+    minBytes,
+    maxWaitMs: fetchMaxWaitMs,
+    offsetReset,
+    connections,
+  }
 }
 
 export class LogReader implements Reader {

@@ -156,6 +156,13 @@ export const workerSettings = defineConfig({
     importance: 'low',
     doc: 'A task that has work to do, and of which nothing moves for so long, is STALLED, with what it waits for in its status; in milliseconds, 0: never. A connector may have its own. Not known to Kafka Connect.',
   },
+  'worker.max.buffered.bytes': {
+    type: 'long',
+    default: 256 * 1024 * 1024,
+    minimum: 1,
+    importance: 'low',
+    doc: 'Most bytes of records that all tasks of this worker hold together: fetched, under way to the log, or kept by sinks. Each task has 512 KiB in any case, and borrows the rest while there is any, up to its source.max.buffered.bytes or sink.max.buffered.bytes. Not known to Kafka Connect.',
+  },
   'exactly.once.source.support': {
     type: 'string',
     enum: ['disabled', 'preparing', 'enabled'],

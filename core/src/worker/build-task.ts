@@ -12,6 +12,7 @@ import { parseTopicCreation } from '../config/topic-creation.ts'
 import type { Logger } from '../logging/logger.ts'
 import { loadConnector, loadConverter } from '../plugin/load.ts'
 import { AtLeastOnceCommit } from './at-least-once-commit.ts'
+import type { ByteBudget } from './byte-budget.ts'
 import { parseConnectorConfig, requireValid } from './connector-config.ts'
 import { ConnectorOffsetStore } from './connector-offset-store.ts'
 import { DeadLetterQueue } from './dead-letter-queue.ts'
@@ -37,6 +38,7 @@ import type { ConverterSpec, TaskSpec } from './task-spec.ts'
 /** What the tasks of a thread share. */
 export interface TaskSurroundings {
   readonly activity: TaskActivity
+  readonly budget: ByteBudget
   readonly settings: HostSettings
   readonly client: LogClient
   readonly offsets: OffsetStore
@@ -97,6 +99,7 @@ function buildSource(definition: Source, { spec, around, clients, config, conver
   const tracker = new DeliveryTracker()
   const boundary = transactionBoundary(framework, settings)
   const maxBufferedBytes = framework['source.max.buffered.bytes']
+  const share = around.budget.share(maxBufferedBytes)
   if (exactlyOnce) requireTransactional(clients)
   const producer = clients.producer.producer({
     // For ever: while the log is away, a task waits, and its source with it.
@@ -119,6 +122,7 @@ function buildSource(definition: Source, { spec, around, clients, config, conver
     activity: around.activity,
     abort,
     maxBufferedBytes,
+    share,
     logger,
     paused: spec.targetState === 'PAUSED',
     close,
@@ -126,7 +130,7 @@ function buildSource(definition: Source, { spec, around, clients, config, conver
       const { activity } = around
       const context = { connector: spec.connector, activity, producer, offsets, tracker, conversion, ...callbacks }
       return exactlyOnce
-        ? new ExactlyOnceCommit(context, { boundary, maxBufferedBytes })
+        ? new ExactlyOnceCommit(context, { boundary, isFull: () => share.isFull })
         : new AtLeastOnceCommit(context, settings.flushIntervalMs)
     },
   })
@@ -197,6 +201,7 @@ function buildSink(definition: Sink, { spec, around, clients, config, converters
   requireValid(errors)
   const policy = errorPolicy(spec, framework, clients, logger)
   const { topics } = framework
+  const share = around.budget.share(framework['sink.max.buffered.bytes'])
   return new SinkTaskRunner({
     definition,
     connector: spec.connector,
@@ -208,7 +213,7 @@ function buildSink(definition: Sink, { spec, around, clients, config, converters
     abort,
     lease: around.lease,
     maxPutRecords: clients.maxPollRecords,
-    maxBufferedBytes: framework['sink.max.buffered.bytes'],
+    share,
     flushIntervalMs: settings.flushIntervalMs,
     retryDelayMaxMs: framework['errors.retry.delay.max.ms'],
     logger,
@@ -220,6 +225,7 @@ function buildSink(definition: Sink, { spec, around, clients, config, converters
         groupInstanceId: `task-${spec.task}`,
         leavesOnClose: true,
         ...(topics.length > 0 ? { topics } : { topicsPattern: new RegExp(`^(?:${framework['topics.regex']})$`) }),
+        memory: share.holder(),
         ...clients.consumerOptions,
         ...rebalance,
       }),

@@ -27,7 +27,10 @@ describe('where a transaction ends', () => {
     refused = []
   })
 
-  async function open(options: Partial<ExactlyOnceOptions>): Promise<ExactlyOnceCommit> {
+  async function open({
+    maxBufferedBytes = 10_000,
+    ...options
+  }: Partial<ExactlyOnceOptions> & { maxBufferedBytes?: number }): Promise<ExactlyOnceCommit> {
     const client = fakeLogClient(log)
     const commit = new ExactlyOnceCommit(
       {
@@ -42,7 +45,7 @@ describe('where a transaction ends', () => {
         onProgress: () => undefined,
         onFailure: (error) => failures.push(error),
       },
-      { boundary: { kind: 'connector' }, maxBufferedBytes: 10_000, ...options },
+      { boundary: { kind: 'connector' }, isFull: () => tracker.bytes >= maxBufferedBytes, ...options },
     )
     await commit.open()
     return commit

@@ -21,8 +21,8 @@ export type TransactionBoundary =
 
 export interface ExactlyOnceOptions {
   readonly boundary: TransactionBoundary
-  /** `source.max.buffered.bytes`: what is under way is held back that long, to be sent again without a record that the log refused. */
-  readonly maxBufferedBytes: number
+  /** Whether the task has no room for more: until then what is under way is kept, to be sent again without a record that the log refused. */
+  readonly isFull: () => boolean
 }
 
 interface Sent {
@@ -112,12 +112,12 @@ export class ExactlyOnceCommit implements CommitStep {
   }
 
   #endAfter(batches: readonly Sent[]): End {
-    const { boundary, maxBufferedBytes } = this.#options
+    const { boundary, isFull } = this.#options
     if (boundary.kind === 'poll') return 'commit'
     const said = boundary.kind === 'connector' ? batches.at(-1)?.batch.transaction : undefined
     if (said !== undefined) return said
     if (this.#mustEnd) return 'commit'
-    if (boundary.kind === 'interval' && this.#context.tracker.bytes >= maxBufferedBytes) return 'commit'
+    if (boundary.kind === 'interval' && isFull()) return 'commit'
     return undefined
   }
 
@@ -178,7 +178,7 @@ export class ExactlyOnceCommit implements CommitStep {
   }
 
   #keepOpen(): void {
-    const { boundary, maxBufferedBytes } = this.#options
+    const { boundary, isFull } = this.#options
     const { tracker, onProgress } = this.#context
     if (boundary.kind === 'interval') {
       this.#timer ??= setTimeout(() => {
@@ -189,7 +189,7 @@ export class ExactlyOnceCommit implements CommitStep {
     }
     // Only the connector can end it: what is in the log already makes room for what is still to come.
     const endIsHere = this.#queue.some(({ batch }) => batch.transaction !== undefined)
-    if (endIsHere || tracker.bytes < maxBufferedBytes) return
+    if (endIsHere || !isFull()) return
     this.#outgrown = true
     for (const { batch, converted } of this.#held) {
       tracker.release(batch)

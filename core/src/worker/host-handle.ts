@@ -10,6 +10,7 @@ import {
   type HostSettings,
   type ThreadHealth,
 } from './host-messages.ts'
+import { loansBuffer, settleLoans } from './byte-budget.ts'
 import { turnBuffer, turnOf, type Step } from './turns.ts'
 
 export interface HostEvents {
@@ -55,6 +56,8 @@ export class HostHandle {
   readonly isShared: boolean
   readonly #thread: Worker
   readonly #turns = turnBuffer()
+  readonly #loans = loansBuffer()
+  readonly #budget: SharedArrayBuffer
   /** Keys of the tasks that were started here, by slot. */
   readonly #slots = new Map<number, string>()
   readonly #heapMb: number
@@ -73,10 +76,11 @@ export class HostHandle {
     this.name = name
     this.isShared = isShared
     this.#heapMb = heapMb
+    this.#budget = settings.budget
     this.#events = events
     this.#thread = new Worker(new URL('./host-thread.ts', import.meta.url), {
       name,
-      workerData: { ...settings, turns: this.#turns } satisfies HostBirth,
+      workerData: { ...settings, turns: this.#turns, loans: this.#loans } satisfies HostBirth,
       // Records live for a moment: a young generation large enough for a few batches spares copying them.
       resourceLimits: { maxOldGenerationSizeMb: heapMb, maxYoungGenerationSizeMb: youngMb },
     })
@@ -153,6 +157,7 @@ export class HostHandle {
   }
 
   #onExit(code: number): void {
+    settleLoans(this.#budget, this.#loans)
     if (this.#dead !== undefined) return
     const cause = this.#killedFor ?? this.#causeOf(code)
     const { slot, step } = turnOf(this.#turns)

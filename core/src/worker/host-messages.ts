@@ -29,6 +29,8 @@ export interface HostSettings {
   readonly createTopics: boolean
   /** How often the thread says that it is alive. */
   readonly heartbeatMs: number
+  /** Of the whole worker; see byte-budget.ts. */
+  readonly budget: SharedArrayBuffer
   /** See lease.ts. */
   readonly lease: SharedArrayBuffer
   /** URL of a module that exports `createClient`; tests give one whose log is in memory. */
@@ -39,6 +41,8 @@ export interface HostSettings {
 export interface HostBirth extends HostSettings {
   /** See turns.ts. */
   readonly turns: SharedArrayBuffer
+  /** See byte-budget.ts. */
+  readonly loans: SharedArrayBuffer
 }
 
 /** What a thread tells of itself with each heartbeat. */

@@ -16,6 +16,7 @@ import { simpleHeaderConverter } from '../convert/simple-header-converter.ts'
 import { stringConverter } from '../convert/string-converter.ts'
 import { silentLogger } from '../logging/logger.ts'
 import { DeadLetterQueue } from './dead-letter-queue.ts'
+import { shareOfItsOwn, type ByteShare } from './byte-budget.ts'
 import { ErrorPolicy } from './error-policy.ts'
 import { endlessLease, Lease } from './lease.ts'
 import { SinkConversion } from './sink-conversion.ts'
@@ -34,6 +35,7 @@ interface Setup {
   flushIntervalMs?: number
   paused?: boolean
   json?: boolean
+  share?: ByteShare
 }
 
 let log: FakeLog
@@ -84,7 +86,7 @@ function start(setup: Setup) {
     activity: unwatchedActivity(),
     abort,
     lease: new Lease(setup.lease ?? endlessLease()),
-    maxBufferedBytes: 1 << 20,
+    share: setup.share ?? shareOfItsOwn(1 << 20),
     flushIntervalMs: setup.flushIntervalMs ?? 3_600_000,
     retryDelayMaxMs: 2,
     logger: silentLogger,
@@ -601,5 +603,38 @@ describe('without the lease', () => {
     expect(kept.taken).toEqual([])
     expect(kept.calls).not.toContain('flush')
     expect(committed()).toBe(-1)
+  })
+})
+
+describe('the memory that tasks share', () => {
+  test('a sink that holds some is flushed before its time when it comes to an end, and is told how much is left', async () => {
+    const share = shareOfItsOwn(100_000)
+    const others = share.holder()
+    const sink = new Kept()
+    const most: number[] = []
+    const { runner, ended } = start({
+      share,
+      write: (context) =>
+        Object.assign(sink, {
+          put: (records: readonly SinkRecord[]) => {
+            for (const { value } of records) sink.taken.push(value as string)
+            context.holds(sink.taken.length * 1000)
+            most.push(context.maxBufferedBytes)
+          },
+          flush: () => {
+            sink.calls.push('flush')
+            context.holds(0)
+          },
+        }),
+    })
+    fill(10)
+    await until(() => sink.taken.length === 10)
+    expect(sink.calls).not.toContain('flush')
+    others.holds(95_000)
+    await until(() => sink.calls.includes('flush'))
+    expect(committed()).toBe(10)
+    await until(() => most.at(-1)! <= 5000)
+    expect(await runner.stop(5000)).toBe('ended')
+    expect(await ended).toBeUndefined()
   })
 })

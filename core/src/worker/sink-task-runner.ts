@@ -21,6 +21,7 @@ import {
 import type { FetchedRecords, GroupConsumer, GroupConsumerOptions, InRecord } from '../client/client.ts'
 import type { Logger } from '../logging/logger.ts'
 import { messageOf } from '../logging/message-of.ts'
+import type { ByteShare, ShareHolder } from './byte-budget.ts'
 import type { ErrorPolicy } from './error-policy.ts'
 import { originalOf, type SinkConversion, type Slice } from './sink-conversion.ts'
 import { leasePollMs, type Lease } from './lease.ts'
@@ -49,8 +50,8 @@ export interface SinkTaskOptions {
   readonly lease: Lease
   /** `max.poll.records`: most records in one `put`. Default 4000. */
   readonly maxPutRecords?: number | undefined
-  /** `sink.max.buffered.bytes`. */
-  readonly maxBufferedBytes: number
+  /** What of the worker's memory the task may have; given back when it ends. */
+  readonly share: ByteShare
   /** `offset.flush.interval.ms`. */
   readonly flushIntervalMs: number
   /** `errors.retry.delay.max.ms`. */
@@ -66,6 +67,8 @@ const idlePutMs = 1000
 const firstRetryMs = 300
 /** A commit that the group did not take is tried again so soon. */
 const commitRetryMs = 1000
+/** So often at most a task is asked for memory that it holds. */
+const reliefPauseMs = 1000
 /** While the log is away, the end of what is connected to it is not waited for. */
 const closeWaitMs = 1000
 /** A task that failed gets so long to give back what it holds. */
@@ -83,6 +86,13 @@ export class SinkTaskRunner implements TaskRunner {
   readonly #consumer: GroupConsumer
   readonly #positions = new SinkPositions()
   readonly #waits = new SinkWaits()
+  /** What has been taken from the consumer and not put. */
+  readonly #taken: ShareHolder
+  /** What the task says it holds. */
+  readonly #held: ShareHolder
+  #heldBytes = 0
+  /** Not before this moment it is asked again to give memory back. */
+  #nextRelief = 0
   #task: SinkTask | undefined
   #backlog: Backlog[] = []
   /** What the task was handed last, as it came from the log: for dead letters. */
@@ -108,6 +118,8 @@ export class SinkTaskRunner implements TaskRunner {
     this.#options = options
     this.#paused = options.paused
     this.#nextCommit = performance.now() + options.flushIntervalMs
+    this.#taken = options.share.holder()
+    this.#held = options.share.holder()
     this.#consumer = options.makeConsumer({
       onAssign: async (partitions) => this.#rebalance(this.#onAssign(partitions)),
       onRevoke: async (partitions) => this.#rebalance(this.#onRevoke(partitions)),
@@ -132,6 +144,7 @@ export class SinkTaskRunner implements TaskRunner {
       throw error
     } finally {
       await within(closeWaitMs, Promise.allSettled([this.#options.policy.close()]))
+      this.#options.share.close()
     }
   }
 
@@ -177,20 +190,34 @@ export class SinkTaskRunner implements TaskRunner {
   }
 
   #context(): SinkTaskContext<ConfigOf<Settings>> {
-    const { connector, task, config, abort, logger, maxBufferedBytes } = this.#options
+    const { connector, task, config, abort, logger } = this.#options
+    const held = this.#held
     return {
       config,
       connector,
       task,
       signal: abort.signal,
       log: logger,
-      maxBufferedBytes,
+      get maxBufferedBytes() {
+        return held.mostBytes
+      },
+      holds: (bytes) => {
+        this.#heldBytes = bytes
+        held.holds(bytes)
+      },
       seek: (position) => {
         this.#backlog = this.#backlog.filter(({ fetched }) => keyOf(fetched) !== keyOf(position))
         this.#consumer.seek(position)
         this.#positions.handOver(position, position.offset)
       },
       requestCommit: () => (this.#commitRequested = true),
+      report: (record, error) => {
+        const reported = this.#report(record, error)
+        // Whether or not the task waits for it: its failure is the task's.
+        reported.catch(() => undefined)
+        return reported
+      },
+      redrive: undefined,
     }
   }
 
@@ -211,13 +238,6 @@ export class SinkTaskRunner implements TaskRunner {
     if (holding || this.#backlog.length === 0) await this.#poll(waitMs)
     // Other tasks of this thread get their turn.
     if (waitMs === 0) await new Promise((resolve) => setImmediate(resolve))
-      report: (record, error) => {
-        const reported = this.#report(record, error)
-        // Whether or not the task waits for it: its failure is the task's.
-        reported.catch(() => undefined)
-        return reported
-      },
-      redrive: undefined,
     if (refusing) return undefined
     if (!holding && this.#backlog.length > 0) return this.#takeSlices()
     return performance.now() - this.#lastPut >= idlePutMs ? [] : undefined
@@ -235,6 +255,7 @@ export class SinkTaskRunner implements TaskRunner {
   async #poll(maxWaitMs: number): Promise<void> {
     const fetched = await this.#consumer.poll({ maxWaitMs, signal: this.#options.abort.signal })
     for (const records of fetched) this.#backlog.push({ fetched: records, next: 0 })
+    this.#accountTaken()
     this.#throwRebalanceFailure()
   }
 
@@ -300,6 +321,7 @@ export class SinkTaskRunner implements TaskRunner {
       }
     }
     this.#lastPut = performance.now()
+    this.#accountTaken()
   }
 
   /** From here on the slices taken count as given to the task; those of them that are unaccepted are held back. */
@@ -377,10 +399,25 @@ export class SinkTaskRunner implements TaskRunner {
 
   async #commitIfDue(): Promise<void> {
     if (!this.#options.lease.isHeld()) return
-    if (!this.#commitRequested && performance.now() < this.#nextCommit) return
+    if (!this.#commitRequested && performance.now() < this.#nextCommit && !this.#mustGiveBack()) return
     this.#commitRequested = false
     this.#nextCommit = performance.now() + this.#options.flushIntervalMs
     await this.#flushAndCommit(this.#positions.committable())
+  }
+
+  /** The worker has no memory left, and the task holds some that a flush gives back. */
+  #mustGiveBack(): boolean {
+    const now = performance.now()
+    if (this.#heldBytes === 0 || !this.#options.share.isFull || now < this.#nextRelief) return false
+    this.#nextRelief = now + reliefPauseMs
+    return true
+  }
+
+  #accountTaken(): void {
+    if (this.#positions.unaccepted.length > 0) return
+    let bytes = 0
+    for (const { fetched } of this.#backlog) bytes += fetched.bytes
+    this.#taken.holds(bytes)
   }
 
   /** Asks the task to make durable, then commits. Offsets that the group does not take are committed later. */

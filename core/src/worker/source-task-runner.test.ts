@@ -16,6 +16,7 @@ import { stringConverter } from '../convert/string-converter.ts'
 import { silentLogger } from '../logging/logger.ts'
 import { AtLeastOnceCommit } from './at-least-once-commit.ts'
 import { DeadLetterQueue } from './dead-letter-queue.ts'
+import { shareOfItsOwn } from './byte-budget.ts'
 import { DeliveryTracker } from './delivery.ts'
 import { ErrorPolicy } from './error-policy.ts'
 import { ExactlyOnceCommit } from './exactly-once-commit.ts'
@@ -120,6 +121,7 @@ describe.each([
     const tracker = new DeliveryTracker()
     const offsets = new OffsetStore({ client, topic: offsetTopic, logger: silentLogger })
     const producer = client.producer(exactlyOnce ? { transactionalId: 'g-c-0' } : {})
+    const share = shareOfItsOwn(setup.maxBufferedBytes ?? 16 << 20)
     const runner = new SourceTaskRunner({
       definition: setup,
       connector: 'c',
@@ -133,6 +135,7 @@ describe.each([
       activity: unwatchedActivity(),
       abort,
       maxBufferedBytes: setup.maxBufferedBytes ?? 16 << 20,
+      share,
       logger: silentLogger,
       paused: setup.paused ?? false,
       close: async () => Promise.resolve(),
@@ -142,7 +145,7 @@ describe.each([
         return exactlyOnce
           ? new ExactlyOnceCommit(context, {
               boundary: { kind: 'poll' },
-              maxBufferedBytes: setup.maxBufferedBytes ?? 16 << 20,
+              isFull: () => share.isFull,
             })
           : new AtLeastOnceCommit(context, setup.flushIntervalMs ?? 3_600_000)
       },

@@ -15,6 +15,7 @@ import {
 } from '@tidewire/sdk'
 import type { Logger } from '../logging/logger.ts'
 import { messageOf } from '../logging/message-of.ts'
+import type { ByteShare, ShareHolder } from './byte-budget.ts'
 import type { CommitStep } from './commit-step.ts'
 import type { DeliveryTracker } from './delivery.ts'
 import type { ErrorPolicy } from './error-policy.ts'
@@ -43,6 +44,8 @@ export interface SourceTaskOptions {
   readonly abort: AbortController
   /** `source.max.buffered.bytes`. */
   readonly maxBufferedBytes: number
+  /** What of the worker's memory the task may have; given back when it ends. */
+  readonly share: ByteShare
   readonly logger: Logger
   readonly paused: boolean
   /** Lets go of what was opened for this task alone, beyond what is closed with its parts. */
@@ -67,6 +70,7 @@ export class SourceTaskRunner implements TaskRunner {
   readonly #options: SourceTaskOptions
   readonly #commit: CommitStep
   readonly #context: SourceTaskContext<ConfigOf<Settings>>
+  readonly #underWay: ShareHolder
   readonly #log = new LogWaits()
   readonly #openings = new FailingAttempts('the source')
   /** When the source was asked for a batch; for ever in the future while it is not open. */
@@ -84,8 +88,12 @@ export class SourceTaskRunner implements TaskRunner {
     this.#options = options
     this.#paused = options.paused
     const { connector, task, config, logger, maxBufferedBytes, offsets } = options
+    this.#underWay = options.share.holder()
     this.#commit = options.makeCommit({
-      onProgress: () => this.#wake?.(),
+      onProgress: () => {
+        this.#underWay.holds(options.tracker.bytes)
+        this.#wake?.()
+      },
       onFailure: (error) => this.fail(error),
     })
     this.#context = {
@@ -95,6 +103,8 @@ export class SourceTaskRunner implements TaskRunner {
       signal: options.abort.signal,
       log: logger,
       maxBufferedBytes,
+      preview: false,
+      deadLetters: options.policy.hasDeadLetters,
       offsets: {
         get: async (partition) => offsets.get(connector, partition),
         getAll: async (partitions) => partitions.map((partition) => offsets.get(connector, partition)),
@@ -103,8 +113,6 @@ export class SourceTaskRunner implements TaskRunner {
   }
 
   #isStopping(): boolean {
-      preview: false,
-      deadLetters: options.policy.hasDeadLetters,
     return this.#options.abort.signal.aborted
   }
 
@@ -124,6 +132,7 @@ export class SourceTaskRunner implements TaskRunner {
       throw error
     } finally {
       await this.#close()
+      this.#options.share.close()
     }
   }
 
@@ -163,7 +172,7 @@ export class SourceTaskRunner implements TaskRunner {
   }
 
   async #read(onRunning: () => void, onBatch: () => void): Promise<void> {
-    const { definition, tracker, conversion, topics, offsets, maxBufferedBytes, activity } = this.#options
+    const { definition, tracker, conversion, topics, offsets, share, activity } = this.#options
     await this.#uninterrupted(this.#log.during('waits for the log to give the stored offsets', offsets.refresh()))
     const opening = activity.call('start', () => definition.read(this.#context))
     const source = await this.#uninterrupted(Promise.resolve(opening))
@@ -185,13 +194,14 @@ export class SourceTaskRunner implements TaskRunner {
       if (topics.hasNew)
         await this.#uninterrupted(this.#log.during('waits for the log to make topics', topics.create()))
       tracker.addBytes(tracked, converted.bytes)
+      this.#underWay.holds(tracker.bytes)
       this.#commit.send(tracked, converted)
       if (performance.now() - turnBegan > maxTurnMs) {
         await new Promise((resolve) => setImmediate(resolve))
         turnBegan = performance.now()
       }
-      if (tracker.bytes >= maxBufferedBytes) {
-        await this.#waitUntil(() => tracker.bytes < maxBufferedBytes || this.#isStopping())
+      if (share.isFull) {
+        await this.#waitUntil(() => !share.isFull || this.#isStopping())
       }
     }
   }

@@ -8,9 +8,17 @@ import type { ClientOptions, ClientSecurity, LogClient } from '../client/client.
 import type { Logger } from '../logging/logger.ts'
 import { loadConnector } from '../plugin/load.ts'
 import type { PluginRef } from '../plugin/manifest.ts'
+import { ByteBudget } from './byte-budget.ts'
 import { buildTask } from './build-task.ts'
 import { parseConnectorConfig, requireValid } from './connector-config.ts'
-import { traceOf, type HostCall, type HostCalls, type HostMessage, type HostSettings } from './host-messages.ts'
+import {
+  traceOf,
+  type HostBirth,
+  type HostCall,
+  type HostCalls,
+  type HostMessage,
+  type HostSettings,
+} from './host-messages.ts'
 import { Lease } from './lease.ts'
 import { OffsetStore } from './offset-store.ts'
 import { isPermanent } from './restart-policy.ts'
@@ -56,6 +64,7 @@ export class TaskHost {
   readonly #post: (message: HostMessage) => void
   readonly #logger: Logger
   readonly #turns: Turns
+  readonly #budget: ByteBudget
   readonly #tasks = new Map<string, HostedTask>()
   /** The task whose code is running, through all that it awaits, schedules and listens to. */
   readonly #current = new AsyncLocalStorage<HostedTask>()
@@ -65,12 +74,13 @@ export class TaskHost {
   #lastLook = Date.now()
   #shared: Promise<Shared> | undefined
 
-  constructor(settings: HostSettings, post: (message: HostMessage) => void, logger: Logger, turns: Turns) {
+  constructor(settings: HostBirth, post: (message: HostMessage) => void, logger: Logger, turns: Turns) {
     this.#settings = settings
     this.#post = post
     this.#logger = logger
     this.#lease = new Lease(settings.lease)
     this.#turns = turns
+    this.#budget = new ByteBudget(settings.budget, settings.loans)
     turns.note(() => this.#current.getStore()?.activity)
   }
 
@@ -151,6 +161,7 @@ export class TaskHost {
     const runner = await buildTask(spec, {
       settings: this.#settings,
       activity: task.activity,
+      budget: this.#budget,
       logger: this.#logger,
       lease: this.#lease,
       mayRun: () => this.#mayRun(spec),

@@ -12,6 +12,7 @@ import type { Logger } from '../logging/logger.ts'
 import type { PluginRef } from '../plugin/manifest.ts'
 import type { ErrandKind, Errands } from './errand-messages.ts'
 import { ErrandRunner, type ErrandCalls } from './errand-runner.ts'
+import { budgetBuffer } from './byte-budget.ts'
 import { HostHandle, type Death } from './host-handle.ts'
 import { traceOf, type HostCall, type HostCalls, type HostMessage, type HostSettings } from './host-messages.ts'
 import { endlessLease } from './lease.ts'
@@ -75,8 +76,8 @@ const slowStartMs = 60_000
 export class TaskHosts {
   readonly #options: TaskHostsOptions
   readonly #settings: HostSettings
-  readonly #tasks = new Map<string, Task>()
   readonly #errands: ErrandRunner
+  readonly #tasks = new Map<string, Task>()
   readonly #hosts = new Set<HostHandle>()
   readonly #watch: NodeJS.Timeout
   readonly #threads: number
@@ -89,8 +90,8 @@ export class TaskHosts {
   constructor(options: TaskHostsOptions) {
     this.#options = options
     this.#settings = hostSettings(options)
-    this.#threads =
     this.#errands = new ErrandRunner(this.#settings, options.logger)
+    this.#threads =
       options.config['task.threads'] ?? Math.max(1, Math.min(maxThreadsByDefault, availableParallelism() - 1))
     this.#watch = setInterval(() => this.#lookAfterThreads(), heartbeatMs)
     this.#watch.unref()
@@ -158,7 +159,6 @@ export class TaskHosts {
     return this.#askPlanner('check', { ref, config }, ref)
   }
 
-  /** Stops all tasks at once, within one graceful timeout, and ends the threads. */
   /** See errand-runner.ts. */
   async runErrand<K extends ErrandKind>(
     kind: K,
@@ -168,14 +168,15 @@ export class TaskHosts {
     return this.#errands.run(kind, errand, calls)
   }
 
+  /** Stops all tasks at once, within one graceful timeout, and ends the threads. */
   async close(): Promise<void> {
     this.#closed = true
     clearInterval(this.#watch)
     clearTimeout(this.#plannerIdle)
-    await Promise.all([...this.#tasks.values()].map(async ({ spec }) => this.stopTask(spec)))
     const errands = this.#errands.close()
-    await Promise.all([...this.#hosts].map(async (host) => this.#retire(host)))
+    await Promise.all([...this.#tasks.values()].map(async ({ spec }) => this.stopTask(spec)))
     await errands
+    await Promise.all([...this.#hosts].map(async (host) => this.#retire(host)))
   }
 
   async #start(task: Task): Promise<void> {
@@ -445,6 +446,7 @@ function hostSettings(options: TaskHostsOptions): HostSettings {
     exactlyOnce: config['exactly.once.source.support'] === 'enabled',
     createTopics: config['topic.creation.enable'],
     heartbeatMs,
+    budget: budgetBuffer(config['worker.max.buffered.bytes']),
     lease: lease ?? endlessLease(),
     clientModule: clientModule ?? new URL('../client/log-client.ts', import.meta.url).href,
   }

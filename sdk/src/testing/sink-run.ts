@@ -150,7 +150,7 @@ export class SinkRun {
 
   private start(): Promise<SinkTask> {
     if (this.stopped !== undefined) throw new Error('the run is stopped')
-    const run = this
+    const mostBytes = (): number => this.maxBufferedBytes
     this.task ??= (async () =>
       this.write({
         connector: this.name,
@@ -158,7 +158,7 @@ export class SinkRun {
         signal: this.stopping.signal,
         log: recordingLogger(this.logs),
         get maxBufferedBytes() {
-          return run.maxBufferedBytes
+          return mostBytes()
         },
         seek: (position) => {
           if (this.redrive === undefined) this.positions.set(position)

@@ -1,0 +1,56 @@
+/** What the tasks of a worker hold together stays within one budget, whichever threads they are in. */
+import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
+import { testBroker, type TestBroker } from '../support/broker.ts'
+import { cuttableProxy, type CuttableProxy } from '../support/cuttable-proxy.ts'
+import { countable, testHosts, type TestHosts } from '../support/task-hosts.ts'
+import { until } from '../support/until.ts'
+
+let broker: TestBroker
+let proxy: CuttableProxy
+let hosts: TestHosts
+
+beforeAll(async () => {
+  broker = await testBroker()
+})
+
+afterEach(async () => {
+  await hosts.close()
+  await proxy.close()
+})
+
+afterAll(async () => broker.close())
+
+const MiB = 1024 * 1024
+const guaranteedMiB = 0.5
+const endless = { end: '1000000000', 'batch.size': '100' }
+
+/** From `… (1.2 MiB) …`. */
+function heldMiB(trace: string | undefined): number {
+  const [, number, unit] = /\(([\d.]+) (bytes|KiB|MiB)\)/.exec(trace ?? '') ?? []
+  return Number(number) / { bytes: MiB, KiB: 1024, MiB: 1 }[unit as 'MiB']
+}
+
+test('while the log is away, sources in two threads gather no more than the budget, and each what it has for sure', async () => {
+  proxy = await cuttableProxy(broker.address)
+  hosts = await testHosts(proxy.address, {
+    'worker.max.buffered.bytes': String(2 * MiB),
+    'task.threads': '2',
+    'task.stalled.after.ms': '1200',
+    'exactly.once.source.support': 'disabled',
+  })
+  const sources = ['first', 'second']
+  for (const source of sources) {
+    await hosts.start(source, countable('counting'), { ...endless, topic: source })
+    await until('records', async () => (await hosts.values(source)).length > 0)
+  }
+  proxy.cut('silent')
+  const held: number[] = []
+  for (const source of sources) held.push(heldMiB((await hosts.reaches(source, 'STALLED')).trace))
+  const sum = held.reduce((a, b) => a + b)
+  expect(sum).toBeGreaterThanOrEqual(2)
+  // A batch above it each.
+  expect(sum).toBeLessThan(2 + sources.length * (guaranteedMiB + 0.1))
+  for (const each of held) expect(each).toBeGreaterThanOrEqual(guaranteedMiB)
+  proxy.heal()
+  for (const source of sources) await hosts.reaches(source, 'RUNNING')
+})
