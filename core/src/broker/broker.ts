@@ -171,7 +171,8 @@ async function openServices(
 function acceptOn(listeners: readonly Listener[], options: BrokerOptions, services: BrokerServices): Set<Connection> {
   const { config, logger, answers } = services
   const connections = new Set<Connection>()
-  const memory = new RequestMemory(config['queued.max.request.bytes'])
+  const requestBytes = config['queued.max.request.bytes']
+  const memories = { known: new RequestMemory(requestBytes), strangers: new RequestMemory(requestBytes / 4) }
   const dispatch = dispatchTo(services)
   const warning = new RareWarning(logger)
   const saslWarning = new RareWarning(logger)
@@ -189,7 +190,7 @@ function acceptOn(listeners: readonly Listener[], options: BrokerOptions, servic
       const connection = new Connection(socket, {
         logger,
         warning,
-        memory,
+        memories,
         answers,
         dispatch,
         maxRequestBytes: config['socket.request.max.bytes'],

@@ -20,13 +20,16 @@ let server: Server
 let client: Socket
 let arrived: Arrived[]
 let connection: Connection
+/** For connections that were answered before. */
 let memory: RequestMemory
+let strangers: RequestMemory
 const logged: string[] = []
 
 beforeEach(async () => {
   arrived = []
   logged.length = 0
   memory = new RequestMemory(1_000_000)
+  strangers = new RequestMemory(1_000_000)
   const dispatch: Dispatch = (header, _frame, context) =>
     new Promise((resolve, reject) =>
       arrived.push({
@@ -41,7 +44,7 @@ beforeEach(async () => {
     connection = new Connection(socket, {
       logger,
       warning: new RareWarning(logger),
-      memory,
+      memories: { known: memory, strangers },
       answers: new AnswerMemory(1_000_000),
       dispatch,
       maxRequestBytes: 500_000,
@@ -107,7 +110,7 @@ test('a failure closes the connection and is logged', async () => {
 })
 
 test('gives back the memory of its requests, and waits where there is none', async () => {
-  memory.begin({ isKnown: true, resume: () => undefined, refuse: () => undefined }, 980_000)
+  memory.begin({ resume: () => undefined, refuse: () => undefined }, 980_000)
   client.write(Buffer.concat([request(1), request(2, 400_000)]))
   await expect.poll(ids).toEqual([1])
   arrived[0]!.answer('one')
@@ -118,6 +121,26 @@ test('gives back the memory of its requests, and waits where there is none', asy
   await expect.poll(ids).toEqual([1, 2])
   arrived[1]!.answer('two')
   await expect.poll(() => memory.used).toBe(0)
+})
+
+test('who was answered before does not wait for memory that strangers hold; a stranger does', async () => {
+  const others = { resume: () => undefined, refuse: () => undefined }
+  strangers.begin(others, 980_000)
+  client.write(Buffer.concat([request(1), request(2, 400_000)]))
+  await expect.poll(ids).toEqual([1])
+  arrived[0]!.answer('one')
+  await expect.poll(ids).toEqual([1, 2])
+  arrived[1]!.answer('two')
+  await expect.poll(() => memory.used).toBe(0)
+  expect(strangers.used).toBe(980_000)
+
+  const stranger = connect((server.address() as { port: number }).port, '127.0.0.1')
+  stranger.write(request(3, 400_000))
+  await expect.poll(() => strangers.used).toBeGreaterThan(1_000_000)
+  expect(ids()).toEqual([1, 2])
+  strangers.release(980_000)
+  await expect.poll(ids).toEqual([1, 2, 3])
+  stranger.destroy()
 })
 
 test('an ended connection tells those who wait for it', async () => {

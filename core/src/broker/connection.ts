@@ -7,7 +7,7 @@ import type { ConnectionSignal, RequestContext } from './handler.ts'
 import { RequestError } from './kafka-error.ts'
 import type { AnswerHolder, AnswerMemory } from './answer-memory.ts'
 import type { RareWarning } from './rare-warning.ts'
-import { smallRequestBytes, type Arrival, type RequestMemory } from './request-memory.ts'
+import { smallRequestBytes, type Arrival, type RequestMemories, type RequestMemory } from './request-memory.ts'
 import type { SaslSession } from './sasl/session.ts'
 
 /** Answers one request: the frame of the answer, or null for none. */
@@ -21,7 +21,7 @@ export interface ConnectionOptions {
   readonly logger: Logger
   /** For what clients do wrong. */
   readonly warning: RareWarning
-  readonly memory: RequestMemory
+  readonly memories: RequestMemories
   readonly answers: AnswerMemory
   readonly dispatch: Dispatch
   /** `socket.request.max.bytes` */
@@ -64,7 +64,8 @@ export class Connection implements ConnectionSignal, Arrival, AnswerHolder {
   readonly #slots: Slot[] = []
   readonly #closeListeners = new Set<() => void>()
   #closed = false
-  #answered = false
+  /** Where the bytes of its requests count. */
+  #memory: RequestMemory
   /** A request is at work that the next one must wait for. */
   #busy = false
   #waitsForMemory = false
@@ -78,6 +79,7 @@ export class Connection implements ConnectionSignal, Arrival, AnswerHolder {
   constructor(socket: Socket, options: ConnectionOptions) {
     this.#socket = socket
     this.#options = options
+    this.#memory = options.memories.strangers
     this.#parser = new FrameParser(options.maxRequestBytes)
     if (options.sasl !== null) {
       this.#parser.maxBytes = Math.min(maxUnauthenticatedBytes, options.maxRequestBytes)
@@ -139,19 +141,14 @@ export class Connection implements ConnectionSignal, Arrival, AnswerHolder {
     if (this.#closed || this.#ending || this.#busy || this.#waitsForMemory || this.#isOverloaded()) return false
     const size = this.#parser.frameSize()
     if (size === undefined) return false
-    const { memory } = this.#options
     const frame = this.#parser.take()
     if (frame === undefined) {
-      if (size > smallRequestBytes) this.#waitsForMemory = !memory.arrived(this, this.#parser.bufferedBytes)
+      if (size > smallRequestBytes) this.#waitsForMemory = !this.#memory.arrived(this, this.#parser.bufferedBytes)
       return false
     }
-    memory.begin(this, frame.length)
+    this.#memory.begin(this, frame.length)
     this.#start(frame)
     return true
-  }
-
-  get isKnown(): boolean {
-    return this.#answered
   }
 
   /** There is memory again for the rest of a large request. */
@@ -165,8 +162,18 @@ export class Connection implements ConnectionSignal, Arrival, AnswerHolder {
     this.#refuse(new FrameError(reason))
   }
 
+  /** No stranger any more, in the middle of the next request maybe. */
+  #becomeKnown(): void {
+    const { memories, sasl } = this.#options
+    if (this.#memory === memories.known || this.#closed || sasl?.authenticated === false) return
+    this.#memory.forget(this)
+    this.#memory = memories.known
+    this.#waitsForMemory = false
+  }
+
   #start(frame: Buffer): void {
     const { sasl } = this.#options
+    const memory = this.#memory
     const slot: Slot = { answer: undefined, onSent: undefined }
     this.#slots.push(slot)
     this.#busy = true
@@ -178,15 +185,15 @@ export class Connection implements ConnectionSignal, Arrival, AnswerHolder {
       this.#pump()
     }
     const finish = (answer: readonly Buffer[] | null) => {
-      this.#options.memory.release(frame.length)
+      memory.release(frame.length)
+      this.#becomeKnown()
       if (sasl?.authenticated === true) this.#parser.maxBytes = this.#options.maxRequestBytes
       slot.answer = answer
-      this.#answered = true
       this.#sendSoon()
       allowNext()
     }
     const fail = (error: unknown) => {
-      this.#options.memory.release(frame.length)
+      memory.release(frame.length)
       this.#refuse(error)
     }
     try {
@@ -290,7 +297,7 @@ export class Connection implements ConnectionSignal, Arrival, AnswerHolder {
     if (this.#closed) return
     this.#closed = true
     clearTimeout(this.#authenticationTimer)
-    this.#options.memory.forget(this)
+    this.#memory.forget(this)
     this.#options.answers.hold(this, 0)
     for (const listener of this.#closeListeners) listener()
     this.#closeListeners.clear()

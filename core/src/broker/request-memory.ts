@@ -1,7 +1,5 @@
 /** One connection with a large request on its way in. */
 export interface Arrival {
-  /** Whether a request of this connection was ever answered. */
-  readonly isKnown: boolean
   /** More may be read. */
   resume(): void
   /** The connection has to end. */
@@ -30,7 +28,7 @@ const lookEveryMs = 1000
  * The bytes of requests that all connections together may hold (`queued.max.request.bytes`): those in work, and what
  * has come of those that are not complete, whatever size they announce. Beyond it, incomplete requests come on at
  * 64 KiB a second, which tells those that send from those that only hold memory: the latter lose their connections. At
- * twice the limit all wait for those in work, and where incomplete ones are what fills it, the eldest lose theirs
+ * twice the limit all wait for those in work, and where incomplete ones are what fills it, the eldest lose theirs. With
  * none in work the eldest goes on, so that one always gets through.
  */
 export class RequestMemory {
@@ -101,20 +99,17 @@ export class RequestMemory {
     for (const [arrival, { bytes, waits, since, bytesThen }] of [...this.#arriving]) {
       if (!waits && now - since >= lookEveryMs && bytes - bytesThen < bytesPerLook) this.#refuse(arrival, bytes)
     }
-    if (this.#used > 2 * this.#limit) {
-      // Who waits cannot show whether it would send: those go first whom nobody knows.
-      for (const isKnown of [false, true]) this.#refuseEldest(isKnown, now)
-    }
+    if (this.#used > 2 * this.#limit) this.#refuseEldest(now)
     for (const [arrival, progress] of [...this.#arriving]) {
       if (now - progress.since >= lookEveryMs && this.#used <= 2 * this.#limit) this.#goOn(arrival, progress)
     }
     this.#resume()
   }
 
-  #refuseEldest(isKnown: boolean, now: number): void {
+  #refuseEldest(now: number): void {
     for (const [arrival, { bytes, begun }] of [...this.#arriving]) {
       if (this.#used - this.#working <= this.#limit || now - begun < lookEveryMs) return
-      if (arrival.isKnown === isKnown) this.#refuse(arrival, bytes)
+      this.#refuse(arrival, bytes)
     }
   }
 
@@ -153,4 +148,13 @@ export class RequestMemory {
     clearInterval(this.#timer)
     this.#timer = undefined
   }
+}
+
+/**
+ * Connections that were never answered, or have not shown who they are where that is asked for, have memory of their
+ * own: however many of them come and go with half a request, those who do their work do not wait for them.
+ */
+export interface RequestMemories {
+  readonly known: RequestMemory
+  readonly strangers: RequestMemory
 }

@@ -246,7 +246,7 @@ describe('segments', () => {
   test('the largest timestamp may be in any segment, and is found after a restart too', async () => {
     const dir = temporaryDirectory()
     const manager = await openLog(dir)
-    await manager.createTopic('t', 1, { 'segment.bytes': '600', 'index.interval.bytes': '200' })
+    await manager.createTopic('t', 1, { 'segment.bytes': '600' })
     const log = manager.partition('t', 0)!
     for (let i = 0; i < 30; i++) {
       await log.append(batchOf(['x'.repeat(100)], { timestamp: i === 11 ? 9000 : 1000 + i }), all)
