@@ -112,6 +112,19 @@ describe('a task that misbehaves', () => {
     expect(hosts.statesOf('good')).toEqual(['RUNNING'])
   })
 
+  // One after the other they would take longer than a test may.
+  test('tasks that do not stop, in shared threads and in their own, are cut off within one graceful timeout', async () => {
+    hosts = await testHosts(broker.address, { 'task.shutdown.graceful.timeout.ms': '2000', 'task.threads': '2' })
+    const names = Array.from({ length: 30 }, (_, i) => `bad${i}`)
+    const isolation = (i: number) => (i < 3 ? { 'task.isolation': 'thread' } : {})
+    for (const [i, name] of names.entries()) {
+      await hosts.start(name, countable('misbehaving'), { how: 'never-stop', ...isolation(i) })
+    }
+    for (const name of names) await hosts.reaches(name, 'RUNNING')
+    await hosts.hosts.close()
+    for (const name of names) expect(hosts.statesOf(name)).toEqual(['RUNNING', 'UNASSIGNED'])
+  })
+
   test('fails again and again: is restarted so many times, and then stays failed', async () => {
     hosts = await testHosts(
       broker.address,
