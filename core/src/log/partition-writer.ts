@@ -171,15 +171,15 @@ export class PartitionWriter {
     let taken = 0
     for (const pending of this.#queue) {
       const full = taken === MAX_GROUP_APPENDS || group.bytes + pending.records.length > MAX_GROUP_BYTES
-      const rolls = this.#needsRoll(pending, group, config, now)
-      if (group.bytes > 0 && (full || rolls)) break
-      taken++
       try {
+        const rolls = this.#needsRoll(pending, group, config, now)
+        if (group.bytes > 0 && (full || rolls)) break
         if (rolls) this.roll()
         group.add(pending, this.#states, config, now)
       } catch (error) {
         pending.reject(storageError(`Appending to ${this.#host.name} failed`, error))
       }
+      taken++
     }
     this.#queue = this.#queue.slice(taken)
     // From now on the last stable offset waits for the markers themselves to be durable.

@@ -119,6 +119,20 @@ test.each(['ENOSPC', 'EIO'])(
   },
 )
 
+test('a disk that cannot be read when a partition is first appended to refuses that append, and nothing more', async () => {
+  const { manager, log, dir } = await openFaulty()
+  // The first batch is before the first entry of the index, so that the check of a tail passes it over.
+  for (let sequence = 0; sequence < 3; sequence++) await send(log, sequence, 'x'.repeat(5000))
+  await manager.close()
+  const disk = new FaultyDisk()
+  const reopened = (await openLog(dir, { fs: disk.fs })).partition('t', 0)!
+  expect(await values(reopened)).toHaveLength(3)
+  disk.failingReads = true
+  await expect(Promise.all([send(reopened, 3), send(reopened, 4)])).rejects.toMatchObject(storageError)
+  disk.failingReads = false
+  expect(await send(reopened, 3)).toMatchObject({ baseOffset: 3 })
+})
+
 test('large writes fail and come back in the same way', async () => {
   const { disk, log } = await openFaulty()
   const large = 'x'.repeat(90_000)
