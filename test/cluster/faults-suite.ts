@@ -19,8 +19,8 @@ import { TestCluster, type TestWorkerProcess } from './test-cluster.ts'
 const sessionMs = 4000
 const rebalanceDelayMs = 2000
 const settleMs = 90_000
-const firstWorkers = Number(process.env['TIDEWIRE_WORKERS'] ?? 3)
-const mostWorkers = firstWorkers === 1 ? 1 : 4
+const firstWorkers = 3
+const mostWorkers = 4
 
 /** Registers the suite for one kind of log. */
 export function describeFaults(name: string, count: number, start: () => Promise<KillableLog>): void {
