@@ -1,11 +1,13 @@
 /** Previews, dead letters and re-drives, over REST, with the bundled log and real connectors. */
-import { appendFile, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { appendFile, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import mqtt from 'mqtt'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { createClient } from '../../core/src/client/log-client.ts'
 import type { LogClient, OutRecord } from '../../core/src/client/client.ts'
 import { testBroker, type TestBroker } from '../support/broker.ts'
+import { hasMosquitto, startMosquitto } from '../support/mosquitto.ts'
 import { until } from '../support/until.ts'
 import { testWorker, type TestWorker } from '../support/worker.ts'
 
@@ -18,7 +20,7 @@ beforeEach(async () => {
   broker = await testBroker()
   folder = await mkdtemp(join(tmpdir(), 'tidewire-errands-'))
   client = createClient({ bootstrapServers: [broker.address], clientId: 'test' })
-  running = await testWorker(broker.address, { 'plugin.path': join(import.meta.dirname, '../fixtures/plugins') })
+  running = await startWorker()
 })
 afterEach(async () => {
   await running.close()
@@ -26,6 +28,13 @@ afterEach(async () => {
   await broker.close()
   await rm(folder, { recursive: true })
 })
+
+async function startWorker(): Promise<TestWorker> {
+  await mkdir(path('plugins/late'), { recursive: true })
+  await writeFile(path('plugins/late/index.js'), latePlugin)
+  const paths = [path('plugins'), join(import.meta.dirname, '../fixtures/plugins/countable')]
+  return testWorker(broker.address, { 'plugin.path': paths.join(',') })
+}
 
 interface Shown {
   readonly encoding: string
@@ -84,6 +93,8 @@ async function produce(records: readonly OutRecord[]): Promise<void> {
 
 const topic = async (name: string): Promise<unknown> =>
   client.admin.createTopics([{ topic: name, partitions: 1, replicationFactor: 1 }])
+const deadLetterSettings = { 'errors.tolerance': 'all', 'errors.deadletterqueue.topic.name': 'letters' }
+const strings = { 'key.converter': 'string', 'value.converter': 'string' }
 const linesOf = async (path: string) => (await readFile(path, 'utf8').catch(() => '')).split('\n').slice(0, -1)
 const path = (name: string): string => join(folder, name)
 
@@ -114,11 +125,14 @@ async function letters(
   name: string,
   count: number,
 ): Promise<{ letters: { offset: number; redriven: boolean; stage: string }[] }> {
-  return until(`${count} dead letters`, async () => {
-    const { status, body } = await running.ask('GET', `/connectors/${name}/dlq`)
-    const listed = body as { letters: { offset: number; redriven: boolean; stage: string }[] }
-    return status === 200 && listed.letters.length >= count ? listed : undefined
+  await until(`${count} dead letters`, async () => {
+    if ((await client.admin.topics(['letters'])).length === 0) return undefined
+    const [end] = await client.admin.offsets([{ topic: 'letters', partition: 0 }], 'latest')
+    return end!.offset >= count
   })
+  const { status, body } = await running.ask('GET', `/connectors/${name}/dlq?limit=1000`)
+  expect(status).toBe(200)
+  return body as { letters: { offset: number; redriven: boolean; stage: string }[] }
 }
 
 describe('preview', () => {
@@ -224,8 +238,6 @@ describe('preview', () => {
 })
 
 describe('re-drive', () => {
-  const deadLetters = { 'errors.tolerance': 'all', 'errors.deadletterqueue.topic.name': 'letters' }
-
   test.each(['true', 'false'])(
     'of a sink, context headers %s: delivers exactly what is mended, once',
     async (context) => {
@@ -236,7 +248,7 @@ describe('re-drive', () => {
         topics: 'values',
         'value.converter': 'json',
         'value.converter.schemas.enable': 'false',
-        ...deadLetters,
+        ...deadLetterSettings,
         'errors.deadletterqueue.context.headers.enable': context,
       }
       await running.deploy('out', config)
@@ -292,7 +304,7 @@ describe('re-drive', () => {
       'exactly.once': 'true',
       'value.converter': 'json',
       'value.converter.schemas.enable': 'false',
-      ...deadLetters,
+      ...deadLetterSettings,
     }
     await running.deploy('out', config)
     await produce(['"a"', 'poison', '"b"'].map((value) => ({ topic: 'values', key: null, value })))
@@ -316,7 +328,7 @@ describe('re-drive', () => {
       file: path('out.txt'),
       topics: 'values',
       'value.converter': 'string',
-      ...deadLetters,
+      ...deadLetterSettings,
     }
     await running.deploy('out', { ...config, reject: 'x,y' })
     await produce(['a', 'x', 'y', 'b'].map((value) => ({ topic: 'values', key: null, value })))
@@ -340,7 +352,7 @@ describe('re-drive', () => {
       topic: 'lines',
       // Bytes it cannot make of text.
       'value.converter': 'bytes',
-      ...deadLetters,
+      ...deadLetterSettings,
     }
     await running.deploy('in', config)
     const listed = await letters('in', 1)
@@ -364,7 +376,7 @@ describe('re-drive', () => {
     await running.deploy('out', config)
     expect(await running.ask('GET', '/connectors/out/dlq')).toMatchObject({ status: 404 })
     expect(await running.ask('POST', '/connectors/none/dlq/redrive', {})).toMatchObject({ status: 404 })
-    await running.deploy('out', { ...config, ...deadLetters })
+    await running.deploy('out', { ...config, ...deadLetterSettings })
     expect(await running.ask('GET', '/connectors/out/dlq')).toMatchObject({
       status: 200,
       body: { letters: [], next: [] },
@@ -373,3 +385,129 @@ describe('re-drive', () => {
     expect(await running.ask('POST', '/connectors/out/dlq/redrive', { from: -1 })).toMatchObject({ status: 400 })
   })
 })
+
+describe('a sink that learns late that a record failed', () => {
+  const config = { 'connector.class': 'late', file: '', topics: 'values', ...strings }
+
+  test('reports it: the letter has the bytes, and is there before the offset is committed', async () => {
+    await topic('values')
+    await running.deploy('late', { ...config, file: path('out.txt'), ...deadLetterSettings })
+    await produce(['a', 'x', 'b'].map((value) => ({ topic: 'values', key: 'k', value })))
+    await until('the commit', async () => (await client.admin.groupOffsets('connect-late'))[0]?.offset === 3)
+    // Committed after it: it is there already.
+    const { letters: listed } = await letters('late', 1)
+    expect(listed).toMatchObject([
+      { stage: 'TASK_PUT', key: { data: 'k' }, value: { data: 'x' }, origin: { offset: 1 } },
+    ])
+  })
+
+  test('where errors are not tolerated: the task fails, and the record is not passed', async () => {
+    await topic('values')
+    await running.deploy('late', { ...config, file: path('out.txt') })
+    await produce(['a', 'x', 'b'].map((value) => ({ topic: 'values', key: 'k', value })))
+    await until('the failure', async () => {
+      const { tasks } = await running.status('late')
+      return tasks[0]?.state === 'FAILED' && tasks[0].trace?.includes('offset 1')
+    })
+    expect(await client.admin.groupOffsets('connect-late')).not.toMatchObject([{ offset: 3 }])
+  })
+})
+
+test('a worker killed in the middle of a re-drive: what was told is done, and the next one delivers the rest', async () => {
+  await topic('values')
+  const config = { 'connector.class': 'late', file: path('out.txt'), topics: 'values', ...deadLetterSettings }
+  await running.deploy('late', { ...config, 'value.converter': 'json', 'value.converter.schemas.enable': 'false' })
+  const values = Array.from({ length: 1200 }, (_, i) => `poison ${i}`)
+  await produce(values.map((value) => ({ topic: 'values', key: null, value })))
+  await letters('late', 1200)
+  await running.deploy('late', { ...config, 'value.converter': 'string' })
+  const response = await fetch(`${running.url}/connectors/late/dlq/redrive`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ limit: 10_000 }),
+  })
+  expect(response.status).toBe(200)
+  // The first are told: more are under way. The thread ends at once, wherever it is.
+  const reader = response.body!.getReader()
+  await reader.read()
+  const closing = running.close()
+  await reader.cancel().catch(() => undefined)
+  await closing
+  const moved = (await client.admin.groupOffsets('tidewire-redrive-late'))[0]?.offset ?? 0
+  expect(moved).toBeGreaterThan(0)
+  expect(moved).toBeLessThan(1200)
+  expect((await linesOf(path('out.txt'))).length).toBeGreaterThanOrEqual(moved)
+
+  running = await startWorker()
+  await running.reaches('late', 'RUNNING', 1)
+  const { letters: rest, end } = await redrive('late', { limit: 10_000 })
+  expect(end).toMatchObject({ ended: 'end', redriven: [{ offset: 1200 }] })
+  expect(rest[0]).toMatchObject({ offset: moved, outcome: 'delivered' })
+  expect(new Set(await linesOf(path('out.txt')))).toEqual(new Set(values))
+})
+
+test.skipIf(!hasMosquitto())('an MQTT payload that cannot be read: a letter, put back as bytes', async () => {
+  const mosquitto = await startMosquitto()
+  const publisher = await mqtt.connectAsync(`mqtt://127.0.0.1:${mosquitto.port}`)
+  try {
+    const config = {
+      'connector.class': 'mqtt-source',
+      'mqtt.server.uri': `tcp://127.0.0.1:${mosquitto.port}`,
+      'mqtt.topics': 'd/#',
+      'mqtt.qos': '1',
+      'mqtt.payload.format': 'json',
+      'kafka.topic': 'readings',
+      'value.converter': 'bytes',
+      ...deadLetterSettings,
+    }
+    await running.deploy('m', { ...config, 'value.converter': 'json', 'value.converter.schemas.enable': 'false' })
+    await running.reaches('m', 'RUNNING', 1)
+    const looking = preview('/connectors/m/preview', { limit: 2, timeoutMs: 20_000 })
+    let shown: Preview | undefined
+    void looking.then((done) => (shown = done))
+    // Whoever looks subscribes some time after the call: both see what comes from then on.
+    await until('a look', async () => {
+      await publisher.publishAsync('d/1', 'nonsense', { qos: 1 })
+      return shown
+    })
+    expect(shown).toMatchObject({ ended: 'limit', records: [{ errors: [{ stage: 'TASK_POLL' }] }, {}] })
+    const { letters: listed } = await letters('m', 2)
+    expect(listed[0]).toMatchObject({ connector: 'm', stage: 'TASK_POLL', value: { data: 'nonsense' } })
+    await running.deploy('m', config)
+    const { letters: redriven } = await redrive('m', { offsets: [{ offset: 0 }] })
+    expect(redriven).toMatchObject([{ outcome: 'delivered', to: { topic: 'readings' } }])
+    const sink = { 'connector.class': 'file-sink', file: path('none'), topics: 'readings', 'value.converter': 'bytes' }
+    const delivered = await preview('/connectors/preview', { config: sink })
+    expect(delivered.records.map(({ value }) => value.bytes!.data)).toEqual(['nonsense'])
+  } finally {
+    await publisher.endAsync(true)
+    await mosquitto.stop()
+  }
+})
+
+const latePlugin = `
+  import { appendFileSync } from 'node:fs'
+  import { setTimeout as sleep } from 'node:timers/promises'
+  import { DataError, definePlugin, defineSink } from '@tidewire/sdk'
+  export default definePlugin({
+    name: 'late', version: '1.0.0',
+    connectors: [defineSink({
+      name: 'late', doc: 'Writes at flush, and says of x then that it failed.',
+      config: { file: { type: 'string', required: true, doc: 'The file' } },
+      write({ config, report, redrive }) {
+        let held = []
+        return {
+          put: (records) => void held.push(...records),
+          async flush() {
+            const records = held
+            held = []
+            if (redrive !== undefined) await sleep(300)
+            for (const record of records) {
+              if (record.value === 'x') void report(record, new DataError('late'))
+              else appendFileSync(config.file, record.value + '\\n')
+            }
+          },
+        }
+      },
+    })],
+  })`

@@ -6,6 +6,7 @@ import { inspect } from 'node:util'
 import { ConfigError, NotFoundError, RetriableError } from '@tidewire/sdk'
 import { frameworkSettings } from '../config/connector-settings.ts'
 import { secretScrubber, unmaskSecrets } from '../config/secrets.ts'
+import { stringifyExact } from '../convert/exact-json.ts'
 import { messageOf } from '../logging/message-of.ts'
 import type { PluginRegistry } from '../plugin/plugin-registry.ts'
 import type {
@@ -25,6 +26,10 @@ import type { ConnectorViews } from './connector-views.ts'
 import { planTasks, taskPlugins, type WorkerConverters } from './task-spec.ts'
 import type { TaskRunner } from './task-runner.ts'
 import { InvalidConfigError, type ConfigValidator } from './validation.ts'
+
+export type { LetterChoice } from '../worker/errand-messages.ts'
+export type ListRequest = Omit<ListErrand, 'spec' | 'topic'>
+export type RedriveRequest = Omit<RedriveErrand, 'spec' | 'topic' | 'alone'>
 
 export interface PreviewRequest extends Omit<PreviewErrand, 'spec'> {
   /** Undefined: the stored one. */
@@ -58,6 +63,11 @@ export interface ConnectorErrandsOptions {
   /** Reads all that is in the config topic now. */
   readonly catchUp: () => Promise<void>
   readonly planTimeoutMs: number
+}
+
+/** The answer as JSON, in which the numbers of records keep all their digits. */
+export function previewText(preview: Preview): string {
+  return stringifyExact(preview)
 }
 
 const maxLogLines = 50
@@ -121,7 +131,7 @@ export class ConnectorErrands {
   /** The dead letters of a connector. @throws NotFoundError, also where it has no topic for them */
   async letters(
     name: string,
-    request: Omit<ListErrand, 'spec' | 'topic'>,
+    request: ListRequest,
     signal: AbortSignal,
   ): Promise<ListEnd & { readonly letters: readonly ListedLetter[] }> {
     const { config } = await this.#stored(name)
@@ -139,7 +149,7 @@ export class ConnectorErrands {
    */
   async redrive(
     name: string,
-    request: Omit<RedriveErrand, 'spec' | 'topic' | 'alone'>,
+    request: RedriveRequest,
     onLetter: (letter: RedrivenLetter) => void,
     signal: AbortSignal,
   ): Promise<RedriveEnd> {

@@ -1,8 +1,7 @@
 import type { TopicPartitionOffset } from '@tidewire/sdk'
 import { connectorNameProblem } from '../config/connector-settings.ts'
-import type { PreviewRequest } from '../herder/connector-errands.ts'
+import type { LetterChoice, ListRequest, PreviewRequest, RedriveRequest } from '../herder/connector-errands.ts'
 import { InvalidConfigError } from '../herder/validation.ts'
-import type { LetterChoice, ListErrand, PreviewErrand, RedriveErrand } from '../worker/errand-messages.ts'
 import { configOf, withName } from './request-config.ts'
 import { RestError } from './rest-error.ts'
 
@@ -42,7 +41,7 @@ export function previewRequestOf(
 }
 
 /** @throws RestError */
-export function lettersQueryOf(query: unknown): Omit<ListErrand, 'spec' | 'topic'> {
+export function lettersQueryOf(query: unknown): ListRequest {
   const numbers = Object.entries(query as Readonly<Record<string, unknown>>).map(([name, text]): [string, unknown] => [
     name,
     typeof text === 'string' && /^\d{1,15}$/.test(text) ? Number(text) : text,
@@ -61,7 +60,7 @@ export function lettersQueryOf(query: unknown): Omit<ListErrand, 'spec' | 'topic
 }
 
 /** @throws RestError */
-export function redriveRequestOf(body: unknown): Omit<RedriveErrand, 'spec' | 'topic' | 'alone'> {
+export function redriveRequestOf(body: unknown): RedriveRequest {
   const fields = fieldsOf(body, ['offsets', 'partition', 'from', 'to', 'limit', 'timeoutMs', 'dryRun'])
   const { dryRun = false } = fields
   if (typeof dryRun !== 'boolean') throw new RestError(400, 'dryRun must be true or false')
@@ -101,7 +100,7 @@ function letterChoiceOf(fields: Fields): LetterChoice {
   }
 }
 
-function previewFromOf(from: unknown): PreviewErrand['from'] {
+function previewFromOf(from: unknown): PreviewRequest['from'] {
   if (from === undefined) return 'earliest'
   if (from === 'earliest' || from === 'latest' || from === 'committed') return from
   if (!Array.isArray(from) || from.length === 0) {

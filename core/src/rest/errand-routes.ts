@@ -1,6 +1,6 @@
 import { PassThrough } from 'node:stream'
 import type { FastifyInstance, FastifyReply } from 'fastify'
-import { stringifyExact } from '../convert/exact-json.ts'
+import { previewText, type Preview } from '../herder/connector-errands.ts'
 import type { Herder } from '../herder/herder.ts'
 import { lettersQueryOf, previewRequestOf, redriveRequestOf } from './errand-requests.ts'
 
@@ -13,12 +13,12 @@ export function errandRoutes(app: FastifyInstance, herder: () => Herder): void {
   // A connector may have that name: the other methods are those of `/connectors/:name`.
   app.post('/connectors/preview', { config: besideParameter }, async ({ body }, reply) => {
     const { name, request } = previewRequestOf(body, undefined)
-    return sendExact(reply, await herder().errands.preview(name, request, untilClosed(reply)))
+    return sendPreview(reply, await herder().errands.preview(name, request, untilClosed(reply)))
   })
 
   app.post<Named>('/connectors/:name/preview', async ({ params, body }, reply) => {
     const { name, request } = previewRequestOf(body, params.name)
-    return sendExact(reply, await herder().errands.preview(name, request, untilClosed(reply)))
+    return sendPreview(reply, await herder().errands.preview(name, request, untilClosed(reply)))
   })
 
   app.get<Named>('/connectors/:name/dlq', async ({ params, query }, reply) =>
@@ -34,9 +34,8 @@ export function errandRoutes(app: FastifyInstance, herder: () => Herder): void {
 /** For the server's answers to methods that a path does not have. */
 const besideParameter = { besideParameter: true }
 
-/** Numbers of records keep all their digits. */
-function sendExact(reply: FastifyReply, body: unknown): FastifyReply {
-  return reply.type('application/json; charset=utf-8').send(stringifyExact(body))
+function sendPreview(reply: FastifyReply, preview: Preview): FastifyReply {
+  return reply.type('application/json; charset=utf-8').send(previewText(preview))
 }
 
 /**

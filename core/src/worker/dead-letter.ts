@@ -10,6 +10,7 @@ import type { JsonOptions } from '../convert/json-options.ts'
 import { compileReader, hasDecimals } from '../convert/json-reader.ts'
 import { parseSchema, schemaText } from '../convert/json-schema.ts'
 import { compileWriter } from '../convert/json-writer.ts'
+import { messageOf } from '../logging/message-of.ts'
 import type { FailedRecord, RecordBytes } from './error-policy.ts'
 
 /** Where and how a record failed, as its letter says. What a letter of Kafka Connect's leaves out is undefined. */
@@ -60,6 +61,10 @@ interface Origin {
   readonly version: 1
   readonly connector: string
   readonly stage: string
+  readonly operation?: string
+  readonly exception?: string
+  /** Cut, where it is long. */
+  readonly message?: string
   readonly topic: string
   readonly partition?: number | string
   readonly offset?: number | string
@@ -68,6 +73,8 @@ interface Origin {
   readonly source?: SourceForm
 }
 
+/** The whole of it is among Kafka Connect's headers, where these are asked for. */
+const maxMessageLength = 1000
 const originName = '__tidewire.dead.letter'
 const contextPrefix = '__connect.errors.'
 const options: JsonOptions = { decimalFormat: 'BASE64', replaceNullWithDefault: false }
@@ -75,13 +82,16 @@ const options: JsonOptions = { decimalFormat: 'BASE64', replaceNullWithDefault: 
 /** The header that goes last. */
 export function originHeader(
   connector: string,
-  { stage, topic, partition, offset }: FailedRecord,
+  { stage, operation, error, topic, partition, offset }: FailedRecord,
   { headers, source }: Pick<RecordBytes, 'headers' | 'source'>,
 ): OutHeader {
   const origin: Origin = {
     version: 1,
     connector,
     stage,
+    operation,
+    exception: error instanceof Error ? error.name : 'Error',
+    message: messageOf(error).slice(0, maxMessageLength),
     topic,
     ...(partition === undefined ? {} : { partition }),
     ...(offset === undefined ? {} : { offset }),
@@ -116,17 +126,19 @@ export function sourceLetter(record: SourceRecord): RecordBytes {
 export function readLetter(partition: number, record: InRecord): DeadLetter {
   const { offset, timestamp, key, value, headers } = record
   const origin = originOf(headers.at(-1))
+  // The record may be a letter itself: its own headers say nothing of this one.
+  const added = origin === undefined ? headers : headers.slice(origin.headers)
   const context = (name: string): string | undefined =>
-    headers.findLast((header) => header.key === contextPrefix + name)?.value?.toString()
+    added.findLast((header) => header.key === contextPrefix + name)?.value?.toString()
   return {
     partition,
     offset,
     timestamp,
     connector: origin?.connector ?? context('connector.name'),
     stage: origin?.stage ?? context('stage'),
-    operation: context('class.name'),
-    exception: context('exception.class.name'),
-    message: context('exception.message'),
+    operation: context('class.name') ?? origin?.operation,
+    exception: context('exception.class.name') ?? origin?.exception,
+    message: context('exception.message') ?? origin?.message,
     origin: {
       topic: origin === undefined ? context('topic') : origin.topic,
       partition: origin === undefined ? numberOf(context('partition')) : origin.partition,

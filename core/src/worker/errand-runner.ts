@@ -14,7 +14,7 @@ export interface ErrandCalls<K extends ErrandKind> {
 }
 
 /** Too many at a time. Retriable. */
-export class ErrandsBusyError extends Error {
+class ErrandsBusyError extends Error {
   override readonly name = 'ErrandsBusyError'
   readonly retriable = true
 }

@@ -3,14 +3,11 @@
  * group. The real source is read, or the sink's real topics, by the converters that the tasks use; a sink is not called.
  */
 import type { LogClient } from '../client/client.ts'
-import { stringifyExact } from '../convert/exact-json.ts'
-import type { Ended, PreviewedRecord, PreviewedValue, PreviewEnd, PreviewErrand } from './errand-messages.ts'
+import type { PreviewedRecord, PreviewEnd, PreviewErrand } from './errand-messages.ts'
 import { openErrandTask, type ErrandSurroundings } from './errand-task.ts'
+import { PreviewRoom } from './preview-room.ts'
 import { previewSink } from './preview-sink.ts'
 import { previewSource } from './preview-source.ts'
-
-/** Most bytes of a record that is shown though there is no room for it. */
-const cutBytes = 16 * 1024
 
 /** See the head of the file. @throws ConfigError; LogError */
 export async function preview(
@@ -27,59 +24,6 @@ export async function preview(
   } finally {
     await task.close()
   }
-}
-
-/** How many records, and how many bytes of them, may still be shown. */
-export class PreviewRoom {
-  readonly maxBytes: number
-  readonly #limit: number
-  #records: number
-  #bytes: number
-  readonly #onRecord: (record: PreviewedRecord) => void
-
-  constructor({ limit, maxBytes }: PreviewErrand, onRecord: (record: PreviewedRecord) => void) {
-    this.maxBytes = maxBytes
-    this.#limit = limit
-    this.#records = limit
-    this.#bytes = maxBytes
-    this.#onRecord = onRecord
-  }
-
-  /** Whether nothing has been shown. */
-  get isUntouched(): boolean {
-    return this.#records === this.#limit
-  }
-
-  /** Why there is no more room; undefined while there is. */
-  get ended(): Extract<Ended, 'limit' | 'bytes'> | undefined {
-    if (this.#records <= 0) return 'limit'
-    return this.#bytes <= 0 ? 'bytes' : undefined
-  }
-
-  show(record: PreviewedRecord): void {
-    this.#records--
-    const size = stringifyExact(record).length
-    const fits = size <= this.#bytes
-    this.#bytes -= size
-    this.#onRecord(fits ? record : cutRecord(record))
-  }
-}
-
-/** Without the values, which are what is large. */
-function cutRecord({ key, value, headers, errors, ...rest }: PreviewedRecord): PreviewedRecord {
-  return {
-    ...rest,
-    key: cutValue(key),
-    value: cutValue(value),
-    headers: headers.length > 100 ? [] : headers.map((header) => ({ key: header.key, ...cutValue(header) })),
-    errors,
-  }
-}
-
-function cutValue({ bytes }: PreviewedValue): PreviewedValue {
-  if (bytes === undefined || bytes === null || bytes.data.length <= cutBytes)
-    return bytes === undefined ? {} : { bytes }
-  return { bytes: { ...bytes, data: bytes.data.slice(0, cutBytes), truncated: true } }
 }
 
 /** A client that can only look. */

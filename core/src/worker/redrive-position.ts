@@ -3,7 +3,7 @@ import type { RedriveErrand } from './errand-messages.ts'
 import type { ErrandTask } from './errand-task.ts'
 import type { HostSettings } from './host-messages.ts'
 import { redriveGroup } from './letter-reader.ts'
-import type { LetterPosition } from './redrive.ts'
+import type { LetterPosition } from './redrive-outcome.ts'
 
 /**
  * Writes records together with the position of re-drives: in one transaction where the worker supports exactly once, and

@@ -12,24 +12,10 @@ import type { DeadLetter } from './dead-letter.ts'
 import type { LetterChoice, RedriveEnd, RedriveErrand, RedrivenLetter } from './errand-messages.ts'
 import { openErrandTask, type ErrandSurroundings, type ErrandTask } from './errand-task.ts'
 import { letterRanges, readLetters, redrivenPositions, type LetterRange } from './letter-reader.ts'
+import { outcomeOf, type Redrive } from './redrive-outcome.ts'
 import { RedrivePosition } from './redrive-position.ts'
 import { openSinkRedrive } from './redrive-sink.ts'
 import { openSourceRedrive } from './redrive-source.ts'
-
-/** Puts letters back; made for a source or a sink. */
-export interface Redrive {
-  /**
-   * What became of each, in order. When it resolves, what is delivered is durable, and the position is where it was asked
-   * to be. With an error, some may be delivered and the position is not moved.
-   */
-  deliver(letters: readonly DeadLetter[], moveTo: LetterPosition | undefined): Promise<RedrivenLetter[]>
-  close(): Promise<void>
-}
-
-export interface LetterPosition {
-  readonly partition: number
-  readonly offset: number
-}
 
 interface Stretch {
   readonly partition: number
@@ -170,12 +156,4 @@ function skip(
   if (kind === 'offsets') return []
   const reason = 'it does not say which connector it is of: choose it by its offset to have it put back'
   return [[letter, outcomeOf(letter, 'skipped', { reason })]]
-}
-
-export function outcomeOf(
-  { partition, offset }: DeadLetter,
-  outcome: RedrivenLetter['outcome'],
-  more: Pick<RedrivenLetter, 'to' | 'stage' | 'reason'> = {},
-): RedrivenLetter {
-  return { partition, offset, outcome, ...more }
 }
