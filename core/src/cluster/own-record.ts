@@ -31,23 +31,24 @@ export class OwnRecord {
   async say(changes: Partial<WorkerRecord> = {}): Promise<void> {
     this.#value = { ...this.#value, ...changes }
     this.#unsaid = true
-    this.#writing ??= this.#write().finally(() => (this.#writing = undefined))
+    this.#writing ??= this.#write()
     await this.#writing
   }
 
   async #write(): Promise<void> {
     const { log, groupId, workerId, logger, signal } = this.#options
-    for (let failures = 0; this.#unsaid;) {
+    for (let failures = 0; this.#unsaid && !signal.aborted;) {
       this.#unsaid = false
       try {
         await log.write([{ key: workerKey(groupId, workerId), value: encodeWorker(groupId, workerId, this.#value) }])
         failures = 0
       } catch (error) {
         this.#unsaid = true
-        if (signal.aborted) return
         if (++failures === 1) logger.warn('writing to the assignments topic: trying again', { error: String(error) })
         await sleep(Math.min(50 * 2 ** failures, 2000), undefined, { signal }).catch(() => undefined)
       }
     }
+    // At once, and not in a later turn: what is said from now on needs a write of its own.
+    this.#writing = undefined
   }
 }
