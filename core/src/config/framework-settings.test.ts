@@ -22,7 +22,7 @@ describe('connector settings', () => {
     expect(config['exactly.once.support']).toBe('requested')
   })
 
-  test.each(['transforms', 'transforms.a.type', 'predicates', 'offsets.storage.topic'])(
+  test.each(['transforms', 'transforms.a.type', 'predicates'])(
     'refuse %s, which to ignore would change the result',
     (name) => expect(source({ ...base, [name]: 'x' }).errors).toHaveProperty([name]),
   )
