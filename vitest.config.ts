@@ -1,6 +1,11 @@
 import { defineConfig } from 'vitest/config'
 
-const shared = { environment: 'node' as const, pool: 'forks' as const }
+const shared = {
+  environment: 'node' as const,
+  pool: 'forks' as const,
+  // What is waited for comes when it comes: a wait's limit says that it never does, and nothing about speed.
+  expect: { poll: { timeout: 30_000 } },
+}
 
 export default defineConfig({
   test: {
