@@ -8,6 +8,7 @@ import { Leader, type LeaderOptions } from './leader.ts'
 class CountingLog {
   fencings = 0
   readonly transactions: string[][] = []
+  readonly values: string[] = []
 
   client(): LogClient {
     return { producer: () => this.#producer() } as unknown as LogClient
@@ -24,6 +25,7 @@ class CountingLog {
       produce: async (records: readonly OutRecord[]) => {
         await Promise.resolve()
         open.push(...records.map(({ key }) => String(key)))
+        this.values.push(...records.map(({ value }) => String(value)))
         return { failures: [], offsets: [{ partition: 0, offset: 0 }] }
       },
       commit: async () => {
@@ -91,6 +93,29 @@ describe('a leader', () => {
     leading.decideAnew()
     await leading.write('configs', [{ key: 'k', value: 'v' }])
     expect(log.transactions.slice(1)).toEqual([['k', 'assignment-g']])
+    await leading.close()
+  })
+
+  test('makes one decision of many changes that come faster than it decides', async () => {
+    const log = new CountingLog()
+    const work: Unit[] = []
+    const slow = (): Unit[] => {
+      const until = performance.now() + 20
+      while (performance.now() < until);
+      return [...work]
+    }
+    const leading = leader(log, { work: slow })
+    leading.lead(round)
+    await until(() => log.transactions.length === 1)
+    const decisions = (): number => log.transactions.filter((keys) => keys.includes('assignment-g')).length
+    for (let i = 0; i < 10; i++) {
+      work.push({ connector: `c${i}`, weight: 0 })
+      leading.decideAnew()
+      await leading.write('configs', [{ key: `k${i}`, value: 'v' }])
+    }
+    expect(decisions()).toBeLessThan(6)
+    // The last of them is not forgotten.
+    await until(() => log.values.at(-1)!.includes('"c9"'))
     await leading.close()
   })
 
