@@ -325,6 +325,22 @@ describe('a sink task', () => {
     expect(log.values('dlq')).toEqual(['3'])
   })
 
+  test('a task that fails while its records are put one by one commits none whose turn had not come', async () => {
+    fill(2, 0)
+    fill(2, 1, 10)
+    const { ended } = start({
+      tolerance: 'all',
+      write: () => ({
+        put(records) {
+          if (records.length > 1) throw new DataError('one of these')
+          if (records[0]?.value === '1') throw new ConnectError('disk full')
+        },
+      }),
+    })
+    expect(await ended).toMatchObject({ message: 'disk full' })
+    expect([committed(0), committed(1)]).toEqual([1, 0])
+  })
+
   test('poison fails the task with nothing of its batch committed, or is passed over', async () => {
     fill(2)
     log.append({ topic: 'in', partition: 0, key: null, value: '{' }, undefined)

@@ -298,10 +298,10 @@ export class SinkTaskRunner implements TaskRunner {
     return undefined
   }
 
-  /** What is not accepted stays as unaccepted, to be put again. */
-  async #put(records: readonly SinkRecord[]): Promise<void> {
+  /** What is not accepted stays as unaccepted, to be put again; so do those whose turn comes `after` these. */
+  async #put(records: readonly SinkRecord[], after: readonly SinkRecord[] = []): Promise<void> {
     if (records.length === 0 && this.#stopping) return
-    this.#positions.unaccepted = records
+    this.#positions.unaccepted = after.length === 0 ? records : [...records, ...after]
     this.#handOver()
     // The process was held, perhaps for long, since they were fetched.
     if (!this.#options.lease.isHeld()) {
@@ -311,13 +311,13 @@ export class SinkTaskRunner implements TaskRunner {
     try {
       const answer = this.#options.activity.call('put', () => this.#task!.put(records))
       const result = answer instanceof Promise ? await answer : answer
-      this.#settle(result ?? undefined)
+      this.#settle(result ?? undefined, after)
     } catch (error) {
       if (isRetriable(error) && records.length > 0) {
         this.#options.logger.warn('put failed in passing, and is repeated', { error: messageOf(error) })
         this.#retryLater(messageOf(error))
       } else if (!isRetriable(error)) {
-        await this.#isolate(records, error)
+        await this.#isolate(records, after, error)
       }
     }
     this.#lastPut = performance.now()
@@ -330,11 +330,12 @@ export class SinkTaskRunner implements TaskRunner {
     this.#takenTo = []
   }
 
-  #settle(result: PutResult | undefined): void {
+  #settle(result: PutResult | undefined, after: readonly SinkRecord[]): void {
     for (const { record, error } of result?.rejected ?? []) this.#reject(record, error)
-    this.#positions.unaccepted = result?.retry ?? []
-    if (this.#positions.unaccepted.length > 0) {
-      this.#retryLater(`${this.#positions.unaccepted.length} records are to be put again`)
+    const again = result?.retry ?? []
+    this.#positions.unaccepted = after.length === 0 ? again : [...again, ...after]
+    if (again.length > 0) {
+      this.#retryLater(`${again.length} records are to be put again`)
     } else {
       this.#failedPuts = 0
       this.#waits.putAnswered([], '')
@@ -347,18 +348,17 @@ export class SinkTaskRunner implements TaskRunner {
   }
 
   /** A batch failed over its contents: put one by one, it shows which record it is. */
-  async #isolate(records: readonly SinkRecord[], error: unknown): Promise<void> {
+  async #isolate(records: readonly SinkRecord[], after: readonly SinkRecord[], error: unknown): Promise<void> {
     if (!isErrorKind(error, 'DataError') || !this.#options.policy.tolerant || records.length === 0) throw error
     if (records.length === 1) {
       this.#reject(records[0]!, error)
-      this.#positions.unaccepted = []
+      this.#positions.unaccepted = after
       return
     }
     for (const [i, record] of records.entries()) {
-      await this.#put([record])
-      const left = this.#positions.unaccepted
-      this.#positions.unaccepted = [...left, ...records.slice(i + 1)]
-      if (left.length > 0) return
+      const rest = records.slice(i + 1)
+      await this.#put([record], rest)
+      if (this.#positions.unaccepted.length > rest.length) return
     }
   }
 
