@@ -39,13 +39,14 @@ async function openHeld(options: Partial<LogManagerOptions> = {}) {
   let held = true
   const fs = {
     ...nodeFileSystem,
+    ...options.fs,
     fdatasync: (fd: number, done: (error: NodeJS.ErrnoException | null) => void) => {
       const sync = () => nodeFileSystem.fdatasync(fd, done)
       if (held) waiting.push(sync)
       else sync()
     },
   } as FileSystem
-  const log = await openPartition({}, { fs, ...options })
+  const log = await openPartition({}, { ...options, fs })
   onTestFinished(() => {
     held = false
     for (const sync of waiting) sync()
@@ -143,6 +144,32 @@ describe('flush=commit', () => {
     await others
     expect(log.highWatermark).toBe(51)
     expect(waiting).toHaveLength(0)
+  })
+
+  test('a sync that begins in the middle of a large write is not taken for the one that write needs', async () => {
+    const writes: (() => void)[] = []
+    const writev = ((...args: Parameters<FileSystem['writev']>) => {
+      writes.push(() => nodeFileSystem.writev(...args))
+    }) as FileSystem['writev']
+    const { log, waiting, release } = await openHeld({ fs: { ...nodeFileSystem, writev } })
+    const first = log.append(batchOf(['a']), all)
+    await expect.poll(() => waiting.length).toBe(1)
+    const second = log.append(batchOf(['b']), all)
+    await expect.poll(() => log.logEndOffset).toBe(2)
+    const large = log.append(batchOf(['c'.repeat(200_000)]), all)
+    await expect.poll(() => writes.length).toBe(1)
+    await release()
+    await first
+    await expect.poll(() => waiting.length).toBe(1)
+    writes.shift()!()
+    await expect.poll(() => log.logEndOffset).toBe(3)
+    await release()
+    await second
+    await expect.poll(() => waiting.length).toBe(1)
+    expect(log.highWatermark).toBe(2)
+    await release()
+    await large
+    expect(log.highWatermark).toBe(3)
   })
 
   test('a transaction is decided for readers only when its marker is durable', async () => {

@@ -70,7 +70,6 @@ export class SegmentSet {
     const { fs } = this.#context
     const { active } = this
     this.#create()
-    this.#written(active)
     active.log.use((fd) => {
       let rest = buffers
       for (let done = 0; ;) {
@@ -79,24 +78,26 @@ export class SegmentSet {
         rest = remaining(buffers, done)
       }
     }, true)
+    this.#written(active)
   }
 
   /** As {@link writeNow}, off the thread: for what takes longer than a hop to another thread and back. */
   async write(buffers: readonly Buffer[], bytes: number): Promise<void> {
     const { active } = this
     this.#create()
-    this.#written(active)
     const fd = active.log.pin(true)
     try {
       let rest = buffers
       for (let done = 0; ;) {
         done += await this.#writev(fd, rest, active.size + done)
-        if (done === bytes) return
+        if (done === bytes) break
         rest = remaining(buffers, done)
       }
     } finally {
       active.log.unpin()
     }
+    // Not before: a sync that begins in the middle of the write need not have all of it.
+    this.#written(active)
   }
 
   /** Removes what a failed write left behind the last batch. */
