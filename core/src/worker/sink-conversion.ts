@@ -12,7 +12,7 @@ import {
 } from '@tidewire/sdk'
 import type { InHeader, InRecord } from '../client/client.ts'
 import type { ErrorPolicy, FailedRecord, Stage } from './error-policy.ts'
-import { isPending, type RecordConverters } from './record-converters.ts'
+import { convertEach, isPending, type RecordConverters } from './record-converters.ts'
 
 /** Records of one topic partition. */
 export interface Slice extends TopicPartition {
@@ -92,14 +92,13 @@ export class SinkConversion {
       let stage: Stage = 'KEY_CONVERTER'
       try {
         const keyAnswer = key.toConnect(topic, record.key)
+        if (isPending(keyAnswer)) return this.#convertWaiting(slice, i, into)
         stage = 'VALUE_CONVERTER'
         const valueAnswer = value.toConnect(topic, record.value)
+        if (isPending(valueAnswer)) return this.#convertWaiting(slice, i, into)
         stage = 'HEADER_CONVERTER'
         const headers = record.headers.length === 0 ? noHeaders : this.#headers(topic, record.headers)
-        if (isPending(keyAnswer) || isPending(valueAnswer) || isPending(headers)) {
-          for (const answer of [keyAnswer, valueAnswer, headers]) ignoreOutcome(answer)
-          return this.#convertWaiting(slice, i, into)
-        }
+        if (isPending(headers)) return this.#convertWaiting(slice, i, into)
         into.push(new ConvertedRecord(topic, partition, record, keyAnswer, valueAnswer, headers, keepsOriginals))
       } catch (error) {
         if (isRetriable(error)) return this.#convertWaiting(slice, i, into)
@@ -133,10 +132,8 @@ export class SinkConversion {
 
   #headers(topic: string, headers: readonly InHeader[]): Header[] | Promise<Header[]> {
     const { converter } = this.#converters.header
-    const answers = headers.map(({ value }) => converter.toConnect(topic, value))
-    const name = ({ value, schema }: SchemaAndValue, i: number): Header => ({ key: headers[i]!.key, value, schema })
-    if (!answers.some(isPending)) return (answers as SchemaAndValue[]).map(name)
-    return Promise.all(answers.map(async (answer) => answer)).then((settled) => settled.map(name))
+    const convert = ({ value }: InHeader) => converter.toConnect(topic, value)
+    return convertEach(headers, convert, ({ value, schema }, { key }) => ({ key, value, schema }))
   }
 
   #fail(tp: TopicPartition, record: InRecord, stage: Stage, error: unknown): void {
@@ -170,7 +167,8 @@ export class SinkConversion {
     }
     const letter = this.#policy.handle(failed)
     if (letter === undefined) return undefined
-    ignoreOutcome(letter)
+    // Its failure is seen where it is waited for; before that it must not count as nobody's.
+    letter.catch(() => undefined)
     this.#deadLetters.push(letter)
     return letter
   }
@@ -184,8 +182,4 @@ export class SinkConversion {
       this.#deadLetters = this.#deadLetters.slice(count)
     }
   }
-}
-
-function ignoreOutcome(answer: unknown): void {
-  if (answer instanceof Promise) answer.catch(() => undefined)
 }

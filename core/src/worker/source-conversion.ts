@@ -6,7 +6,7 @@ import { isRetriable, type Bytes, type Header, type SourceRecord } from '@tidewi
 import type { OutHeader, OutRecord } from '../client/client.ts'
 import { sourceLetter } from './dead-letter.ts'
 import type { ErrorPolicy, Stage } from './error-policy.ts'
-import { isPending, type RecordConverters } from './record-converters.ts'
+import { convertEach, isPending, type RecordConverters } from './record-converters.ts'
 import type { SourceTopics } from './source-topics.ts'
 import { canonicalJson } from './source-partition.ts'
 
@@ -55,21 +55,15 @@ export class SourceConversion {
         if (record.error !== undefined) throw record.error
         stage = 'KEY_CONVERTER'
         const keyBytes = key.fromConnect(topic, record.keySchema, record.key)
+        if (isPending(keyBytes)) return this.#convertWaiting(records, i, batch)
         stage = 'VALUE_CONVERTER'
         const valueBytes = value.fromConnect(topic, record.valueSchema, record.value)
-        if (isPendingBytes(keyBytes) || isPendingBytes(valueBytes)) {
-          ignoreOutcome(keyBytes)
-          ignoreOutcome(valueBytes)
-          return this.#convertWaiting(records, i, batch)
-        }
+        if (isPending(valueBytes)) return this.#convertWaiting(records, i, batch)
         let headers: OutHeader[] | undefined
         if (record.headers !== undefined && record.headers.length > 0) {
           stage = 'HEADER_CONVERTER'
           const converted = this.#headers(topic, record.headers)
-          if (isPending(converted)) {
-            ignoreOutcome(converted)
-            return this.#convertWaiting(records, i, batch)
-          }
+          if (isPending(converted)) return this.#convertWaiting(records, i, batch)
           headers = converted
         }
         add(batch, record, keyBytes, valueBytes, headers)
@@ -120,10 +114,8 @@ export class SourceConversion {
 
   #headers(topic: string, headers: readonly Header[]): OutHeader[] | Promise<OutHeader[]> {
     const { converter } = this.#converters.header
-    const values = headers.map((header) => converter.fromConnect(topic, header.schema, header.value))
-    const name = (value: Bytes, i: number): OutHeader => ({ key: headers[i]!.key, value })
-    if (!values.some(isPendingBytes)) return (values as Bytes[]).map(name)
-    return Promise.all(values.map(async (value) => value)).then((settled) => settled.map(name))
+    const convert = ({ schema, value }: Header) => converter.fromConnect(topic, schema, value)
+    return convertEach(headers, convert, (value, { key }) => ({ key, value }))
   }
 
   /** @throws ConnectError where errors are not tolerated */
@@ -154,7 +146,7 @@ export class SourceConversion {
     })
     if (letter === undefined) return
     // Its failure is seen where the batch waits for it; before that it must not count as nobody's.
-    ignoreOutcome(letter)
+    letter.catch(() => undefined)
     batch.deadLetters.push(letter)
   }
 }
@@ -172,12 +164,4 @@ function add(
   batch.bytes += recordOverheadBytes + (key === null ? 0 : key.length) + (value === null ? 0 : value.length)
   if (headers !== undefined)
     for (const header of headers) batch.bytes += header.key.length + (header.value?.length ?? 0)
-}
-
-function isPendingBytes(answer: Bytes | Promise<Bytes>): answer is Promise<Bytes> {
-  return typeof answer === 'object' && answer !== null && !(answer instanceof Uint8Array)
-}
-
-function ignoreOutcome(answer: unknown): void {
-  if (answer instanceof Promise) answer.catch(() => undefined)
 }
