@@ -3,8 +3,12 @@ import { defineConfig } from 'vitest/config'
 const shared = {
   environment: 'node' as const,
   pool: 'forks' as const,
-  // What is waited for comes when it comes: a wait's limit says that it never does, and nothing about speed.
+  // What is waited for comes when it comes: a limit says that it never does, and nothing about speed. A test's own is
+  // longer than that of a wait in it, which says what was awaited.
   expect: { poll: { timeout: 30_000 } },
+  testTimeout: 120_000,
+  // The first to need Kafka fetches it.
+  hookTimeout: 180_000,
 }
 
 export default defineConfig({
@@ -24,8 +28,6 @@ export default defineConfig({
           ...shared,
           name: 'integration',
           include: ['test/integration/**/*.test.ts', 'test/compat/**/*.test.ts', 'connectors/*/test/**/*.test.ts'],
-          testTimeout: 120_000,
-          hookTimeout: 60_000,
         },
       },
       {
@@ -35,7 +37,6 @@ export default defineConfig({
           name: 'e2e',
           include: ['test/e2e/**/*.test.ts', 'test/crash/**/*.test.ts', 'test/cluster/**/*.test.ts'],
           testTimeout: 180_000,
-          hookTimeout: 60_000,
           fileParallelism: false,
         },
       },

@@ -31,9 +31,9 @@ export function describeFaults(name: string, count: number, start: () => Promise
 
     beforeAll(async () => {
       proof = await Proof.open(await start(), seed)
-    }, 180_000)
+    })
 
-    afterAll(async () => proof?.close(!passed), 60_000)
+    afterAll(async () => proof?.close(!passed))
 
     test(
       `stays whole through ${count} faults`,

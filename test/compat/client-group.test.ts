@@ -123,7 +123,7 @@ describe.each([
   beforeAll(async () => {
     broker = await testBroker()
     client = createClient({ bootstrapServers: [broker.address], clientId: 'test' })
-  }, 180_000)
+  })
   afterAll(async () => {
     await client.close()
     await broker.close()

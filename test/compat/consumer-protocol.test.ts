@@ -18,7 +18,7 @@ describe.skipIf(missing !== undefined)(
       dataDir = await temporaryFolder()
       const config = { 'group.consumer.heartbeat.interval.ms': 200, 'group.consumer.session.timeout.ms': 6000 }
       ;[tools, broker] = await Promise.all([javaTools(), brokerProcess(dataDir, 0, undefined, config)])
-    }, 180_000)
+    })
     afterEach(async () => {
       await tools.run('GroupMembers', ['end'])
     })
@@ -95,7 +95,7 @@ describe.skipIf(missing !== undefined)(
       await members('settle', 6)
       await perform(group, 1000)
       const settled = async () => tableOf(await groups(`--describe --group ${group}`)).map((row) => row['LAG'])
-      await expect.poll(settled, { timeout: 30_000 }).toEqual(Array<string>(6).fill('0'))
+      await expect.poll(settled).toEqual(Array<string>(6).fill('0'))
       // Only what another member took over was revoked.
       expect(await members('end')).toBe('records 3000, revoked 3\n')
     })

@@ -47,7 +47,7 @@ async function neighbourIsWell(): Promise<void> {
   const builder = new RecordBatchBuilder()
   builder.tryAppend(null, 'value', undefined, Date.now())
   const topicData = [{ name: 'neighbour', partitionData: [{ index: 0, records: builder.build() }] }]
-  const { responses } = await neighbour.request(produce, 9, { acks: -1, timeoutMs: 1000, topicData })
+  const { responses } = await neighbour.request(produce, 9, { acks: -1, timeoutMs: 30_000, topicData })
   expect(responses[0]!.partitionResponses[0]!.errorCode).toBe(0)
 }
 
@@ -114,7 +114,7 @@ function damaged({ frame, edits, cut }: { frame: Buffer; edits: readonly [number
   return result
 }
 
-test('damaged requests of every API harm nobody and cost nothing', { timeout: 60_000 }, async () => {
+test('damaged requests of every API harm nobody and cost nothing', async () => {
   let sent = 0
   await fc.assert(
     fc.asyncProperty(fc.array(cases, { minLength: 20, maxLength: 20 }), async (some) => {
@@ -130,7 +130,7 @@ test('damaged requests of every API harm nobody and cost nothing', { timeout: 60
   expect(rssMiB()).toBeLessThan(400)
 })
 
-test('valid requests of every API in any order harm nobody', { timeout: 60_000 }, async () => {
+test('valid requests of every API in any order harm nobody', async () => {
   let sent = 0
   await fc.assert(
     fc.asyncProperty(fc.array(fc.array(cases, { minLength: 1, maxLength: 12 }), { minLength: 8 }), async (clients) => {
@@ -164,7 +164,7 @@ const steps = fc.oneof(
   fc.record({ step: fc.constant('request' as const) }),
 )
 
-test('no order of SASL requests lets anyone in without the password', { timeout: 60_000 }, async () => {
+test('no order of SASL requests lets anyone in without the password', async () => {
   const folder = await temporaryFolder()
   await writeFile(`${folder}/users`, (await credentialLines('known', 'secret')).join('\n'))
   const secured = await brokerProcess(`${folder}/data`, 0, (text) => (log += text), {

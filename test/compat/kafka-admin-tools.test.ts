@@ -26,7 +26,7 @@ describe.skipIf(missing !== undefined)(`admin tools of Kafka${missing === undefi
     folder = await temporaryFolder()
     certificates = await makeCertificates(folder)
     ;[tools] = await Promise.all([javaTools(), start()])
-  }, 180_000)
+  })
   afterAll(async () => {
     await tools.close()
     await broker.stop()

@@ -22,7 +22,7 @@ describe.skipIf(missing !== undefined)(`kafka-dump-log${missing === undefined ? 
     tools = shell
     await write(broker.address)
     await broker.stop()
-  }, 180_000)
+  })
   afterAll(async () => {
     await tools.close()
     await rm(dataDir, { recursive: true, force: true })

@@ -15,7 +15,7 @@ describe.skipIf(missing !== undefined)(`tools of Kafka${missing === undefined ? 
   beforeAll(async () => {
     dataDir = await temporaryFolder()
     ;[tools, broker] = await Promise.all([javaTools(), brokerProcess(dataDir)])
-  }, 180_000)
+  })
   afterAll(async () => {
     await tools.close()
     await broker.stop()

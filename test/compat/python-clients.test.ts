@@ -16,7 +16,7 @@ describe.skipIf(missing !== undefined)(`clients of Python${missing === undefined
     dataDir = await temporaryFolder()
     // A member that is killed is to be missed soon.
     broker = await brokerProcess(dataDir, 0, undefined, { 'group.consumer.session.timeout.ms': 6000 })
-  }, 180_000)
+  })
   afterAll(async () => {
     await broker.stop()
     await rm(dataDir, { recursive: true, force: true })

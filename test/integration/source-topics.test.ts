@@ -55,9 +55,7 @@ describe.each(['enabled', 'disabled'])('a source, exactly.once.source.support=%s
     )
     const client = createClient({ bootstrapServers: [broker.address], clientId: 'test' })
     // First, since a reader of a foreign client would make it too.
-    await expect
-      .poll(async () => client.admin.topics(['lines']), { timeout: 10_000 })
-      .toMatchObject([{ partitions: 4 }])
+    await expect.poll(async () => client.admin.topics(['lines'])).toMatchObject([{ partitions: 4 }])
     await lines(2)
     expect(await client.admin.topicConfig('lines')).toMatchObject({ 'retention.ms': '86400000' })
     await client.close()
@@ -80,7 +78,7 @@ describe.each(['enabled', 'disabled'])('a source, exactly.once.source.support=%s
 
   test('does not write into its own offsets', async () => {
     await worker.deploy('loop', source({ 'offsets.storage.topic': 'lines' }))
-    await expect.poll(async () => traceOf('loop'), { timeout: 10_000 }).toContain('topic lines is internal')
+    await expect.poll(async () => traceOf('loop')).toContain('topic lines is internal')
   })
 })
 
@@ -91,6 +89,6 @@ test('an offsets topic that is not compacted is refused, with the way out', asyn
   await client.close()
   await worker.deploy('refused', source({ 'offsets.storage.topic': 'plain' }))
   await expect
-    .poll(async () => traceOf('refused'), { timeout: 10_000 })
+    .poll(async () => traceOf('refused'))
     .toContain("Topic 'plain' (offsets.storage.topic) has cleanup.policy=delete")
 })

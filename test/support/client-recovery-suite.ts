@@ -35,7 +35,7 @@ export function describeRecovery(name: string, crashes: number, start: () => Pro
     beforeAll(async () => {
       log = await start()
       client = createClient({ bootstrapServers: [log.address], clientId: 'test' })
-    }, 180_000)
+    })
     afterAll(async () => {
       await client.close()
       await log.close()

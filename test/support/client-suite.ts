@@ -123,7 +123,7 @@ export function describeClient(name: string, start: () => Promise<LogUnderTest>)
     beforeAll(async () => {
       log = await start()
       client = createClient({ bootstrapServers: [log.address], clientId: 'test' })
-    }, 180_000)
+    })
     afterAll(async () => {
       await client.close()
       await log.close()

@@ -18,7 +18,7 @@ export function describeCluster(name: string, startLog: () => Promise<KillableLo
     beforeAll(async () => {
       log = await startLog()
       client = createClient({ bootstrapServers: [log.address], clientId: 'test' })
-    }, 180_000)
+    })
     afterAll(async () => {
       await client.close()
       await log.close()

@@ -43,7 +43,7 @@ export async function startHerder(log = new MemoryLog(), options: Partial<Herder
 
 /** Waits until the condition holds, looking again after each turn of the loop. */
 export async function until(condition: () => boolean): Promise<void> {
-  const limit = Date.now() + 10_000
+  const limit = Date.now() + 30_000
   while (!condition()) {
     if (Date.now() > limit) throw new Error(`the condition did not come to hold: ${condition.toString()}`)
     await new Promise((resolve) => setTimeout(resolve, 1))
