@@ -44,6 +44,8 @@ export class TopicLog {
   /** By partition: the next offset to read. */
   readonly #positions = new Map<number, number>()
   readonly #waiters = new Set<Waiter>()
+  #lastEnds: Promise<ReadonlyMap<number, number>> | undefined
+  #nextEnds: Promise<ReadonlyMap<number, number>> | undefined
   #reader: Reader | undefined
   #following: Promise<void> | undefined
 
@@ -71,10 +73,7 @@ export class TopicLog {
 
   /** Resolves when everything that is in the topic now has been given to `onRecord`. */
   async readToEnd(): Promise<void> {
-    const { client, topic } = this.#options
-    const partitions = [...this.#positions.keys()].map((partition) => ({ topic, partition }))
-    const ends = await client.admin.offsets(partitions, 'latest')
-    await this.#passed(new Map(ends.map(({ partition, offset }) => [partition, offset])))
+    await this.#passed(await this.#ends())
   }
 
   /** Of a topic with one partition: resolves when the record at this offset has been given to `onRecord`. */
@@ -109,6 +108,24 @@ export class TopicLog {
     for (const waiter of this.#waiters) waiter.reject(closed)
     this.#waiters.clear()
     await Promise.all([this.#reader?.close(), this.#producer.close()])
+  }
+
+  /** As they are now, or a little later: all who ask while the log is being asked share the next answer. */
+  #ends(): Promise<ReadonlyMap<number, number>> {
+    this.#nextEnds ??= (async () => {
+      await this.#lastEnds?.catch(() => undefined)
+      this.#nextEnds = undefined
+      this.#lastEnds = this.#askForEnds()
+      return this.#lastEnds
+    })()
+    return this.#nextEnds
+  }
+
+  async #askForEnds(): Promise<ReadonlyMap<number, number>> {
+    const { client, topic } = this.#options
+    const partitions = [...this.#positions.keys()].map((partition) => ({ topic, partition }))
+    const ends = await client.admin.offsets(partitions, 'latest')
+    return new Map(ends.map(({ partition, offset }) => [partition, offset]))
   }
 
   async #follow(reader: Reader): Promise<void> {

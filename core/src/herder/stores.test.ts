@@ -1,6 +1,6 @@
 import * as fc from 'fast-check'
 import { describe, expect, test, vi } from 'vitest'
-import { LogError } from '../client/client.ts'
+import { LogError, type Admin, type LogClient } from '../client/client.ts'
 import { silentLogger } from '../logging/logger.ts'
 import { parseConfigRecord, taskRecord } from './config-records.ts'
 import { ConfigStore, type ConfigStoreListener } from './config-store.ts'
@@ -10,10 +10,14 @@ import { MemoryLog } from './testing/memory-log.ts'
 
 const topic = 'connect-configs'
 
-async function configStore(log: MemoryLog, listener: Partial<ConfigStoreListener> = {}): Promise<ConfigStore> {
+async function configStore(
+  log: MemoryLog,
+  listener: Partial<ConfigStoreListener> = {},
+  client: LogClient = log.client(),
+): Promise<ConfigStore> {
   await ensureInternalTopics(log.client().admin, [{ topic, partitions: 1, setting: 'config.storage.topic' }])
   const store = new ConfigStore({
-    client: log.client(),
+    client,
     writer: { write: (...args) => log.writeAtomically(...args) },
     topic,
     logger: silentLogger,
@@ -140,6 +144,33 @@ describe('config store', () => {
     for (const [key, value] of bad) log.append(topic, key, value)
     await store.putConnector('b', { name: 'b' })
     expect(store.connectors()).toEqual(['b'])
+    await store.close()
+  })
+
+  test('asks the log once for all who want to read to its end at a time, and again for who comes later', async () => {
+    const log = new MemoryLog()
+    const client = log.client()
+    let holds = false
+    const asking: (() => void)[] = []
+    const held = vi.fn(async (...args: Parameters<Admin['offsets']>) => {
+      const answer = await client.admin.offsets(...args)
+      if (holds) await new Promise<void>((resolve) => asking.push(resolve))
+      return answer
+    })
+    const store = await configStore(log, {}, { ...client, admin: { ...client.admin, offsets: held } })
+    held.mockClear()
+    holds = true
+    const first = store.refresh()
+    await vi.waitFor(() => expect(asking).toHaveLength(1))
+    log.append(topic, 'connector-a', '{"properties":{"name":"a"}}')
+    const later = Promise.all(Array.from({ length: 100 }, async () => store.refresh()))
+    asking.pop()!()
+    await first
+    await vi.waitFor(() => expect(asking).toHaveLength(1))
+    asking.pop()!()
+    await later
+    expect(store.get('a')).toBeDefined()
+    expect(held).toHaveBeenCalledTimes(2)
     await store.close()
   })
 
