@@ -22,6 +22,10 @@ export interface Slice extends TopicPartition {
 }
 
 const noHeaders: readonly Header[] = []
+/** Of dead letters that were not waited for. */
+const maxLetterBytes = 1024 * 1024
+/** What a letter has beside key and value, roughly: headers, a stack trace among them. */
+const letterOverheadBytes = 2048
 
 /**
  * A record with the bytes that it was made from, for its dead letter: they are held for as long as the sink holds the
@@ -74,6 +78,8 @@ export class SinkConversion {
   readonly #policy: ErrorPolicy
   readonly #signal: AbortSignal
   #deadLetters: Promise<void>[] = []
+  /** Of those letters. */
+  #letterBytes = 0
 
   constructor(converters: RecordConverters, policy: ErrorPolicy, signal: AbortSignal) {
     this.#converters = converters
@@ -170,7 +176,13 @@ export class SinkConversion {
     // Its failure is seen where it is waited for; before that it must not count as nobody's.
     letter.catch(() => undefined)
     this.#deadLetters.push(letter)
+    this.#letterBytes += letterOverheadBytes + (key?.length ?? 0) + (value?.length ?? 0)
     return letter
+  }
+
+  /** So many dead letters may be on their way that they are to be waited for before there are more. */
+  get hasManyDeadLetters(): boolean {
+    return this.#letterBytes >= maxLetterBytes
   }
 
   /** Resolves when all dead letters are in the log: no offset past one may be committed before. */
@@ -181,5 +193,6 @@ export class SinkConversion {
       // Not before: one that is not in the log keeps every later commit from happening.
       this.#deadLetters = this.#deadLetters.slice(count)
     }
+    this.#letterBytes = 0
   }
 }

@@ -375,6 +375,20 @@ describe('a sink task', () => {
     await runner.stop(1000)
   })
 
+  test('while the log does not take dead letters, no more than a few are made', async () => {
+    const poison = '{'.repeat(100_000)
+    for (let i = 0; i < 60; i++) log.append({ topic: 'in', partition: 0, key: null, value: poison }, undefined)
+    log.hold((records) => records[0]?.topic === 'dlq')
+    const { runner } = start({ write: () => new Kept(), json: true, tolerance: 'all', deadLetters: true })
+    await until(() => log.held.length > 0)
+    await new Promise((resolve) => setTimeout(resolve, 50))
+    expect(log.held.length).toBeLessThan(30)
+    log.release()
+    await until(() => log.records('dlq').length === 60)
+    await runner.stop(1000)
+    expect(committed()).toBe(60)
+  })
+
   test('any other error fails the task; what was accepted before is flushed and committed', async () => {
     fill(3)
     let puts = 0

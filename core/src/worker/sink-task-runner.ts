@@ -158,6 +158,7 @@ export class SinkTaskRunner implements TaskRunner {
     while (!this.#stopping) {
       const records = this.#refused() ?? (await this.#convert(await this.#consume()))
       if (records !== undefined) await this.#put(records)
+      if (this.#options.conversion.hasManyDeadLetters) await this.#settleDeadLetters()
       await this.#commitIfDue()
     }
     // Leaving the group revokes what is held: it is flushed, committed and closed.
@@ -427,7 +428,7 @@ export class SinkTaskRunner implements TaskRunner {
     const claimed = await this.#flush(allowed)
     if (claimed === undefined) return
     this.#waits.flushed(this.#positions.behind(claimed, allowed))
-    await this.#waits.log.during('waits for the log to take dead letters', this.#options.conversion.settleDeadLetters())
+    await this.#settleDeadLetters()
     const { offsets, refused } = this.#positions.acceptable(claimed, allowed)
     if (refused.length > 0) logger.warn('flush returned offsets that are not to be committed', { refused })
     if (offsets.length === 0 || this.#cutOff || this.#broken || !lease.isHeld()) return
@@ -440,6 +441,10 @@ export class SinkTaskRunner implements TaskRunner {
       this.#waits.commits.failed(messageOf(error))
       this.#nextCommit = Math.min(this.#nextCommit, performance.now() + commitRetryMs)
     }
+  }
+
+  async #settleDeadLetters(): Promise<void> {
+    await this.#waits.log.during('waits for the log to take dead letters', this.#options.conversion.settleDeadLetters())
   }
 
   /** What is durable now; undefined when the flush is to be tried again. */
