@@ -1,4 +1,4 @@
-import { Decimal, schema, type SourceRecord } from '@tidewire/sdk'
+import { DataError, Decimal, schema, type SourceRecord } from '@tidewire/sdk'
 import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import type { InRecord, OutHeader } from '../client/client.ts'
@@ -59,6 +59,27 @@ describe('a letter of a source', () => {
     expect(made.valueSchema).toEqual(record.valueSchema)
     expect(made.partition).toBe(record.partition)
     expect(made.headers ?? []).toEqual(record.headers ?? [])
+  })
+
+  test.each([
+    ['a value that is no JSON', { value: { as: 'json' } }, 'value'],
+    ['a schema that is no JSON', { value: { as: 'text', schema: '{' } }, 'value'],
+    ['no word on its key', { key: undefined }, 'key'],
+    ['no word on its headers', { headers: undefined }, 'letter'],
+    ['no source', null, 'letter'],
+  ])('that somebody else wrote is not put back: %s', (_, source, what) => {
+    const form = source && { key: { as: 'text' }, value: { as: 'text' }, headers: [], ...source }
+    const origin = JSON.stringify({ version: 1, connector: 'c', stage: 's', topic: 't', headers: 0, source: form })
+    const letter = readLetter(0, {
+      offset: 0,
+      timestamp: 0,
+      key: Buffer.from('k'),
+      value: Buffer.from('{'),
+      headers: [{ key: '__tidewire.dead.letter', value: Buffer.from(origin) }],
+    })
+    const read = (): unknown => sourceRecordOf(letter)
+    expect(read).toThrow(what)
+    expect(read).toThrow(DataError)
   })
 
   test('any JSON value comes back as it was', () => {

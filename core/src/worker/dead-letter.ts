@@ -188,6 +188,8 @@ function originOf(header: InHeader | undefined): Origin | undefined {
     const origin = JSON.parse(header.value.toString()) as Partial<Origin> | null
     if (origin?.version !== 1 || typeof origin.connector !== 'string' || typeof origin.topic !== 'string')
       return undefined
+    if (origin.source !== undefined && !Array.isArray((origin.source as Partial<SourceForm> | null)?.headers))
+      return undefined
     return typeof origin.headers === 'number' ? (origin as Origin) : undefined
   } catch {
     return undefined
@@ -230,11 +232,24 @@ function compiled(schema: Schema): { readonly text: string; readonly write: (val
   }
 }
 
-function readValue(
-  what: string,
-  form: ValueForm | undefined,
-  bytes: Buffer | null,
-): { readonly value: unknown; readonly schema: Schema | undefined } {
+interface ReadValue {
+  readonly value: unknown
+  readonly schema: Schema | undefined
+}
+
+function readValue(what: string, form: ValueForm | undefined, bytes: Buffer | null): ReadValue {
+  let cause: unknown
+  try {
+    const read = parseValue(form, bytes)
+    if (read !== undefined) return read
+  } catch (error) {
+    cause = error
+  }
+  const reason = cause === undefined ? '' : `: ${messageOf(cause)}`
+  throw new DataError(`the letter does not hold the ${what} of the source’s record${reason}`, { cause })
+}
+
+function parseValue(form: ValueForm | undefined, bytes: Buffer | null): ReadValue | undefined {
   const schema = form?.schema === undefined ? undefined : parseSchema(JSON.parse(form.schema), options)
   if (bytes === null) return { value: null, schema }
   switch (form?.as) {
@@ -245,16 +260,15 @@ function readValue(
     case 'json':
       return { value: parseExact(bytes.toString(), 'integers'), schema }
     case 'payload': {
-      if (schema === undefined) break
+      if (schema === undefined) return undefined
       const json = parseExact(bytes.toString(), hasDecimals(schema) ? 'all' : 'integers')
       return { value: compileReader(schema, options)(json), schema }
     }
     case 'null':
     case 'lost':
     case undefined:
-      break
+      return undefined
   }
-  throw new DataError(`the letter does not hold the ${what} of the source’s record`)
 }
 
 function numberOf(text: string | undefined): number | string | undefined {
