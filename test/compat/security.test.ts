@@ -342,6 +342,30 @@ describe('listeners', () => {
   })
 })
 
+test('a handshake under way does not hold up the end of the broker', async () => {
+  const dataDir = await temporaryFolder()
+  const lines: string[] = []
+  const logger = createLogger({ write: (...line) => lines.push(JSON.stringify(line)) })
+  const own = await startBroker({
+    host: '127.0.0.1',
+    port: 0,
+    dataDir,
+    logger,
+    config: { 'log.security.protocol': 'SSL', 'ssl.keystore.location': broker.serverFile },
+  })
+  const client = connect(own.port, own.host)
+  client.on('error', () => undefined)
+  const greeted = await attempt(`127.0.0.1:${own.port}`, { tls: { ca: broker.ca } })
+  expect(greeted).toBeUndefined()
+  const closed = new Promise((resolve) => client.once('close', resolve))
+  await own.close()
+  client.resume()
+  await closed
+  // Ended by the broker, not by the time a handshake may take.
+  expect(lines.filter((line) => line.includes('timeout'))).toEqual([])
+  await rm(dataDir, { recursive: true })
+})
+
 describe('client certificates', () => {
   let strict: SecureBroker
   beforeAll(async () => {

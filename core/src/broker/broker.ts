@@ -62,13 +62,13 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
     const credentials = await openCredentials(options, config, listeners)
     log = await openLog(options, config)
     const services = await openServices(options, settings, credentials, log)
-    const connections = acceptOn(listeners, options, services)
+    acceptOn(listeners, options, services)
     const { port } = listeners[0]!
     return {
       host: options.host,
       port,
       listeners: listeners.map(String),
-      close: () => closeAll(listeners, connections, services, logger),
+      close: () => closeAll(listeners, services),
     }
   } catch (error) {
     await Promise.all(listeners.map((listener) => listener.close()))
@@ -168,9 +168,8 @@ async function openServices(
   return { config, settings, logger, clock, log, topics, ...coordinators, answers, credentials, dataDir }
 }
 
-function acceptOn(listeners: readonly Listener[], options: BrokerOptions, services: BrokerServices): Set<Connection> {
+function acceptOn(listeners: readonly Listener[], options: BrokerOptions, services: BrokerServices): void {
   const { config, logger, answers } = services
-  const connections = new Set<Connection>()
   const requestBytes = config['queued.max.request.bytes']
   const memories = { known: new RequestMemory(requestBytes), strangers: new RequestMemory(requestBytes / 4) }
   const dispatch = dispatchTo(services)
@@ -187,7 +186,8 @@ function acceptOn(listeners: readonly Listener[], options: BrokerOptions, servic
     const toldPort = told?.port ?? (index === 0 ? options.advertisedPort : undefined) ?? port
     const asksWho = usesSasl(protocol)
     listener.onSocket((socket) => {
-      const connection = new Connection(socket, {
+      // It lasts as long as its socket.
+      new Connection(socket, {
         logger,
         warning,
         memories,
@@ -198,12 +198,9 @@ function acceptOn(listeners: readonly Listener[], options: BrokerOptions, servic
         advertised: { host: toldHost ?? (isWildcard ? plainAddress(socket.localAddress) : host), port: toldPort },
         sasl: asksWho ? newSession(socket, services, saslWarning) : null,
       })
-      connections.add(connection)
-      connection.onClose(() => connections.delete(connection))
       socket.resume()
     })
   }
-  return connections
 }
 
 function newSession(socket: Socket, services: BrokerServices, warning: RareWarning): SaslSession {
@@ -221,15 +218,11 @@ function newSession(socket: Socket, services: BrokerServices, warning: RareWarni
 
 async function closeAll(
   listeners: readonly Listener[],
-  connections: Set<Connection>,
-  services: BrokerServices,
-  logger: Logger,
+  { groups, transactions, log, logger }: BrokerServices,
 ): Promise<void> {
-  const closed = Promise.all(listeners.map((listener) => listener.close()))
-  for (const connection of connections) connection.close()
-  await closed
-  services.groups.close()
-  await services.transactions.close()
-  await services.log.close()
+  await Promise.all(listeners.map((listener) => listener.close()))
+  groups.close()
+  await transactions.close()
+  await log.close()
   logger.debug('The broker has stopped')
 }

@@ -79,33 +79,50 @@ export class Listener {
   /** The one listened on, where any was asked for. */
   readonly port: number
   readonly #server: Server
-  readonly #logger: Logger
-  #early: Socket[] | undefined = []
+  /** Below TLS, so that those in the middle of a handshake are among them. */
+  readonly #sockets: ReadonlySet<Socket>
+  readonly #warning: RareWarning
+  readonly #early: Socket[] = []
   #accept: ((socket: Socket) => void) | undefined
 
   /** @throws BrokerStartError */
   static async open(endpoint: Endpoint, options: ListenerOptions): Promise<Listener> {
     const { protocol, host, port } = endpoint
-    const server = await newServer(protocol, options)
+    const warning = new RareWarning(options.logger)
+    const server = await newServer(protocol, options.tls, warning)
+    const sockets = new Set<Socket>()
     // Before the handshake of TLS, which is what costs most.
-    server.prependListener('connection', (socket: Socket) => options.limits.admit(socket))
+    server.prependListener('connection', (socket: Socket) => {
+      if (!options.limits.admit(socket)) return
+      sockets.add(socket)
+      socket.once('close', () => sockets.delete(socket))
+    })
     await new Promise<void>((resolve, reject) => {
       server.once('error', (error: NodeJS.ErrnoException) => reject(listenError(error, host, port)))
       server.listen(port, host === '' ? undefined : host, () => resolve())
     })
     server.removeAllListeners('error')
-    return new Listener(endpoint, server, options.logger)
+    const listener = new Listener(endpoint, server, sockets, warning)
+    server.on('error', ({ message }) =>
+      options.logger.error('A listener failed', { error: message, port: listener.port }),
+    )
+    return listener
   }
 
-  private constructor({ name, protocol, host }: Endpoint, server: Server, logger: Logger) {
+  private constructor(
+    { name, protocol, host }: Endpoint,
+    server: Server,
+    sockets: ReadonlySet<Socket>,
+    warning: RareWarning,
+  ) {
     const address = server.address()
     this.name = name
     this.protocol = protocol
     this.host = host
     this.port = typeof address === 'object' && address !== null ? address.port : 0
     this.#server = server
-    this.#logger = logger
-    server.on('error', (error) => logger.error('A listener failed', { error: error.message, port: this.port }))
+    this.#sockets = sockets
+    this.#warning = warning
     server.on(usesTls(protocol) ? 'secureConnection' : 'connection', (socket: Socket) => this.#onSocket(socket))
   }
 
@@ -121,31 +138,35 @@ export class Listener {
   /** Sockets are paused until then. */
   onSocket(accept: (socket: Socket) => void): void {
     this.#accept = accept
-    const early = this.#early ?? []
-    this.#early = undefined
-    for (const socket of early) accept(socket)
+    for (const socket of this.#early.splice(0)) this.#onSocket(socket)
   }
 
-  /** Resolves when all its connections are gone: end them. */
+  /** Ends all its connections; resolves when they are gone. */
   close(): Promise<void> {
-    for (const socket of this.#early ?? []) socket.destroy()
+    for (const socket of this.#sockets) socket.destroy()
     return new Promise((resolve) => this.#server.close(() => resolve()))
   }
 
   #onSocket(socket: Socket): void {
+    // Turned away, or gone before anyone greeted it.
+    if (socket.destroyed) return
     if (isTls(socket) && presentsBadCertificate(socket)) {
-      this.#logger.warn(`Refused the certificate of ${socket.remoteAddress}`, {
+      this.#warning.tell(`Refused the certificate of ${socket.remoteAddress}`, {
         reason: String(socket.authorizationError),
       })
       socket.destroy()
       return
     }
     if (this.#accept !== undefined) this.#accept(socket)
-    else this.#early?.push(socket)
+    else this.#early.push(socket)
   }
 }
 
-async function newServer(protocol: SecurityProtocol, { tls, logger }: ListenerOptions): Promise<Server> {
+async function newServer(
+  protocol: SecurityProtocol,
+  tls: ListenerTls | undefined,
+  warning: RareWarning,
+): Promise<Server> {
   if (!usesTls(protocol)) return createServer({ pauseOnConnect: true })
   if (tls?.key === undefined || tls.certificate === undefined) {
     const message = `a listener with ${protocol} needs a key and a certificate: ssl.keystore.location`
@@ -154,7 +175,6 @@ async function newServer(protocol: SecurityProtocol, { tls, logger }: ListenerOp
   // Loaded where it is used: it costs 6 MiB and a tenth of the start.
   const { createServer: createTlsServer } = await import('node:tls')
   const server = tlsServer(createTlsServer, tls)
-  const warning = new RareWarning(logger)
   server.on('tlsClientError', (error: NodeJS.ErrnoException, socket) => {
     warning.tell('A TLS handshake failed', { client: socket.remoteAddress, reason: handshakeFailure(error) })
     socket.destroy()
