@@ -37,6 +37,17 @@ test('a frame in one piece is not copied', () => {
   expect(parser.take()?.buffer).toBe(chunk.buffer)
 })
 
+test('what comes behind a large frame does not hold it in memory', () => {
+  const parser = new FrameParser(1_000_000)
+  const stream = Buffer.concat([framed(Buffer.alloc(200_000, 7)), framed(Buffer.alloc(8, 8))])
+  for (let at = 0; at < stream.length; at += 50_000) parser.push(Buffer.from(stream.subarray(at, at + 50_000)))
+  const large = parser.take()
+  const small = parser.take()
+  expect(large).toEqual(Buffer.alloc(200_000, 7))
+  expect(small).toEqual(Buffer.alloc(8, 8))
+  expect(small?.buffer).not.toBe(large?.buffer)
+})
+
 test.for([-1, 0, 7, 1001, 0x47455420])('refuses a size of %i before anything more is read', (size) => {
   const parser = new FrameParser(1000)
   const bytes = Buffer.alloc(4)

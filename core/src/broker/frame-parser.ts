@@ -63,12 +63,17 @@ export class FrameParser {
   take(): Buffer | undefined {
     const size = this.frameSize()
     if (size === undefined || this.#bytes < 4 + size) return undefined
-    if (this.#chunks[0]!.length < 4 + size) this.#chunks = [Buffer.concat(this.#chunks, this.#bytes)]
-    const first = this.#chunks[0]!
-    if (first.length === 4 + size) this.#chunks.shift()
-    else this.#chunks[0] = first.subarray(4 + size)
-    this.#bytes -= 4 + size
-    return first.subarray(4, 4 + size)
+    const end = 4 + size
+    let pieces = 1
+    let length = this.#chunks[0]!.length
+    while (length < end) length += this.#chunks[pieces++]!.length
+    const last = this.#chunks[pieces - 1]!
+    const frame = pieces === 1 ? last : Buffer.concat(this.#chunks.slice(0, pieces), end)
+    // Of its own piece, or a few bytes of the next frame would keep all of a large one in memory.
+    const rest = length > end ? [last.subarray(last.length - (length - end))] : []
+    this.#chunks.splice(0, pieces, ...rest)
+    this.#bytes -= end
+    return frame.subarray(4, end)
   }
 }
 
