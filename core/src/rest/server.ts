@@ -2,7 +2,13 @@ import { createHash } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { isIP, type AddressInfo } from 'node:net'
 import { networkInterfaces } from 'node:os'
-import { fastify, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
+import {
+  fastify,
+  type FastifyInstance,
+  type FastifyReply,
+  type FastifyRequest,
+  type FastifyServerOptions,
+} from 'fastify'
 import { isRetriable } from '@tidewire/sdk'
 import type { Herder } from '../herder/herder.ts'
 import type { Logger } from '../logging/logger.ts'
@@ -48,6 +54,12 @@ export interface RestServer {
 
 const maxBodyBytes = 1024 * 1024
 const methods = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'] as const
+/** Routes declare schemas for the OpenAPI document; what is checked, and how answers are written, is Kafka Connect's. */
+const schemasForDocumentationOnly = {
+  buildValidator: () => () => () => true,
+  buildSerializer: () => () => (value: unknown) => JSON.stringify(value),
+  // Its type wants what ajv makes; all that is called is the function.
+} as unknown as NonNullable<NonNullable<FastifyServerOptions['schemaController']>['compilersFactory']>
 const consolePage = new URL('../../../console/index.html', import.meta.url)
 
 /**
@@ -70,6 +82,7 @@ export async function startRest(options: RestOptions): Promise<RestServer> {
     // What goes wrong before a route is found, such as a bad percent encoding.
     frameworkErrors: (error, _, reply) => void sendError(reply as FastifyReply, statusOf(error), error.message),
     routerOptions: { ignoreTrailingSlash: true, maxParamLength: 2048 },
+    schemaController: { compilersFactory: schemasForDocumentationOnly },
   })
   acceptJsonOnly(app)
   answerErrors(app, options.logger)
