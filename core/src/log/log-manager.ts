@@ -140,6 +140,8 @@ export class LogManager {
     try {
       const manager = new LogManager(options, lock)
       manager.#removal.finish()
+      // A partition's first write makes its directory; a killed process may not have come to make that durable.
+      if (!manager.#clean) syncDirectory(manager.#fs, options.dir)
       manager.#recovering = manager.#recover()
       manager.#startTimers()
       return manager
@@ -379,8 +381,6 @@ export class LogManager {
 
   async #recover(): Promise<boolean> {
     if (this.#clean) return true
-    // A partition's first write makes its directory; the killed process may not have come to make that durable.
-    syncDirectory(this.#fs, this.#options.dir)
     const partitions = this.topics().flatMap(({ name, partitions: count }) =>
       Array.from({ length: count }, (_, partition) => ({ topic: name, partition })),
     )

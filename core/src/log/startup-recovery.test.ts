@@ -3,6 +3,8 @@ import { join } from 'node:path'
 import { afterEach, expect, test, vi } from 'vitest'
 import type { Logger } from '../logging/logger.ts'
 import { silentLogger } from '../logging/logger.ts'
+import { nodeFileSystem } from './file-system.ts'
+import type { FileSystem } from './file-system.ts'
 import { recoverPartitions } from './startup-recovery.ts'
 import { batchOf, openLog, temporaryDirectory } from './testing/test-log.ts'
 
@@ -103,4 +105,17 @@ test('a log is in use before all tails are checked, and one closed before is not
   expect(again.partition('t', 18)!.recoveryPoint).toBe(0)
   await again.close()
   expect(existsSync(join(dir, '.clean_shutdown'))).toBe(true)
+})
+
+test('a log whose directory cannot be synced after an unclean shutdown is not opened', async () => {
+  const dir = await killed(1)
+  const fs = {
+    ...nodeFileSystem,
+    fsyncSync: () => {
+      throw new Error('EIO: the disk says no')
+    },
+  } as FileSystem
+  await expect(openLog(dir, { fs })).rejects.toThrow('the disk says no')
+  const manager = await openLog(dir)
+  expect(manager.partition('t', 0)!.highWatermark).toBe(1)
 })
