@@ -344,6 +344,34 @@ test('a reader that is between two reads of a file when another takes its name s
   expect(first).toMatchObject({ offset: 45, key: 'k45', value: '45'.padEnd(60, '.') })
 })
 
+test('how far a topic was compacted is forgotten with it, also where it is deleted meanwhile', async () => {
+  let held: (() => void) | undefined
+  let holds = false
+  const fs = {
+    ...nodeFileSystem,
+    fdatasync: (...args: Parameters<FileSystem['fdatasync']>) => {
+      if (holds) held = () => nodeFileSystem.fdatasync(...args)
+      else nodeFileSystem.fdatasync(...args)
+    },
+  } as FileSystem
+  const { dir, log, manager } = await openCompacted(eager, { fs })
+  const noted = () => readFileSync(join(dir, 'cleaner-offset-checkpoint'), 'utf8')
+  await put(log, 'a', '1')
+  await fillSegment(log)
+  await manager.compact()
+  expect(noted()).toMatch(/^t 0 [1-9]/m)
+  await put(log, 'a', '2')
+  await fillSegment(log)
+  holds = true
+  const compacting = manager.compact()
+  await expect.poll(() => held).toBeDefined()
+  holds = false
+  await manager.deleteTopic('t')
+  held!()
+  await compacting
+  expect(noted()).toBe('0\n0\n')
+})
+
 /** Base offsets of all batches, file after file. */
 function offsetsInFiles(dir: string): number[] {
   return readdirSync(dir)

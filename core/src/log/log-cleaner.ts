@@ -61,9 +61,17 @@ export class LogCleaner {
     await this.#last
   }
 
-  /** Of a deleted topic. Throws where that cannot be written. */
+  /** Of a deleted topic. Throws where that cannot be written, and may be called again then. */
   forget(topic: string): void {
-    if (this.#compactedTo.delete(topic)) this.#save()
+    const byPartition = this.#compactedTo.get(topic)
+    if (byPartition === undefined) return
+    this.#compactedTo.delete(topic)
+    try {
+      this.#save()
+    } catch (error) {
+      this.#compactedTo.set(topic, byPartition)
+      throw error
+    }
   }
 
   async #compactOne(log: PartitionLog): Promise<void> {
@@ -71,6 +79,8 @@ export class LogCleaner {
     const started = performance.now()
     const before = log.sizeBytes
     const compactedTo = await log.compact(this.#compactedToOf(log), this.#maxMapBytes)
+    // Its topic was deleted meanwhile, and another may have the name.
+    if (log.closed) return
     const byPartition = this.#compactedTo.get(log.topic) ?? new Map<number, number>()
     this.#compactedTo.set(log.topic, byPartition.set(log.partition, compactedTo))
     this.#save()

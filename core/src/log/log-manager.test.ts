@@ -189,11 +189,13 @@ test('checkpoints of topics that are gone are not taken for those of new ones', 
   await (await openLog(dir)).close()
   writeFileSync(join(dir, 'log-start-offset-checkpoint'), '0\n1\nt 0 8\n')
   writeFileSync(join(dir, 'recovery-point-offset-checkpoint'), '0\n1\nt 0 9\n')
+  writeFileSync(join(dir, 'cleaner-offset-checkpoint'), '0\n1\nt 0 9\n')
   const manager = await openLog(dir)
   await manager.createTopic('t', 1)
   expect(manager.partition('t', 0)!.logStartOffset).toBe(0)
   expect(readFileSync(join(dir, 'log-start-offset-checkpoint'), 'utf8')).toBe('0\n0\n')
   expect(readFileSync(join(dir, 'recovery-point-offset-checkpoint'), 'utf8')).toBe('0\n0\n')
+  expect(readFileSync(join(dir, 'cleaner-offset-checkpoint'), 'utf8')).toBe('0\n0\n')
 })
 
 test('file.delete.delay.ms: the directory of a deleted topic stays as long, or until the next start', async () => {

@@ -177,6 +177,7 @@ export class LogManager {
   ): Promise<Topic> {
     this.checkNewTopic(name, partitions, config)
     try {
+      this.#cleaner.forget(name)
       this.#checkpoints.forget(name)
     } catch (error) {
       throw storageError('What was known of an earlier topic could not be removed', error)
