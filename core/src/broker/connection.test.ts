@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import { connect, createServer, type Server, type Socket } from 'node:net'
-import { afterEach, beforeEach, expect, test } from 'vitest'
+import { setImmediate } from 'node:timers/promises'
+import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { createLogger } from '../logging/logger.ts'
 import { Connection, type Dispatch } from './connection.ts'
 import type { RequestContext } from './handler.ts'
@@ -23,6 +24,7 @@ let connection: Connection
 /** For connections that were answered before. */
 let memory: RequestMemory
 let strangers: RequestMemory
+let answers: AnswerMemory
 const logged: string[] = []
 
 beforeEach(async () => {
@@ -30,6 +32,7 @@ beforeEach(async () => {
   logged.length = 0
   memory = new RequestMemory(1_000_000)
   strangers = new RequestMemory(1_000_000)
+  answers = new AnswerMemory(100_000_000)
   const dispatch: Dispatch = (header, _frame, context) =>
     new Promise((resolve, reject) =>
       arrived.push({
@@ -45,7 +48,7 @@ beforeEach(async () => {
       logger,
       warning: new RareWarning(logger),
       memories: { known: memory, strangers },
-      answers: new AnswerMemory(1_000_000),
+      answers,
       dispatch,
       maxRequestBytes: 500_000,
       maxIdleMs: 200,
@@ -141,6 +144,24 @@ test('who was answered before does not wait for memory that strangers hold; a st
   strangers.release(980_000)
   await expect.poll(ids).toEqual([1, 2, 3])
   stranger.destroy()
+})
+
+test('what a connection gives up at its end does not count as answers held', async () => {
+  client.pause()
+  client.write(Buffer.concat([request(1), request(2)]))
+  await expect.poll(ids).toEqual([1])
+  arrived[0]!.context.allowNext()
+  // More than the system takes; the second waits behind the first.
+  arrived[0]!.answer('a'.repeat(30_000_000))
+  await setImmediate()
+  arrived[1]!.answer('b'.repeat(10_000_000))
+  await setImmediate()
+  expect(answers.used).toBeGreaterThan(30_000_000)
+  const held = vi.spyOn(answers, 'hold')
+  const closed = new Promise<void>((resolve) => connection.onClose(resolve))
+  connection.refuse('the client reads nothing')
+  await closed
+  expect(held.mock.calls.map(([, bytes]) => bytes)).toEqual([0])
 })
 
 test('an ended connection tells those who wait for it', async () => {

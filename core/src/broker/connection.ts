@@ -251,9 +251,9 @@ export class Connection implements ConnectionSignal, Arrival, AnswerHolder {
     if (this.#ending && this.#slots.length === 0) this.#socket.end(() => this.close())
   }
 
-  /** What the client has not read may have changed. */
+  /** What the client has not read may have changed. What is given up when the connection ends is no reading. */
   readonly #onWritten = (): void => {
-    if (!this.#closed) this.#options.answers.hold(this, this.#socket.writableLength)
+    if (!this.#socket.destroyed) this.#options.answers.hold(this, this.#socket.writableLength)
   }
 
   #refuse(error: unknown): void {
