@@ -101,6 +101,22 @@ describe('a task that misbehaves', () => {
     )
   })
 
+  test('one that runs elsewhere by now has not failed: it is not warned of, and leaves no stack', async () => {
+    const lines: string[] = []
+    const write = (level: string, message: string) => lines.push(`${level} ${message}`)
+    hosts = await testHosts(
+      broker.address,
+      {},
+      { mayRun: async () => Promise.resolve(false), logger: createLogger({ write }) },
+    )
+    await hosts.start('moved', countable('counting'), { ...endless, topic: 'moved' })
+    const { trace } = await hosts.reaches('moved', 'RESTARTING')
+    expect(trace).toBe('the task runs on another worker, or with another config, by now')
+    await hosts.hosts.stopTask({ connector: 'moved', task: 0 })
+    expect(lines).toContain('info task overtaken')
+    expect(lines.filter((line) => /^(warn|error) /.test(line))).toEqual([])
+  })
+
   test('never stops: is cut off after the graceful timeout, and its neighbour goes on', async () => {
     hosts = await testHosts(broker.address, { 'task.shutdown.graceful.timeout.ms': '100' })
     await hosts.start('good', countable('counting'), { ...endless, topic: 'beside-endless' })

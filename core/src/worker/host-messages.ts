@@ -98,6 +98,8 @@ export type HostMessage =
       readonly trace: string
       /** A restart would only fail again. */
       readonly permanent: boolean
+      /** Nothing went wrong: see `isOvertaken` of task-client.ts. */
+      readonly overtaken: boolean
     }
   | { readonly kind: 'stalled'; readonly id: TaskId; readonly generation: number; readonly trace: string }
   /** A task that writes in transactions has fenced its predecessor: may it go on? */

@@ -7,6 +7,7 @@ import { RetriableError } from '@tidewire/sdk'
 import type { LogClient, OutRecord, ProduceResult, Producer } from '../client/client.ts'
 import type { TopicPartitionOffset } from '@tidewire/sdk'
 import type { Lease } from './lease.ts'
+import { unlessAborted } from './time-limit.ts'
 
 export interface TaskClientOptions {
   readonly lease: Lease
@@ -14,6 +15,13 @@ export interface TaskClientOptions {
   readonly signal: AbortSignal
   /** Asks the worker, which reads the newest config and assignment, whether this run of the task may go on. */
   readonly mayRun: () => Promise<boolean>
+}
+
+const overtakenCode = 'TASK_OVERTAKEN'
+
+/** Whether a task failed with no more than this: it is not to run any more, not here, or not as it was started. */
+export function isOvertaken(error: unknown): boolean {
+  return error instanceof RetriableError && error.code === overtakenCode
 }
 
 /** See the head of the file. */
@@ -43,14 +51,14 @@ class TaskProducer implements Producer {
     return this.#leased(() => this.#producer.produce(records))
   }
 
-  /** @throws RetriableError where the task runs elsewhere by now, or with another config */
+  /** @throws RetriableError where the task runs elsewhere by now, or with another config; see {@link isOvertaken} */
   async initTransactions(): Promise<void> {
     const { signal, mayRun } = this.#options
     // With an expired lease it would fence the task's successor.
     await this.#leased(() => this.#producer.initTransactions())
     // Whoever came before is fenced now: what has been decided until here is all that counts.
-    if (!(await unlessAborted(mayRun(), signal))) {
-      throw new RetriableError('the task runs on another worker, or with another config, by now')
+    if ((await unlessAborted(mayRun(), signal)) !== true) {
+      throw overtaken('the task runs on another worker, or with another config, by now')
     }
   }
 
@@ -79,7 +87,7 @@ class TaskProducer implements Producer {
     return new Promise<T>((resolve, reject) => {
       this.#waiting.push((isHeld) => {
         if (isHeld) work().then(resolve, reject)
-        else reject(new RetriableError('the worker does not count as a member of its cluster: nothing is written'))
+        else reject(overtaken('the worker does not count as a member of its cluster: nothing is written'))
       })
       if (this.#waiting.length === 1) void this.#wait()
     })
@@ -94,15 +102,6 @@ class TaskProducer implements Producer {
   }
 }
 
-/** False once the signal is aborted. */
-async function unlessAborted(answer: Promise<boolean>, signal: AbortSignal): Promise<boolean> {
-  const aborted = Promise.withResolvers<boolean>()
-  const abort = (): void => aborted.resolve(false)
-  if (signal.aborted) abort()
-  signal.addEventListener('abort', abort, { once: true })
-  try {
-    return await Promise.race([answer, aborted.promise])
-  } finally {
-    signal.removeEventListener('abort', abort)
-  }
+function overtaken(message: string): RetriableError {
+  return new RetriableError(message, { code: overtakenCode })
 }

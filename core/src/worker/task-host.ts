@@ -6,6 +6,7 @@ import { AsyncLocalStorage } from 'node:async_hooks'
 import { NotFoundError, type Sink, type Source } from '@tidewire/sdk'
 import type { ClientOptions, ClientSecurity, LogClient } from '../client/client.ts'
 import type { Logger } from '../logging/logger.ts'
+import { messageOf } from '../logging/message-of.ts'
 import { loadConnector } from '../plugin/load.ts'
 import type { PluginRef } from '../plugin/manifest.ts'
 import { ByteBudget } from './byte-budget.ts'
@@ -24,6 +25,7 @@ import { OffsetStore } from './offset-store.ts'
 import { isPermanent } from './restart-policy.ts'
 import { taskKey, type TaskId, type TaskSpec } from './task-spec.ts'
 import { TaskActivity } from './task-activity.ts'
+import { isOvertaken } from './task-client.ts'
 import type { TaskRunner } from './task-runner.ts'
 import { within } from './time-limit.ts'
 import type { Turns } from './turns.ts'
@@ -277,7 +279,7 @@ export class TaskHost {
   }
 
   #tellRunning(task: HostedTask): void {
-    if (task.stopping || task.failed) return
+    if (task.stopping) return
     task.stalled = undefined
     const { spec, paused } = task
     this.#post({ kind: paused ? 'paused' : 'running', id: idOf(spec), generation: spec.generation })
@@ -287,7 +289,9 @@ export class TaskHost {
     const { spec } = task
     if (task.failed) return
     task.failed = true
+    const overtaken = isOvertaken(error)
     if (task.stopping) {
+      if (overtaken) return
       this.#logger.warn('a task failed while it was stopped', { ...idOf(spec), error: traceOf(error) })
       return
     }
@@ -295,8 +299,9 @@ export class TaskHost {
       kind: 'failed',
       id: idOf(spec),
       generation: spec.generation,
-      trace: traceOf(error),
+      trace: overtaken ? messageOf(error) : traceOf(error),
       permanent: isPermanent(error),
+      overtaken,
     })
   }
 }

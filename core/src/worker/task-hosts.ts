@@ -59,6 +59,8 @@ interface Task {
   slowStart: NodeJS.Timeout | undefined
 }
 
+type Failure = Pick<Extract<HostMessage, { kind: 'failed' }>, 'trace' | 'permanent' | 'overtaken'>
+
 type Config = Readonly<Record<string, string>>
 
 const heartbeatMs = 1000
@@ -193,7 +195,8 @@ export class TaskHosts {
       await host.call('start', { spec, slot: host.takeSlot(taskKey(spec)) })
     } catch (error) {
       // A thread that died has told so already.
-      if (task.host === host && !host.isDead) this.#failed(task, traceOf(error), isPermanent(error))
+      if (task.host !== host || host.isDead) return
+      this.#failed(task, { trace: traceOf(error), permanent: isPermanent(error), overtaken: false })
     }
   }
 
@@ -281,7 +284,7 @@ export class TaskHosts {
     // News of a run that is over.
     if (task?.host !== host || task.spec.generation !== message.generation) return
     clearTimeout(task.slowStart)
-    if (message.kind === 'failed') this.#failed(task, message.trace, message.permanent)
+    if (message.kind === 'failed') this.#failed(task, message)
     else if (message.kind === 'stalled') this.#stalled(task, message.trace)
     else this.#getsOn(task, message.kind === 'running' ? 'RUNNING' : 'PAUSED')
   }
@@ -326,10 +329,10 @@ export class TaskHosts {
     }
     for (const task of tasks) {
       if (culprit === undefined) {
-        this.#failed(task, reason, false)
+        this.#failed(task, { trace: reason, permanent: false, overtaken: false })
       } else if (taskKey(task.spec) === culprit.task) {
         task.apart = true
-        this.#failed(task, `task ${culprit.task} ${culprit.cause}`, false)
+        this.#failed(task, { trace: `task ${culprit.task} ${culprit.cause}`, permanent: false, overtaken: false })
       } else {
         this.#tell(task, 'RESTARTING', `its thread was lost: task ${culprit.task} ${culprit.cause}`)
         void this.#start(task)
@@ -337,7 +340,8 @@ export class TaskHosts {
     }
   }
 
-  #failed(task: Task, trace: string, permanent: boolean): void {
+  /** One that is overtaken will mostly be stopped before its restart. */
+  #failed(task: Task, { trace, permanent, overtaken }: Failure): void {
     const { host } = task
     task.host = undefined
     task.stalled = false
@@ -345,8 +349,13 @@ export class TaskHosts {
     if (host?.isShared === false) void this.#retire(host)
     const delayMs = task.policy.next(permanent)
     const { connector, task: number } = task.spec
-    const level = delayMs === undefined ? 'error' : 'warn'
-    this.#options.logger[level]('task failed', { connector, task: number, restartInMs: delayMs ?? 'never', trace })
+    const level = delayMs === undefined ? 'error' : overtaken ? 'info' : 'warn'
+    this.#options.logger[level](overtaken ? 'task overtaken' : 'task failed', {
+      connector,
+      task: number,
+      restartInMs: delayMs ?? 'never',
+      trace,
+    })
     if (delayMs === undefined) {
       this.#tell(task, 'FAILED', trace)
       return
