@@ -602,6 +602,28 @@ export function describeClient(name: string, start: () => Promise<LogUnderTest>)
       await consumer.close()
     })
 
+    test('a group tells its state, and which member has which partitions', async () => {
+      const topic = await newTopic(client, 2)
+      const groupId = uniqueName('group')
+      const consumer = client.groupConsumer({
+        groupId,
+        topics: [topic],
+        onAssign: () => undefined,
+        onRevoke: () => undefined,
+        onLost: () => undefined,
+      })
+      await until('an assignment', async () => {
+        await consumer.poll({ maxWaitMs: 100 })
+        return consumer.assignment().length === 2
+      })
+      const group = await client.admin.group(groupId)
+      expect(group).toMatchObject({ state: 'Stable', protocolType: 'consumer', protocol: 'cooperative-sticky' })
+      const [member] = group!.members
+      expect(member!.assigned).toHaveLength(2)
+      expect(member!.assigned).toEqual(expect.arrayContaining([...consumer.assignment()]))
+      await consumer.close()
+    })
+
     test('seek, pause, committed offsets', async () => {
       const topic = await newTopic(client, 1)
       await client.producer().produce([0, 1, 2, 3, 4].map((i) => ({ topic, key: null, value: `${i}` })))
@@ -698,8 +720,11 @@ export function describeClient(name: string, start: () => Promise<LogUnderTest>)
       expect(await client.admin.groupOffsets(groupId)).toEqual([])
       await client.admin.alterGroupOffsets(groupId, [{ topic, partition: 1, offset: 4 }])
       expect(await client.admin.groupOffsets(groupId)).toEqual([{ topic, partition: 1, offset: 4 }])
+      expect(await client.admin.group(groupId)).toMatchObject({ groupId, state: 'Empty', members: [] })
+      expect(await client.admin.groups()).toContainEqual(expect.objectContaining({ groupId, type: 'classic' }))
       await client.admin.deleteGroup(groupId)
       await client.admin.deleteGroup(groupId)
+      expect(await client.admin.group(groupId)).toBeUndefined()
       expect(await client.admin.groupOffsets(groupId)).toEqual([])
       await client.admin.deleteTopics([topic, 'missing'])
       expect(await client.admin.topics([topic])).toEqual([])

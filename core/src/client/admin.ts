@@ -5,11 +5,19 @@ import { deleteGroups } from '../protocol/messages/delete-groups.ts'
 import { deleteTopics } from '../protocol/messages/delete-topics.ts'
 import { describeConfigs } from '../protocol/messages/describe-configs.ts'
 import { monotonicMs, retry } from './backoff.ts'
-import { LogError, type Admin, type NewTopic, type TopicDescription } from './client.ts'
+import {
+  LogError,
+  type Admin,
+  type GroupDescription,
+  type GroupListing,
+  type NewTopic,
+  type TopicDescription,
+} from './client.ts'
 import type { Cluster, TopicMetadata } from './cluster.ts'
 import { brokerError, throwBrokerError } from './connection.ts'
 import { fenceProducers } from './fence-producers.ts'
 import { commitGroupOffsets, fetchGroupOffsets } from './group-offsets.ts'
+import { fetchGroup, fetchGroups } from './groups.ts'
 import { fetchOffsets, type OffsetAt } from './list-offsets.ts'
 import { partitionKey } from './topic-partitions.ts'
 
@@ -130,6 +138,14 @@ export class LogAdmin implements Admin {
       if (failure !== undefined) throw failure.error
     })
     return partitions.flatMap(({ topic, partition }) => found.get(partitionKey(topic, partition)) ?? [])
+  }
+
+  async groups(): Promise<readonly GroupListing[]> {
+    return this.#retry('groups', () => fetchGroups(this.#cluster))
+  }
+
+  async group(groupId: string): Promise<GroupDescription | undefined> {
+    return this.#retry(`group ${groupId}`, () => fetchGroup(this.#cluster, groupId))
   }
 
   async groupOffsets(groupId: string): Promise<readonly TopicPartitionOffset[]> {

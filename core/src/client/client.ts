@@ -279,6 +279,32 @@ export interface TopicDescription {
   readonly internal: boolean
 }
 
+/** A group as the brokers list it. */
+export interface GroupListing {
+  readonly groupId: string
+  /** `consumer`, `connect`, …; empty for a group that only keeps offsets. */
+  readonly protocolType: string
+  /** Kafka's name of it (`Stable`, `Empty`, …); empty from brokers before 2.6. */
+  readonly state: string
+  /** `classic`, or `consumer`: the newer protocol (KIP-848). */
+  readonly type: string
+}
+
+export interface GroupMemberDescription {
+  readonly memberId: string
+  readonly groupInstanceId: string | null
+  readonly clientId: string
+  readonly host: string
+  /** Of consumers. */
+  readonly assigned: readonly TopicPartition[]
+}
+
+export interface GroupDescription extends GroupListing {
+  /** How it shares: the assignor of a consumer group; empty in a rebalance. */
+  readonly protocol: string
+  readonly members: readonly GroupMemberDescription[]
+}
+
 export interface Admin {
   clusterId(): Promise<string>
   /** All topics, or those named that exist. */
@@ -291,6 +317,10 @@ export interface Admin {
     partitions: readonly TopicPartition[],
     at: 'earliest' | 'latest' | { readonly timestamp: number },
   ): Promise<readonly TopicPartitionOffset[]>
+  /** All groups there are, by id. */
+  groups(): Promise<readonly GroupListing[]>
+  /** Undefined where there is none. */
+  group(groupId: string): Promise<GroupDescription | undefined>
   groupOffsets(groupId: string): Promise<readonly TopicPartitionOffset[]>
   alterGroupOffsets(groupId: string, offsets: readonly TopicPartitionOffset[]): Promise<void>
   /** Not an error where there is none. */

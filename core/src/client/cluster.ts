@@ -131,6 +131,11 @@ export class Cluster {
     return this.#topicNames.get(id)
   }
 
+  /** All brokers, as of the last refresh. */
+  brokers(): Address[] {
+    return [...this.#brokers.values()]
+  }
+
   broker(id: number): Address | undefined {
     return this.#brokers.get(id)
   }

@@ -177,6 +177,8 @@ export class MemoryLog {
         partitions.map(({ topic, partition }) => ({ topic, partition, offset: this.#end(topic, partition) })),
       fenceProducers: async (ids) => void this.fenced.push([...ids]),
       deleteTopics: unsupported,
+      groups: unsupported,
+      group: unsupported,
       groupOffsets: unsupported,
       alterGroupOffsets: unsupported,
       deleteGroup: unsupported,

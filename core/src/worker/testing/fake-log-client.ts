@@ -10,6 +10,8 @@ import {
   type FetchedRecords,
   type GroupConsumer,
   type GroupConsumerOptions,
+  type GroupDescription,
+  type GroupListing,
   type GroupMetadata,
   type InRecord,
   type LogClient,
@@ -485,6 +487,20 @@ class FakeAdmin implements Admin {
       partition,
       offset: at === 'latest' ? this.#log.endOf({ topic, partition }) : 0,
     }))
+  }
+
+  async groups(): Promise<readonly GroupListing[]> {
+    return [...this.#log.groups.keys()].map((groupId) => ({
+      groupId,
+      protocolType: 'consumer',
+      state: 'Empty',
+      type: 'classic',
+    }))
+  }
+
+  async group(groupId: string): Promise<GroupDescription | undefined> {
+    const listed = (await this.groups()).find((each) => each.groupId === groupId)
+    return listed && { ...listed, protocol: '', members: [] }
   }
 
   async groupOffsets(groupId: string): Promise<readonly TopicPartitionOffset[]> {
