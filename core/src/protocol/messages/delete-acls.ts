@@ -1,5 +1,6 @@
 /** Takes back access rights that match a filter. From v1 with pattern types (KIP-290). */
 import { array, defineApi, int16, int32, int8, string } from '../message.ts'
+import { aclFilter } from './describe-acls.ts'
 
 export const deleteAcls = defineApi({
   key: 31,
@@ -7,15 +8,7 @@ export const deleteAcls = defineApi({
   versions: [1, 3],
   flexible: 2,
   request: {
-    filters: array({
-      resourceTypeFilter: int8(),
-      resourceNameFilter: string({ nullable: 0 }),
-      patternTypeFilter: int8(),
-      principalFilter: string({ nullable: 0 }),
-      hostFilter: string({ nullable: 0 }),
-      operation: int8(),
-      permissionType: int8(),
-    }),
+    filters: array(aclFilter),
   },
   response: {
     throttleTimeMs: int32({ default: 0 }),
