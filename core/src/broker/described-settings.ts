@@ -55,16 +55,7 @@ export function describeTopicSettings(
           ? [{ name, value: setting.default, source: configSources.DEFAULT }]
           : brokerValues(broker, brokerName)),
       ]
-      return {
-        name,
-        value: synonyms[0]!.value,
-        readOnly: false,
-        configSource: synonyms[0]!.source,
-        isSensitive: false,
-        configType: configTypes[setting.type],
-        documentation: setting.doc,
-        synonyms,
-      }
+      return { ...described(name, setting, synonyms), readOnly: false }
     })
 }
 
@@ -101,7 +92,11 @@ export function describeClusterSettings(broker: DynamicSettings, names: readonly
     )
 }
 
-function described(name: string, setting: Setting, synonyms: readonly Synonym[]): DescribedSetting {
+function described(
+  name: string,
+  setting: Pick<Setting, 'type' | 'doc'>,
+  synonyms: readonly Synonym[],
+): DescribedSetting {
   return {
     name,
     value: synonyms[0]!.value,

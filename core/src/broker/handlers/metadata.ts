@@ -10,7 +10,7 @@ import { metadata } from '../../protocol/messages/metadata.ts'
 import { defineHandler } from '../handler.ts'
 import { kafkaErrorOf, type KafkaError } from '../kafka-error.ts'
 import { nodeId, type BrokerServices } from '../services.ts'
-import { isInternalTopic } from '../topic-catalog.ts'
+import { isInternalTopic, offsetsTopic } from '../topic-catalog.ts'
 
 type TopicRequest = NonNullable<RequestOf<typeof metadata>['topics']>[number]
 type TopicAnswer = ResponseInput<typeof metadata>['topics'][number]
@@ -51,7 +51,7 @@ async function describeOne(services: BrokerServices, request: TopicRequest, mayC
   if (isInternalTopic(name)) {
     // Made by their coordinators only, with settings of their own.
     if (!mayCreate) return missing(name, 'UNKNOWN_TOPIC_OR_PARTITION')
-    await (name.startsWith('__c') ? services.groups : services.transactions).prepare()
+    await (name === offsetsTopic ? services.groups : services.transactions).prepare()
     const made = services.topics.get(name)
     return made === undefined ? missing(name, 'LEADER_NOT_AVAILABLE') : describe(made)
   }
