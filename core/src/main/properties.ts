@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises'
+import { parseProperties } from '../config/properties.ts'
 import { UserError } from './fatal.ts'
 
 /**
@@ -13,7 +14,12 @@ export async function readSettingsFile(path: string): Promise<Record<string, str
     const reason = error instanceof Error && 'code' in error ? String(error.code) : String(error)
     throw new UserError(`config file ${path} cannot be read: ${reason}`)
   }
-  return path.endsWith('.properties') ? parseProperties(text, path) : parseJson(text, path)
+  if (!path.endsWith('.properties')) return parseJson(text, path)
+  try {
+    return parseProperties(text)
+  } catch (error) {
+    throw new UserError(`config file ${path}, ${error instanceof Error ? error.message : String(error)}`)
+  }
 }
 
 function parseJson(text: string, path: string): Record<string, string> {
@@ -31,20 +37,6 @@ function parseJson(text: string, path: string): Record<string, string> {
     if (Array.isArray(value)) settings[name] = value.map(String).join(',')
     else if (['string', 'number', 'boolean'].includes(typeof value)) settings[name] = String(value)
     else throw new UserError(`config file ${path}: ${name} must be a string, a number or a boolean`)
-  }
-  return settings
-}
-
-/** Java's properties format as far as Kafka's own files use it: comments, `=` or `:`, continued lines. */
-function parseProperties(text: string, path: string): Record<string, string> {
-  const settings: Record<string, string> = {}
-  const lines = text.replaceAll(/\\\r?\n[ \t]*/g, '').split(/\r?\n/)
-  for (const [index, raw] of lines.entries()) {
-    const line = raw.trim()
-    if (line === '' || line.startsWith('#') || line.startsWith('!')) continue
-    const match = /^([^=:\s]+)\s*[=:]\s*(.*)$/.exec(line)
-    if (match === null) throw new UserError(`config file ${path}, line ${index + 1}: expected name=value`)
-    settings[match[1]!] = match[2]!
   }
   return settings
 }
