@@ -67,6 +67,6 @@ describe('worker settings', () => {
     expect(parsed.converterSettings).toEqual({ 'value.converter.schemas.enable': 'false' })
     expect(Object.keys(parsed.errors)).toEqual(['producer.acks'])
     expect(parsed.warnings).toEqual([])
-    expect(parseWorkerConfig({ listeners: 'https://:8443' }).errors).toHaveProperty('listeners')
+    expect(parseWorkerConfig({ listeners: 'ftp://:8443' }).errors).toHaveProperty('listeners')
   })
 })

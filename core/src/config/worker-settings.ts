@@ -2,6 +2,7 @@
 import { defineConfig, type ConfigOf } from '@tidewire/sdk'
 import { clientKinds, overridePolicies, parseClientSettings, type ClientKind } from './client-settings.ts'
 import { logSecuritySettings } from './log-security.ts'
+import { restSettings } from './rest-settings.ts'
 import { compileSettings, type ParsedSettings, type RawConfig, type SettingErrors } from './settings.ts'
 
 export const workerSettings = defineConfig({
@@ -100,8 +101,8 @@ export const workerSettings = defineConfig({
   listeners: {
     type: 'list',
     default: ['http://127.0.0.1:8083'],
-    pattern: '^http://\\S*:\\d+$',
-    doc: 'Where REST listens, http://host:port; an empty host stands for all addresses. Unlike Kafka Connect, on loopback by default.',
+    pattern: '^https?://\\S*:\\d+$',
+    doc: 'Where REST listens, http://host:port or https://host:port; an empty host stands for all addresses. Unlike Kafka Connect, on loopback by default.',
   },
   'rest.advertised.host.name': {
     type: 'string',
@@ -252,6 +253,7 @@ export const workerSettings = defineConfig({
     doc: 'Longest wait for the log’s answer to a request, in milliseconds.',
   },
   ...logSecuritySettings,
+  ...restSettings,
 })
 
 export type WorkerConfig = ConfigOf<typeof workerSettings>
@@ -261,10 +263,9 @@ const unsupported: Readonly<Record<string, string>> = {
   'admin.listeners*': 'there are no admin listeners',
   'sasl.*': 'there are PLAIN and SCRAM, with sasl.mechanism and sasl.jaas.config',
   'ssl.*': 'certificates and keys are PEM; see docs/security.md for the settings there are',
-  'listeners.https.*': 'REST is served over http only, for now',
-  'access.control.*': 'REST answers no request from other web pages',
-  'rest.extension.classes': 'there are no REST extensions',
-  'response.http.headers.config': 'response headers cannot be changed',
+  'listeners.https.*': 'certificates and keys are PEM; see docs/security.md for the settings there are',
+  'rest.extension.classes':
+    'there are no REST extensions; for log-ins there are rest.users.file and rest.bearer.issuer',
   'metric.reporters': 'there are no metric reporters',
 }
 
