@@ -169,7 +169,7 @@ export class TaskHost {
       mayRun: () => this.#mayRun(spec),
       ...shared,
     })
-    if (task.stopping) return
+    if (task.stopping || task.failed) return
     task.runner = runner
     if (task.paused) runner.pause()
     else runner.resume()
@@ -279,7 +279,7 @@ export class TaskHost {
   }
 
   #tellRunning(task: HostedTask): void {
-    if (task.stopping) return
+    if (task.stopping || task.failed) return
     task.stalled = undefined
     const { spec, paused } = task
     this.#post({ kind: paused ? 'paused' : 'running', id: idOf(spec), generation: spec.generation })
