@@ -47,8 +47,6 @@ export interface HostBirth extends HostSettings {
 
 /** What a thread tells of itself with each heartbeat. */
 export interface ThreadHealth {
-  /** Longest time since the last heartbeat for which the event loop was late. */
-  readonly loopDelayMs: number
   readonly heapBytes: number
   /** At which the thread dies. */
   readonly heapLimitBytes: number

@@ -1,14 +1,10 @@
 /** Entry of a host thread. All that runs here is connectors' code and what serves it; see task-host.ts. */
-import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { getHeapStatistics } from 'node:v8'
 import { parentPort, workerData } from 'node:worker_threads'
 import { createLogger } from '../logging/logger.ts'
 import { thrownError, type HostBirth, type HostMessage, type HostRequest } from './host-messages.ts'
 import { TaskHost } from './task-host.ts'
 import { Turns } from './turns.ts'
-
-/** A timer so often, of which it is measured how late it is. */
-const delayResolutionMs = 50
 
 const port = parentPort!
 const settings = workerData as HostBirth
@@ -41,13 +37,9 @@ port.on('message', (request: HostRequest) => {
   )
 })
 
-// From the event loop that the tasks share: when one blocks it, this stops.
-const loopDelay = monitorEventLoopDelay({ resolution: delayResolutionMs })
-loopDelay.enable()
+// From the event loop that the tasks share: when one blocks it, this stops, and the turn that does not end is named.
 setInterval(() => {
   const { used_heap_size: heapBytes, heap_size_limit: heapLimitBytes } = getHeapStatistics()
-  const loopDelayMs = Math.max(0, loopDelay.max / 1e6 - delayResolutionMs)
-  loopDelay.reset()
   host.lookForStalls()
-  post({ kind: 'alive', loopDelayMs, heapBytes, heapLimitBytes })
+  post({ kind: 'alive', heapBytes, heapLimitBytes })
 }, settings.heartbeatMs)
