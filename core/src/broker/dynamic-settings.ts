@@ -1,16 +1,14 @@
-import { readFileSync } from 'node:fs'
-import { join } from 'node:path'
 import { compileSettings } from '../config/settings.ts'
-import { nodeFileSystem, writeFileAtomically } from '../log/file-system.ts'
 import type { Logger } from '../logging/logger.ts'
-import { BrokerStartError } from './broker-start-error.ts'
 import { brokerSettings, brokerSynonyms, type BrokerConfig } from './config.ts'
 import { RequestError } from './kafka-error.ts'
+import { SettingsFile } from './settings-file.ts'
 
 /** For whom a setting was changed: this broker, or all brokers of the cluster, which is the same one here. */
 export type SettingScope = 'broker' | 'cluster'
 
 type Values = Readonly<Record<string, string>>
+type Changed = Readonly<Record<SettingScope, Values>>
 
 /** Those that can be changed while the broker runs. Every other one is read at start. */
 export const dynamicSettings: ReadonlySet<string> = new Set<keyof BrokerConfig>([
@@ -19,8 +17,6 @@ export const dynamicSettings: ReadonlySet<string> = new Set<keyof BrokerConfig>(
   'max.connections.per.ip',
 ])
 
-const fileName = 'broker-settings.json'
-const fileVersion = 1
 const parse = compileSettings(brokerSettings, { foreign: () => true })
 
 /**
@@ -32,15 +28,19 @@ export class DynamicSettings {
   readonly config: BrokerConfig
   /** What the broker was started with. */
   readonly atStart: BrokerConfig
-  readonly #dataDir: string
-  #changed: Readonly<Record<SettingScope, Values>>
+  readonly #file: SettingsFile<Changed>
+  #changed: Changed
   readonly #listeners: (() => void)[] = []
 
   /** @throws BrokerStartError where the file does not read */
   constructor(atStart: BrokerConfig, dataDir: string, logger: Logger) {
     this.atStart = atStart
-    this.#dataDir = dataDir
-    this.#changed = readChanged(join(dataDir, fileName), logger)
+    this.#file = new SettingsFile(dataDir, 'broker-settings.json')
+    const read = (values: Values) => usable(values, this.#file.path, logger)
+    this.#changed = this.#file.load(({ broker, cluster }) => ({ broker: read(broker), cluster: read(cluster) })) ?? {
+      broker: {},
+      cluster: {},
+    }
     this.config = { ...atStart }
     this.#apply()
   }
@@ -73,13 +73,7 @@ export class DynamicSettings {
   replace(scope: SettingScope, values: Values): void {
     this.check(values)
     const changed = { ...this.#changed, [scope]: values }
-    try {
-      const text = JSON.stringify({ version: fileVersion, ...changed })
-      writeFileAtomically(nodeFileSystem, this.#dataDir, fileName, `${text}\n`)
-    } catch (error) {
-      const reason = (error as NodeJS.ErrnoException).code ?? String(error)
-      throw new RequestError('KAFKA_STORAGE_ERROR', `The settings could not be written: ${reason}`)
-    }
+    this.#file.save(changed)
     this.#changed = changed
     this.#apply()
     for (const listener of this.#listeners) listener()
@@ -96,25 +90,6 @@ export class DynamicSettings {
       const source = Object.hasOwn(broker, name) || Object.hasOwn(cluster, name) ? config : this.atStart
       Object.assign(this.config, { [name]: source[name as keyof BrokerConfig] })
     }
-  }
-}
-
-/** @throws BrokerStartError */
-function readChanged(path: string, logger: Logger): Record<SettingScope, Values> {
-  let text: string
-  try {
-    text = readFileSync(path, 'utf8')
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return { broker: {}, cluster: {} }
-    throw new BrokerStartError('SETTINGS', `${path} cannot be read: ${String(error)}`, { cause: error })
-  }
-  try {
-    const { version, broker, cluster } = JSON.parse(text) as { version: number } & Record<SettingScope, Values>
-    if (version !== fileVersion) throw new Error(`version ${version}; this version reads up to ${fileVersion}`)
-    return { broker: usable(broker, path, logger), cluster: usable(cluster, path, logger) }
-  } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error)
-    throw new BrokerStartError('SETTINGS', `${path} cannot be read: ${reason}`, { cause: error })
   }
 }
 

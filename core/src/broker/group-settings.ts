@@ -1,9 +1,6 @@
-import { readFileSync } from 'node:fs'
-import { join } from 'node:path'
-import { nodeFileSystem, writeFileAtomically } from '../log/file-system.ts'
-import { BrokerStartError } from './broker-start-error.ts'
 import type { BrokerConfig } from './config.ts'
 import { RequestError } from './kafka-error.ts'
+import { SettingsFile } from './settings-file.ts'
 
 type Values = Readonly<Record<string, string>>
 
@@ -15,20 +12,17 @@ export const groupSettings = {
 
 type GroupSetting = keyof typeof groupSettings
 
-const fileName = 'group-settings.json'
-const fileVersion = 1
-
 /** The settings of single groups (KIP-848), which are kept in the data directory. They may be there before the group is. */
 export class GroupSettings {
   readonly #config: BrokerConfig
-  readonly #dataDir: string
+  readonly #file: SettingsFile<{ readonly groups: readonly (readonly [string, Values])[] }>
   #groups: ReadonlyMap<string, Values>
 
   /** @throws BrokerStartError where the file does not read */
   constructor(config: BrokerConfig, dataDir: string) {
     this.#config = config
-    this.#dataDir = dataDir
-    this.#groups = readGroups(join(dataDir, fileName))
+    this.#file = new SettingsFile(dataDir, 'group-settings.json')
+    this.#groups = this.#file.load(({ groups }) => new Map(groups)) ?? new Map<string, Values>()
   }
 
   /** The groups that have settings of their own. */
@@ -83,29 +77,7 @@ export class GroupSettings {
     const groups = new Map(this.#groups)
     if (Object.keys(values).length === 0) groups.delete(groupId)
     else groups.set(groupId, values)
-    try {
-      const text = JSON.stringify({ version: fileVersion, groups: [...groups] })
-      writeFileAtomically(nodeFileSystem, this.#dataDir, fileName, `${text}\n`)
-    } catch (error) {
-      const reason = (error as NodeJS.ErrnoException).code ?? String(error)
-      throw new RequestError('KAFKA_STORAGE_ERROR', `The settings could not be written: ${reason}`)
-    }
+    this.#file.save({ groups: [...groups] })
     this.#groups = groups
-  }
-}
-
-/** @throws BrokerStartError */
-function readGroups(path: string): ReadonlyMap<string, Values> {
-  try {
-    const { version, groups } = JSON.parse(readFileSync(path, 'utf8')) as {
-      version: number
-      groups: [string, Values][]
-    }
-    if (version !== fileVersion) throw new Error(`version ${version}; this version reads up to ${fileVersion}`)
-    return new Map(groups)
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return new Map()
-    const reason = error instanceof Error ? error.message : String(error)
-    throw new BrokerStartError('SETTINGS', `${path} cannot be read: ${reason}`, { cause: error })
   }
 }
