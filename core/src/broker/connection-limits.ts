@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net'
 import type { Logger } from '../logging/logger.ts'
 import type { BrokerConfig } from './config.ts'
-import { RareWarning } from './rare-warning.ts'
+import { RareWarning } from '../logging/rare-warning.ts'
 
 type Limits = Pick<BrokerConfig, 'max.connections' | 'max.connections.per.ip'>
 

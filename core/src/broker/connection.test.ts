@@ -6,7 +6,7 @@ import { createLogger } from '../logging/logger.ts'
 import { Connection, type Dispatch } from './connection.ts'
 import type { RequestContext } from './handler.ts'
 import { AnswerMemory } from './answer-memory.ts'
-import { RareWarning } from './rare-warning.ts'
+import { RareWarning } from '../logging/rare-warning.ts'
 import { RequestMemory } from './request-memory.ts'
 
 /** A request as the handler under test met it, and how to answer it. */

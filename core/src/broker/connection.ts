@@ -6,7 +6,7 @@ import { FrameError, FrameParser } from './frame-parser.ts'
 import type { ConnectionSignal, RequestContext } from './handler.ts'
 import { RequestError } from './kafka-error.ts'
 import type { AnswerHolder, AnswerMemory } from './answer-memory.ts'
-import type { RareWarning } from './rare-warning.ts'
+import type { RareWarning } from '../logging/rare-warning.ts'
 import { smallRequestBytes, type Arrival, type RequestMemories, type RequestMemory } from './request-memory.ts'
 import type { SaslSession } from './sasl/session.ts'
 

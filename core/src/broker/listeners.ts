@@ -4,7 +4,7 @@ import type { SslMaterial } from '../config/ssl-settings.ts'
 import type { Logger } from '../logging/logger.ts'
 import { BrokerStartError } from './broker-start-error.ts'
 import type { ConnectionLimits } from './connection-limits.ts'
-import { RareWarning } from './rare-warning.ts'
+import { RareWarning } from '../logging/rare-warning.ts'
 import { securityProtocols, type SecurityProtocol } from './security-settings.ts'
 
 interface Endpoint {

@@ -26,9 +26,9 @@ type Prefixed<S> = { readonly [K in keyof S & string as `${typeof httpsPrefix}${
 
 /** Without defaults, so that it shows whether any of them is given. */
 const prefixed = Object.fromEntries(
-  Object.entries<Settings[string]>(httpsSettings).map(([name, { default: _, ...setting }]) => [
+  Object.entries<Settings[string]>(httpsSettings).map(([name, setting]) => [
     httpsPrefix + name,
-    { ...setting, importance: 'low', doc: `For https alone. ${setting.doc}` },
+    { ...setting, default: undefined, importance: 'low', doc: `For https alone. ${setting.doc}` },
   ]),
 ) as unknown as Prefixed<typeof httpsSettings>
 

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { createLogger } from '../../logging/logger.ts'
-import { RareWarning } from '../rare-warning.ts'
+import { RareWarning } from '../../logging/rare-warning.ts'
 import { Credentials } from './credentials.ts'
 import { SaslSession } from './session.ts'
 

@@ -6,8 +6,7 @@
  *
  * White space, `%` and `#` in a name are URL-encoded.
  */
-import { open, readFile, rename, rm, stat } from 'node:fs/promises'
-import { dirname } from 'node:path'
+import { readFile, stat } from 'node:fs/promises'
 import {
   parseBase64,
   parseIterations,
@@ -16,6 +15,7 @@ import {
   type ScramCredential,
   type ScramMechanism,
 } from '../../protocol/scram.ts'
+import { replaceFile } from '../replace-file.ts'
 
 export type UserCredentials = Partial<Record<ScramMechanism, ScramCredential>>
 
@@ -92,19 +92,9 @@ export async function changeUsersFile(path: string, change: (text: string) => st
   const changed = change(text)
     .split('\n')
     .filter((line) => line.trim() !== '')
-  const temporary = `${path}.${process.pid}`
   try {
-    const file = await open(temporary, 'w', mode)
-    try {
-      await file.writeFile([...changed, ''].join('\n'))
-      await file.sync()
-    } finally {
-      await file.close()
-    }
-    await rename(temporary, path)
-    await syncFolder(dirname(path))
+    await replaceFile(path, [...changed, ''].join('\n'), mode)
   } catch (error) {
-    await rm(temporary, { force: true })
     const code = (error as NodeJS.ErrnoException).code ?? String(error)
     throw new UsersFileError(`${path} cannot be written: ${code}`, { cause: error })
   }
@@ -117,15 +107,5 @@ async function contentOf(path: string): Promise<{ text: string; mode: number }> 
     const { code } = error as NodeJS.ErrnoException
     if (code === 'ENOENT') return { text: '', mode: 0o600 }
     throw new UsersFileError(`${path} cannot be read: ${code ?? String(error)}`, { cause: error })
-  }
-}
-
-/** Without it the rename could be undone by a power failure. */
-async function syncFolder(path: string): Promise<void> {
-  const folder = await open(path, 'r')
-  try {
-    await folder.sync()
-  } finally {
-    await folder.close()
   }
 }
