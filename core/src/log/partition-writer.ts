@@ -271,9 +271,13 @@ export class PartitionWriter {
     try {
       while (this.#highWatermark < this.#logEndOffset && this.sound) {
         await this.#gather()
-        const end = this.#logEndOffset
-        const begunAt = performance.now()
-        await this.#host.segments.sync()
+        let end = 0
+        let begunAt = 0
+        // What is written until its turn comes goes along.
+        await this.#host.segments.sync(() => {
+          end = this.#logEndOffset
+          begunAt = performance.now()
+        })
         const endedAt = performance.now()
         this.#lastSync = { endedAt, tookMs: endedAt - begunAt, waiting: this.#waiting.length }
         // Of a deleted topic nobody is told any more.

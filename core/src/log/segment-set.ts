@@ -203,22 +203,27 @@ export class SegmentSet {
     }
   }
 
-  /** Forces to disk all that was written before the call. */
-  sync(): Promise<void> {
+  /**
+   * Forces to disk all that is written when it begins, which is at its turn and may be long after the call.
+   * @param begins called then
+   */
+  sync(begins?: () => void): Promise<void> {
     // One at a time: what an earlier one has taken is durable only when it ends.
-    const sync = this.#syncing.catch(() => undefined).then(() => this.#sync())
+    const sync = this.#syncing.catch(() => undefined).then(() => this.#context.syncs.turn(() => this.#sync(begins)))
     this.#syncing = sync
     return sync
   }
 
-  async #sync(): Promise<void> {
+  async #sync(begins?: () => void): Promise<void> {
+    const { syncs } = this.#context
     const directories = [...this.#unsyncedDirectories]
     const files = [...this.#unsynced]
     this.#unsyncedDirectories.clear()
     this.#unsynced.clear()
+    begins?.()
     try {
-      for (const directory of directories) await this.#context.syncs.syncDirectory(directory)
-      for (const file of files) await this.#context.syncs.syncFile(file)
+      for (const directory of directories) await syncs.directory(directory)
+      for (const file of files) await syncs.file(file)
     } catch (error) {
       for (const directory of directories) this.#unsyncedDirectories.add(directory)
       throw error

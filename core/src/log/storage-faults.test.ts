@@ -285,3 +285,27 @@ test('a topic that is deleted while its partitions wait for a sync is no failure
   await manager.partition('u', 0)!.append(batchOf(['x']), all)
   expect(logged.filter((line) => line.startsWith('error'))).toEqual([])
 })
+
+test('what is written while a partition waits for its turn to sync goes along', async () => {
+  const held: (() => void)[] = []
+  let syncs = 0
+  let holds = true
+  const fdatasync = ((fd: number, done: (error: Error | null) => void) => {
+    syncs++
+    const sync = () => nodeFileSystem.fdatasync(fd, done)
+    if (holds) held.push(sync)
+    else sync()
+  }) as FileSystem['fdatasync']
+  const manager = await openLog(temporaryDirectory(), { fs: { ...nodeFileSystem, fdatasync } })
+  // More than sync at a time.
+  await manager.createTopic('t', 12)
+  const logs = Array.from({ length: 12 }, (_, index) => manager.partition('t', index)!)
+  const first = logs.map((log) => log.append(batchOf(['x']), all))
+  await expect.poll(() => logs.every((log) => log.logEndOffset === 1)).toBe(true)
+  const second = logs.at(-1)!.append(batchOf(['y']), all)
+  await expect.poll(() => logs.at(-1)!.logEndOffset).toBe(2)
+  holds = false
+  for (const release of held) release()
+  await Promise.all([...first, second])
+  expect([logs.at(-1)!.highWatermark, syncs]).toEqual([2, 12])
+})

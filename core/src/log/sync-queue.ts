@@ -23,39 +23,45 @@ export class SyncQueue {
     return this.#running === 0
   }
 
-  /** fdatasync: content, and as much of the file's size as reading it needs. Open only while its turn lasts. */
-  async syncFile(file: PooledFile): Promise<void> {
-    await this.#turn()
+  /** Waits for its turn, and does syncs by {@link file} and {@link directory} while it lasts. */
+  async turn(syncs: () => Promise<void>): Promise<void> {
+    if (this.#running < MAX_CONCURRENT) this.#running++
+    else await new Promise<void>((resolve) => this.#waiting.push(resolve))
     try {
-      const fd = file.pin()
-      try {
-        await called((done) => this.#fs.fdatasync(fd, done))
-      } finally {
-        file.unpin()
-      }
+      await syncs()
     } finally {
       this.#next()
+    }
+  }
+
+  /** A {@link turn} for one file. */
+  syncFile(file: PooledFile): Promise<void> {
+    return this.turn(() => this.file(file))
+  }
+
+  /** A {@link turn} for one directory. */
+  syncDirectory(dir: string): Promise<void> {
+    return this.turn(() => this.directory(dir))
+  }
+
+  /** fdatasync: content, and as much of the file's size as reading it needs. Open only while it lasts. */
+  async file(file: PooledFile): Promise<void> {
+    const fd = file.pin()
+    try {
+      await called((done) => this.#fs.fdatasync(fd, done))
+    } finally {
+      file.unpin()
     }
   }
 
   /** Makes names that were made, changed or removed in a directory durable. */
-  async syncDirectory(dir: string): Promise<void> {
-    await this.#turn()
+  async directory(dir: string): Promise<void> {
+    const fd = this.#fs.openSync(dir, 'r')
     try {
-      const fd = this.#fs.openSync(dir, 'r')
-      try {
-        await called((done) => this.#fs.fsync(fd, done))
-      } finally {
-        this.#fs.closeSync(fd)
-      }
+      await called((done) => this.#fs.fsync(fd, done))
     } finally {
-      this.#next()
+      this.#fs.closeSync(fd)
     }
-  }
-
-  async #turn(): Promise<void> {
-    if (this.#running < MAX_CONCURRENT) this.#running++
-    else await new Promise<void>((resolve) => this.#waiting.push(resolve))
   }
 
   /** Hands the place on. */
