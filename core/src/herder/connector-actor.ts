@@ -345,7 +345,9 @@ export class ConnectorActor {
         if (this.#planning === planning) this.#planningFailed(config, error)
       })
       .finally(() => {
-        if (this.#planning === planning) this.#planning = undefined
+        // What was given up is nobody's business any more; the actor may have been dropped, and another made since.
+        if (this.#planning !== planning) return
+        this.#planning = undefined
         this.wake()
       })
   }

@@ -66,6 +66,21 @@ describe('connectors', () => {
     await expect(fixture.herder.writes.create('a', source)).rejects.toThrow('Connector a already exists')
   })
 
+  test('that are deleted while they are planned, and made again, have one life: the late plan of the first is no matter', async () => {
+    const fixture = await start()
+    const { herder, runner } = fixture
+    const plan = Promise.withResolvers<Record<string, string>[]>()
+    runner.plan = () => plan.promise
+    await herder.writes.create('a', source)
+    await until(() => runner.calls.includes('plan a'))
+    await herder.writes.delete('a')
+    await deployed(fixture, 'a')
+    plan.resolve([{}])
+    await deployed(fixture, 'b')
+    expect(taskStates(fixture, 'a')).toEqual(['RUNNING'])
+    expect(runner.calls.filter((call) => call === 'start a-0')).toHaveLength(1)
+  })
+
   test('of the same name and at the same time: one is created', async () => {
     const { herder } = await start()
     const results = await Promise.allSettled([
