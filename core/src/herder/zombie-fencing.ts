@@ -1,6 +1,7 @@
 import { ConfigError, NotFoundError, RetriableError } from '@tidewire/sdk'
 import { LogError, type Admin } from '../client/client.ts'
 import type { Logger } from '../logging/logger.ts'
+import { taskTransactionalId } from '../worker/transactional-ids.ts'
 import type { ConfigStore, StoredConnector } from './config-store.ts'
 
 export interface ZombieFencingOptions {
@@ -11,11 +12,6 @@ export interface ZombieFencingOptions {
   readonly isSink: (stored: StoredConnector) => boolean
   /** Runs it alone among the writes for the connector. @throws NotLeaderError */
   readonly alone: (connector: string, work: () => Promise<void>) => Promise<void>
-}
-
-/** The transactional id that a source task writes under (KIP-618). */
-function taskTransactionalId(groupId: string, connector: string, task: number): string {
-  return `${groupId}-${connector}-${task}`
 }
 
 /** The first tasks have no predecessors; and a single one fences its single predecessor by its own id. */
@@ -75,7 +71,7 @@ export class ZombieFencing {
     logger.info('fencing the producers of earlier tasks', { connector, count })
     try {
       await admin.fenceProducers(
-        Array.from({ length: count }, (_, task) => taskTransactionalId(groupId, connector, task)),
+        Array.from({ length: count }, (_, task) => taskTransactionalId(groupId, { connector, task })),
       )
     } catch (error) {
       if (!(error instanceof LogError)) throw error

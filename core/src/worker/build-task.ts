@@ -34,6 +34,7 @@ import type { TaskActivity } from './task-activity.ts'
 import { openTaskClients, type TaskClients } from './task-clients.ts'
 import type { TaskRunner } from './task-runner.ts'
 import type { ConverterSpec, TaskSpec } from './task-spec.ts'
+import { taskTransactionalId } from './transactional-ids.ts'
 
 /** What the tasks of a thread share. */
 export interface TaskSurroundings {
@@ -106,7 +107,7 @@ function buildSource(definition: Source, { spec, around, clients, config, conver
     deliveryTimeoutMs: 0,
     ...(boundary.kind === 'interval' ? { transactionTimeoutMs: boundary.intervalMs + transactionMarginMs } : {}),
     ...clients.producerOptions,
-    ...(exactlyOnce ? { transactionalId: `${settings.groupId}-${spec.connector}-${spec.task}` } : {}),
+    ...(exactlyOnce ? { transactionalId: taskTransactionalId(settings.groupId, spec) } : {}),
   })
   const { offsets, close } = sourceOffsets(framework['offsets.storage.topic'], around, clients, logger)
   return new SourceTaskRunner({

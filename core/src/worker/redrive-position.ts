@@ -4,6 +4,7 @@ import type { ErrandTask } from './errand-task.ts'
 import type { HostSettings } from './host-messages.ts'
 import { redriveGroup } from './letter-reader.ts'
 import type { LetterPosition } from './redrive-outcome.ts'
+import { redriveTransactionalId } from './transactional-ids.ts'
 
 /**
  * Writes records together with the position of re-drives: in one transaction where the worker supports exactly once, and
@@ -30,7 +31,7 @@ export class RedrivePosition {
       deliveryTimeoutMs: timeoutMs,
       ...clients.producerOptions,
       clientId: `connector-redrive-${spec.connector}`,
-      ...(exactlyOnce ? { transactionalId: `${groupId}-redrive-${spec.connector}` } : {}),
+      ...(exactlyOnce ? { transactionalId: redriveTransactionalId(groupId, spec.connector) } : {}),
     })
   }
 
