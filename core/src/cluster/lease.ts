@@ -1,6 +1,6 @@
 /**
  * Until when a worker certainly counts as a member of its group, for all threads to see: no other can have got what it
- * runs before then.
+ * runs before then. This is the side that writes it; that of the tasks, which look at it, is worker/lease.ts.
  *
  * Each answered request tells until when. Once the membership has been lost, nothing counts until the worker is a member
  * again, knows what is still its own, and has stopped the rest: {@link release}.

@@ -4,8 +4,8 @@ import { setTimeout as sleep } from 'node:timers/promises'
 export const leasePollMs = 50
 
 /**
- * Until when this worker certainly counts as a member of its cluster: until then no other runs its tasks. The main thread
- * keeps the time in shared memory; a look at it costs no message and no lock.
+ * Until when this worker certainly counts as a member of its cluster: until then no other runs its tasks. Tasks look at it
+ * here; the main thread writes the time into shared memory (cluster/lease.ts). A look costs no message and no lock.
  */
 export class Lease {
   readonly #until: Float64Array
