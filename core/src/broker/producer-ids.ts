@@ -1,5 +1,6 @@
-import { open, readFile, rename } from 'node:fs/promises'
+import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { replaceFile } from './replace-file.ts'
 
 const blockSize = 1000
 
@@ -9,13 +10,11 @@ const blockSize = 1000
  */
 export class ProducerIds {
   readonly #file: string
-  readonly #folder: string
   #next = 0
   #end = 0
   #allocating: Promise<void> | undefined
 
   constructor(dataDir: string) {
-    this.#folder = dataDir
     this.#file = join(dataDir, 'producer-ids')
   }
 
@@ -35,27 +34,8 @@ export class ProducerIds {
     })
     const start = Number(text)
     if (!Number.isSafeInteger(start) || start < 0) throw new Error(`${this.#file} is damaged: "${text.slice(0, 40)}"`)
-    const temporary = `${this.#file}.tmp`
-    const file = await open(temporary, 'w')
-    try {
-      await file.writeFile(String(start + blockSize))
-      await file.datasync()
-    } finally {
-      await file.close()
-    }
-    await rename(temporary, this.#file)
-    await syncFolder(this.#folder)
+    await replaceFile(this.#file, String(start + blockSize))
     this.#next = start
     this.#end = start + blockSize
-  }
-}
-
-/** Without it the rename could be undone by a power failure. */
-async function syncFolder(path: string): Promise<void> {
-  const folder = await open(path, 'r')
-  try {
-    await folder.sync()
-  } finally {
-    await folder.close()
   }
 }
