@@ -1,12 +1,10 @@
 /** What the log has on disk, read by Kafka's own dump tool. */
 import { readdir, rm } from 'node:fs/promises'
-import { spawn } from 'node:child_process'
 import { join } from 'node:path'
-import { createInterface } from 'node:readline'
-import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { batchOf, openLog, temporaryDirectory, type TestBatch } from '../../core/src/log/testing/test-log.ts'
 import { encodeControlBatch } from '../../core/src/protocol/record-batch.ts'
+import { appendAndKill } from '../crash/append-and-kill.ts'
 import { brokerProcess, temporaryFolder } from '../support/broker.ts'
 import { javaMissing, javaTools, type JavaTools } from '../support/java-tools.ts'
 
@@ -149,14 +147,7 @@ describe.skipIf(missing !== undefined)(`kafka-dump-log${missing === undefined ? 
 
   test('what a killed process leaves, once it is recovered', async () => {
     const dir = temporaryDirectory()
-    for (let cycle = 1; cycle <= 3; cycle++) {
-      const script = fileURLToPath(new URL('../crash/append-until-killed.ts', import.meta.url))
-      const child = spawn(process.execPath, [script, dir, `${cycle}`], { stdio: ['ignore', 'pipe', 'inherit'] })
-      let lines = 0
-      for await (const line of createInterface(child.stdout)) {
-        if (line.startsWith('ack ') && ++lines === 700) child.kill('SIGKILL')
-      }
-    }
+    for (let cycle = 1; cycle <= 3; cycle++) await appendAndKill(dir, cycle, 700)
     const manager = await openLog(dir)
     await manager.recovered()
     const ends = [0, 1, 2].map((partition) => manager.partition('t', partition)!.logEndOffset)

@@ -1,34 +1,10 @@
-import { spawn } from 'node:child_process'
-import { createInterface } from 'node:readline'
 import { expect, test } from 'vitest'
 import { decodeRecords, iterateBatches } from '../../core/src/protocol/record-batch.ts'
 import type { PartitionLog } from '../../core/src/log/partition-log.ts'
 import { openLog, temporaryDirectory } from '../../core/src/log/testing/test-log.ts'
+import { appendAndKill, type Acknowledged } from './append-and-kill.ts'
 
-const script = new URL('./append-until-killed.ts', import.meta.url).pathname
 const CYCLES = Number(process.env['TIDEWIRE_KILL_CYCLES'] ?? 12)
-
-interface Acknowledged {
-  readonly partition: number
-  readonly offset: number
-  readonly value: string
-}
-
-/** Lets a process append, and kills it after a random number of acknowledgements. */
-async function appendAndKill(dir: string, cycle: number): Promise<Acknowledged[]> {
-  const child = spawn(process.execPath, [script, dir, `${cycle}`], { stdio: ['ignore', 'pipe', 'inherit'] })
-  const killAfter = 20 + Math.floor(Math.random() * 1500)
-  const acknowledged: Acknowledged[] = []
-  for await (const line of createInterface(child.stdout)) {
-    const match = /^ack (\d+) (\d+) (\S+)$/.exec(line)
-    // The last line may be cut off; then it was not said.
-    if (match === null) continue
-    acknowledged.push({ partition: Number(match[1]), offset: Number(match[2]), value: match[3]! })
-    if (acknowledged.length === killAfter) child.kill('SIGKILL')
-  }
-  expect(child.signalCode ?? 'SIGKILL').toBe('SIGKILL')
-  return acknowledged
-}
 
 /** Values by offset, as the given consumer sees them. */
 async function readAll(
@@ -65,7 +41,9 @@ test(
   async () => {
     const dir = temporaryDirectory()
     const acknowledged: Acknowledged[] = []
-    for (let cycle = 1; cycle <= CYCLES; cycle++) acknowledged.push(...(await appendAndKill(dir, cycle)))
+    for (let cycle = 1; cycle <= CYCLES; cycle++) {
+      acknowledged.push(...(await appendAndKill(dir, cycle, 20 + Math.floor(Math.random() * 1500))))
+    }
     expect(acknowledged.length).toBeGreaterThan(CYCLES * 20)
 
     const manager = await openLog(dir)
