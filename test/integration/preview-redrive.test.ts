@@ -1,5 +1,5 @@
 /** Previews, dead letters and re-drives, over REST, with the bundled log and real connectors. */
-import { appendFile, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { access, appendFile, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import mqtt from 'mqtt'
@@ -8,6 +8,7 @@ import { createClient } from '../../core/src/client/log-client.ts'
 import type { LogClient, OutRecord } from '../../core/src/client/client.ts'
 import { testBroker, type TestBroker } from '../support/broker.ts'
 import { hasMosquitto, startMosquitto } from '../support/mosquitto.ts'
+import { readTopic } from '../support/read-topic.ts'
 import { until } from '../support/until.ts'
 import { testWorker, type TestWorker } from '../support/worker.ts'
 
@@ -30,9 +31,7 @@ afterEach(async () => {
 })
 
 async function startWorker(): Promise<TestWorker> {
-  await mkdir(path('plugins/late'), { recursive: true })
-  await writeFile(path('plugins/late/index.js'), latePlugin)
-  const paths = [path('plugins'), join(import.meta.dirname, '../fixtures/plugins/countable')]
+  const paths = ['countable', 'late'].map((name) => join(import.meta.dirname, '../fixtures/plugins', name))
   return testWorker(broker.address, { 'plugin.path': paths.join(',') })
 }
 
@@ -94,9 +93,17 @@ async function produce(records: readonly OutRecord[]): Promise<void> {
 const topic = async (name: string): Promise<unknown> =>
   client.admin.createTopics([{ topic: name, partitions: 1, replicationFactor: 1 }])
 const deadLetterSettings = { 'errors.tolerance': 'all', 'errors.deadletterqueue.topic.name': 'letters' }
+const json = { 'value.converter': 'json', 'value.converter.schemas.enable': 'false' }
 const strings = { 'key.converter': 'string', 'value.converter': 'string' }
 const linesOf = async (path: string) => (await readFile(path, 'utf8').catch(() => '')).split('\n').slice(0, -1)
 const path = (name: string): string => join(folder, name)
+/** A sink of the topic `values` into the file `out.txt`. */
+const sink = (connector: 'file-sink' | 'lines' | 'late', more: Readonly<Record<string, string>> = {}) => ({
+  'connector.class': connector,
+  file: path('out.txt'),
+  topics: 'values',
+  ...more,
+})
 
 /** The ends of all partitions of all topics; a preview must not move one. */
 async function ends(): Promise<unknown> {
@@ -141,6 +148,7 @@ describe('preview', () => {
     const file = { 'connector.class': 'file-source', file: path('in.txt'), topic: 'lines', 'value.converter': 'string' }
     await running.deploy('in', file)
     await running.reaches('in', 'RUNNING', 1)
+    await readTopic(broker.port, 'connect-offsets', (seen) => seen.some(({ value }) => value === '{"position":390}'))
     const before = await settledEnds()
 
     const unmade = await preview('/connectors/preview', { config: { ...file, topic: 'never-made' } })
@@ -153,17 +161,18 @@ describe('preview', () => {
       sourceOffset: { position: 70 },
       errors: [],
     })
-    const made = await preview('/connectors/in/preview', { limit: 1000, timeoutMs: 500 })
+    const made = await preview('/connectors/in/preview', { limit: 50 })
     expect(made.records).toHaveLength(50)
-    expect(made.ended).toBe('timeout')
+    expect(made.ended).toBe('limit')
     expect(await preview('/connectors/in/preview', { from: 'committed', timeoutMs: 300 })).toMatchObject({
       records: [],
+      ended: 'timeout',
     })
-    const json = await preview('/connectors/in/preview', {
+    const inJson = await preview('/connectors/in/preview', {
       limit: 1,
       config: { ...file, 'value.converter': 'json', 'value.converter.schemas.enable': 'true' },
     })
-    expect(JSON.parse(json.records[0]!.value.bytes!.data)).toEqual({
+    expect(JSON.parse(inJson.records[0]!.value.bytes!.data)).toEqual({
       schema: { type: 'string', optional: false },
       payload: 'line 0',
     })
@@ -181,12 +190,7 @@ describe('preview', () => {
     await produce(
       ['{"n":9007199254740993}', 'nonsense', '{"n":3}'].map((value) => ({ topic: 'values', key: 'k', value })),
     )
-    const config = {
-      'connector.class': 'file-sink',
-      file: path('out.txt'),
-      topics: 'values',
-      'key.converter': 'string',
-    }
+    const config = sink('file-sink', { 'key.converter': 'string' })
     const before = await settledEnds()
     const response = await fetch(`${running.url}/connectors/preview`, {
       method: 'POST',
@@ -226,14 +230,40 @@ describe('preview', () => {
     expect(await running.ask('GET', '/connectors/preview')).toMatchObject({ status: 404 })
   })
 
-  test('a source that blocks its thread, or fails, leaves the worker alone, and what it gave is shown', async () => {
-    const misbehaving = { 'connector.class': 'misbehaving', how: 'fail' }
-    const failed = await preview('/connectors/preview', { config: misbehaving, timeoutMs: 1000 })
-    expect(failed.ended).toMatch(/failed|timeout/)
-    expect(failed.error).toBeDefined()
-    const thrown = await preview('/connectors/preview', { config: { ...misbehaving, how: 'throw-in-timer' } })
-    expect(thrown).toMatchObject({ ended: 'failed' })
+  test.each([
+    ['fail', 'failed as told'],
+    ['throw-in-timer', 'thrown in a timer'],
+    ['exit', 'its thread ended by itself'],
+  ])('of a source that ends badly (%s): what it gave is shown, with the reason', async (how, reason) => {
+    const config = { 'connector.class': 'misbehaving', how, topic: 'given' }
+    const shown = await preview('/connectors/preview', { config })
+    expect(shown).toMatchObject({ ended: 'failed', records: [{ topic: 'given', value: { value: 'before' } }] })
+    expect(shown.error).toContain(reason)
     expect(await running.ask('GET', '/connectors')).toMatchObject({ status: 200 })
+  })
+
+  test('of a source that blocks its thread: the worker and other previews go on, and it can be stopped', async () => {
+    const begun = path('begun')
+    const blocking = { 'connector.class': 'misbehaving', how: 'block', 'begun.file': begun }
+    const looker = new AbortController()
+    const looking = fetch(`${running.url}/connectors/preview`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ config: blocking }),
+      signal: looker.signal,
+    })
+    const given = expect(looking).rejects.toThrow()
+    await until('the source to block', () =>
+      access(begun).then(
+        () => true,
+        () => false,
+      ),
+    )
+    expect(await running.ask('GET', '/connectors')).toMatchObject({ status: 200 })
+    const config = { 'connector.class': 'datagen-source', 'kafka.topic': 'x' }
+    expect((await preview('/connectors/preview', { config })).records).toHaveLength(10)
+    looker.abort()
+    await given
   })
 })
 
@@ -242,15 +272,8 @@ describe('re-drive', () => {
     'of a sink, context headers %s: delivers exactly what is mended, once',
     async (context) => {
       await topic('values')
-      const config = {
-        'connector.class': 'file-sink',
-        file: path('out.txt'),
-        topics: 'values',
-        'value.converter': 'json',
-        'value.converter.schemas.enable': 'false',
-        ...deadLetterSettings,
-        'errors.deadletterqueue.context.headers.enable': context,
-      }
+      const headers = { 'errors.deadletterqueue.context.headers.enable': context }
+      const config = sink('file-sink', { ...json, ...deadLetterSettings, ...headers })
       await running.deploy('out', config)
       await produce(
         ['"a"', 'poison', '"b"'].map((value) => ({
@@ -297,15 +320,7 @@ describe('re-drive', () => {
 
   test('of an exactly-once file sink: beside its task refused, and once it is stopped, delivered with its positions kept', async () => {
     await topic('values')
-    const config = {
-      'connector.class': 'file-sink',
-      file: path('out.txt'),
-      topics: 'values',
-      'exactly.once': 'true',
-      'value.converter': 'json',
-      'value.converter.schemas.enable': 'false',
-      ...deadLetterSettings,
-    }
+    const config = sink('file-sink', { 'exactly.once': 'true', ...json, ...deadLetterSettings })
     await running.deploy('out', config)
     await produce(['"a"', 'poison', '"b"'].map((value) => ({ topic: 'values', key: null, value })))
     await letters('out', 1)
@@ -323,13 +338,7 @@ describe('re-drive', () => {
 
   test('of a sink that rejects: what it rejects again is no second letter', async () => {
     await topic('values')
-    const config = {
-      'connector.class': 'lines',
-      file: path('out.txt'),
-      topics: 'values',
-      'value.converter': 'string',
-      ...deadLetterSettings,
-    }
+    const config = sink('lines', { 'value.converter': 'string', ...deadLetterSettings })
     await running.deploy('out', { ...config, reject: 'x,y' })
     await produce(['a', 'x', 'y', 'b'].map((value) => ({ topic: 'values', key: null, value })))
     await letters('out', 2)
@@ -372,7 +381,7 @@ describe('re-drive', () => {
   })
 
   test('says what is missing', async () => {
-    const config = { 'connector.class': 'file-sink', file: path('out.txt'), topics: 'values' }
+    const config = sink('file-sink')
     await running.deploy('out', config)
     expect(await running.ask('GET', '/connectors/out/dlq')).toMatchObject({ status: 404 })
     expect(await running.ask('POST', '/connectors/none/dlq/redrive', {})).toMatchObject({ status: 404 })
@@ -387,11 +396,9 @@ describe('re-drive', () => {
 })
 
 describe('a sink that learns late that a record failed', () => {
-  const config = { 'connector.class': 'late', file: '', topics: 'values', ...strings }
-
   test('reports it: the letter has the bytes, and is there before the offset is committed', async () => {
     await topic('values')
-    await running.deploy('late', { ...config, file: path('out.txt'), ...deadLetterSettings })
+    await running.deploy('late', sink('late', { ...strings, ...deadLetterSettings }))
     await produce(['a', 'x', 'b'].map((value) => ({ topic: 'values', key: 'k', value })))
     await until('the commit', async () => (await client.admin.groupOffsets('connect-late'))[0]?.offset === 3)
     // Committed after it: it is there already.
@@ -403,7 +410,7 @@ describe('a sink that learns late that a record failed', () => {
 
   test('where errors are not tolerated: the task fails, and the record is not passed', async () => {
     await topic('values')
-    await running.deploy('late', { ...config, file: path('out.txt') })
+    await running.deploy('late', sink('late', strings))
     await produce(['a', 'x', 'b'].map((value) => ({ topic: 'values', key: 'k', value })))
     await until('the failure', async () => {
       const { tasks } = await running.status('late')
@@ -413,10 +420,10 @@ describe('a sink that learns late that a record failed', () => {
   })
 })
 
-test('a worker killed in the middle of a re-drive: what was told is done, and the next one delivers the rest', async () => {
+test('a worker that ends in the middle of a re-drive: what was told is done, and the next one delivers the rest', async () => {
   await topic('values')
-  const config = { 'connector.class': 'late', file: path('out.txt'), topics: 'values', ...deadLetterSettings }
-  await running.deploy('late', { ...config, 'value.converter': 'json', 'value.converter.schemas.enable': 'false' })
+  const config = sink('late', deadLetterSettings)
+  await running.deploy('late', { ...config, ...json })
   const values = Array.from({ length: 1200 }, (_, i) => `poison ${i}`)
   await produce(values.map((value) => ({ topic: 'values', key: null, value })))
   await letters('late', 1200)
@@ -460,9 +467,9 @@ test.skipIf(!hasMosquitto())('an MQTT payload that cannot be read: a letter, put
       'value.converter': 'bytes',
       ...deadLetterSettings,
     }
-    await running.deploy('m', { ...config, 'value.converter': 'json', 'value.converter.schemas.enable': 'false' })
+    await running.deploy('m', { ...config, ...json })
     await running.reaches('m', 'RUNNING', 1)
-    const looking = preview('/connectors/m/preview', { limit: 2, timeoutMs: 20_000 })
+    const looking = preview('/connectors/m/preview', { limit: 2, timeoutMs: 60_000 })
     let shown: Preview | undefined
     void looking.then((done) => (shown = done))
     // Whoever looks subscribes some time after the call: both see what comes from then on.
@@ -476,38 +483,11 @@ test.skipIf(!hasMosquitto())('an MQTT payload that cannot be read: a letter, put
     await running.deploy('m', config)
     const { letters: redriven } = await redrive('m', { offsets: [{ offset: 0 }] })
     expect(redriven).toMatchObject([{ outcome: 'delivered', to: { topic: 'readings' } }])
-    const sink = { 'connector.class': 'file-sink', file: path('none'), topics: 'readings', 'value.converter': 'bytes' }
-    const delivered = await preview('/connectors/preview', { config: sink })
+    const readings = sink('file-sink', { topics: 'readings', 'value.converter': 'bytes' })
+    const delivered = await preview('/connectors/preview', { config: readings })
     expect(delivered.records.map(({ value }) => value.bytes!.data)).toEqual(['nonsense'])
   } finally {
     await publisher.endAsync(true)
     await mosquitto.stop()
   }
 })
-
-const latePlugin = `
-  import { appendFileSync } from 'node:fs'
-  import { setTimeout as sleep } from 'node:timers/promises'
-  import { DataError, definePlugin, defineSink } from '@tidewire/sdk'
-  export default definePlugin({
-    name: 'late', version: '1.0.0',
-    connectors: [defineSink({
-      name: 'late', doc: 'Writes at flush, and says of x then that it failed.',
-      config: { file: { type: 'string', required: true, doc: 'The file' } },
-      write({ config, report, redrive }) {
-        let held = []
-        return {
-          put: (records) => void held.push(...records),
-          async flush() {
-            const records = held
-            held = []
-            if (redrive !== undefined) await sleep(300)
-            for (const record of records) {
-              if (record.value === 'x') void report(record, new DataError('late'))
-              else appendFileSync(config.file, record.value + '\\n')
-            }
-          },
-        }
-      },
-    })],
-  })`
