@@ -3,7 +3,7 @@ import { rm } from 'node:fs/promises'
 import { join as pathOf } from 'node:path'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { brokerProcess, temporaryFolder, type BrokerProcess } from '../support/broker.ts'
-import { javaMissing, javaTools, type JavaTools, type ToolRun } from '../support/java-tools.ts'
+import { javaMissing, javaTools, tableOf, toolsOn, type JavaTools } from '../support/java-tools.ts'
 
 const missing = await javaMissing()
 
@@ -28,13 +28,10 @@ describe.skipIf(missing !== undefined)(
       await rm(dataDir, { recursive: true, force: true })
     })
 
-    const run = (tool: string, args: string, input?: string): Promise<ToolRun> =>
-      tools.run(`org.apache.kafka.tools.${tool}`, ['--bootstrap-server', broker.address, ...args.split(' ')], input)
-    const ok = async (tool: string, args: string, input?: string): Promise<string> => {
-      const { code, out, err } = await run(tool, args, input)
-      expect(code, `${tool} ${args}\n${out}${err}`).toBe(0)
-      return out
-    }
+    const { run, ok } = toolsOn(
+      () => tools,
+      () => broker.address,
+    )
     const topics = (args: string) => ok('TopicCommand', args)
     const groups = (args: string) => ok('consumer.group.ConsumerGroupCommand', args)
     const perform = (topic: string, records: number) =>
@@ -164,8 +161,7 @@ describe.skipIf(missing !== undefined)(
     })
 
     test('kafka-configs: settings of a single group', async () => {
-      const configs = (args: string) =>
-        tools.run('kafka.admin.ConfigCommand', ['--bootstrap-server', broker.address, ...args.split(' ')])
+      const configs = (args: string) => run('kafka.admin.ConfigCommand', args)
       const of = '--entity-type groups --entity-name set'
       const set = await configs(`${of} --alter --add-config consumer.session.timeout.ms=7000`)
       expect(set, set.err).toMatchObject({ code: 0 })
@@ -191,12 +187,3 @@ describe.skipIf(missing !== undefined)(
     })
   },
 )
-
-/** The rows of a table by its headings. */
-function tableOf(text: string): Record<string, string>[] {
-  const [names = [], ...rows] = text
-    .split('\n')
-    .filter((line) => line !== '')
-    .map((line) => line.trim().split(/\s+/))
-  return rows.map((cells) => Object.fromEntries(names.map((name, i) => [name, cells[i] ?? ''] as const)))
-}

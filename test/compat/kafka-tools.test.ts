@@ -3,7 +3,7 @@ import { rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { brokerProcess, temporaryFolder, type BrokerProcess } from '../support/broker.ts'
-import { javaMissing, javaTools, type JavaTools, type ToolRun } from '../support/java-tools.ts'
+import { javaMissing, javaTools, linesOf, tableOf, toolsOn, type JavaTools } from '../support/java-tools.ts'
 
 const missing = await javaMissing()
 
@@ -22,23 +22,10 @@ describe.skipIf(missing !== undefined)(`tools of Kafka${missing === undefined ? 
     await rm(dataDir, { recursive: true, force: true })
   })
 
-  /** As `kafka-….sh --bootstrap-server …` would. */
-  const run = (tool: string, args: string, input?: string): Promise<ToolRun> => {
-    const main = tool.startsWith('kafka.') ? tool : `org.apache.kafka.tools.${tool}`
-    return tools.run(main, ['--bootstrap-server', broker.address, ...args.split(' ').filter(Boolean)], input)
-  }
-  /** What it printed. */
-  const ok = async (tool: string, args: string, input?: string): Promise<string> => {
-    const { code, out, err } = await run(tool, args, input)
-    expect(code, `${tool} ${args}\n${out}${err}`).toBe(0)
-    return out
-  }
-  /** What it complained of. */
-  const refused = async (tool: string, args: string): Promise<string> => {
-    const { code, out, err } = await run(tool, args)
-    expect(code, `${tool} ${args}\n${out}${err}`).toBe(1)
-    return out + err
-  }
+  const { ok, refused } = toolsOn(
+    () => tools,
+    () => broker.address,
+  )
   const topics = (args: string) => ok('TopicCommand', args)
   const configs = (args: string) => ok('kafka.admin.ConfigCommand', args)
   const groups = (args: string) => ok('consumer.group.ConsumerGroupCommand', args)
@@ -297,13 +284,3 @@ describe.skipIf(missing !== undefined)(`tools of Kafka${missing === undefined ? 
     expect(features).toMatch(/transaction\.version\s.*FinalizedVersionLevel: 2/)
   })
 })
-
-function linesOf(text: string): string[] {
-  return text.split('\n').filter((line) => line !== '')
-}
-
-/** The rows of a table by its headings. */
-function tableOf(text: string): Record<string, string>[] {
-  const [names = [], ...rows] = linesOf(text).map((line) => line.trim().split(/\s+/))
-  return rows.map((cells) => Object.fromEntries(names.map((name, i) => [name, cells[i] ?? ''] as const)))
-}

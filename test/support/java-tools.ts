@@ -2,8 +2,9 @@
 import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { createInterface } from 'node:readline'
-import { fileURLToPath } from 'node:url'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { expect } from 'vitest'
 import { kafkaToolLibs } from './kafka.ts'
 import { missingProgram } from './programs.ts'
 
@@ -37,7 +38,8 @@ export async function javaTools(): Promise<JavaTools> {
   let log = ''
   child.stderr.setEncoding('utf8').on('data', (text: string) => (log = (log + text).slice(-10_000)))
   createInterface({ input: child.stdout }).on('line', (line) => waiting.shift()?.resolve(JSON.parse(line) as ToolRun))
-  const ended = (): Error => new Error(`java ended with code ${String(child.exitCode)}:\n${log}`)
+  const hasEnded = (): boolean => child.exitCode !== null || child.signalCode !== null
+  const ended = (): Error => new Error(`java ended with ${String(child.exitCode ?? child.signalCode)}:\n${log}`)
   child.on('exit', () => {
     for (const { reject } of waiting.splice(0)) reject(ended())
   })
@@ -45,12 +47,53 @@ export async function javaTools(): Promise<JavaTools> {
   return {
     run: (main, args, input = '') =>
       new Promise((resolve, reject) => {
-        if (child.exitCode !== null) throw ended()
+        if (hasEnded()) throw ended()
         waiting.push({ resolve, reject })
         child.stdin.write(`${JSON.stringify({ main, args, input })}\n`)
       }),
     close: () => end(child, orphan),
   }
+}
+
+/** Kafka's tools on one log, each by the name of its class: of `org.apache.kafka.tools` where it names no package. */
+export interface LogTools {
+  /** As `kafka-….sh --bootstrap-server …` would. @param at another address than the log's first */
+  readonly run: (tool: string, args: string, input?: string, at?: string) => Promise<ToolRun>
+  /** Expects it to succeed, and gives what it printed. */
+  readonly ok: (tool: string, args: string, input?: string) => Promise<string>
+  /** Expects it to fail, and gives what it complained of. */
+  readonly refused: (tool: string, args: string) => Promise<string>
+}
+
+/** @param tools given late, as is the address: a test starts both after it has said what it does with them */
+export function toolsOn(tools: () => JavaTools, address: () => string): LogTools {
+  const run: LogTools['run'] = (tool, args, input, at = address()) => {
+    const main = tool.startsWith('kafka.') ? tool : `org.apache.kafka.tools.${tool}`
+    return tools().run(main, ['--bootstrap-server', at, ...args.split(' ').filter(Boolean)], input)
+  }
+  const ending = async (expected: number, tool: string, args: string, input?: string): Promise<ToolRun> => {
+    const ran = await run(tool, args, input)
+    expect(ran.code, `${tool} ${args}\n${ran.out}${ran.err}`).toBe(expected)
+    return ran
+  }
+  return {
+    run,
+    ok: async (tool, args, input) => (await ending(0, tool, args, input)).out,
+    refused: async (tool, args) => {
+      const { out, err } = await ending(1, tool, args)
+      return out + err
+    },
+  }
+}
+
+export function linesOf(text: string): string[] {
+  return text.split('\n').filter((line) => line !== '')
+}
+
+/** The rows of a table by its headings. */
+export function tableOf(text: string): Record<string, string>[] {
+  const [names = [], ...rows] = linesOf(text).map((line) => line.trim().split(/\s+/))
+  return rows.map((cells) => Object.fromEntries(names.map((name, i) => [name, cells[i] ?? ''] as const)))
 }
 
 async function end(child: ChildProcess, orphan: () => void): Promise<void> {
