@@ -325,7 +325,10 @@ export class GroupCoordinator {
     }
     try {
       if (consumerGroup === undefined) await this.#append(groupId, [groupRecord(groupId, null), ...forgetOffsets()])
-      else if (!(await this.#consumerGroups.delete(consumerGroup, forgetOffsets))) return 'NON_EMPTY_GROUP'
+      else {
+        const refusal = await this.#consumerGroups.delete(groupId, forgetOffsets)
+        if (refusal !== 'NONE') return refusal
+      }
     } catch (error) {
       return coordinatorErrorOf(error, this.#options.logger)
     }

@@ -377,6 +377,14 @@ describe('what is in the log', () => {
   })
 })
 
+test('a group deleted twice at once, and made anew in between, is there', async () => {
+  await joinGroup('a')
+  await beat('a', -1)
+  const [deleted, joined, again] = await Promise.all([groups.delete('g'), joinGroup('b'), groups.delete('g')])
+  expect([deleted, joined.error, again]).toEqual(['NONE', 'NONE', 'NON_EMPTY_GROUP'])
+  expect((await beat('b', joined.memberEpoch)).error).toBe('NONE')
+})
+
 describe('beside the classic protocol', () => {
   const classicJoin = (groupId = 'g') =>
     groups.join(groupId, {

@@ -280,15 +280,19 @@ export class ConsumerGroups {
 
   /**
    * Deletes a group without members.
-   * @param others records that go with it
-   * @returns false where it has members
+   * @param others records that go with it; asked when it is its turn
    * @throws LogStorageError, RequestError
    */
-  delete(group: ConsumerGroup, others: () => readonly StateRecord[]): Promise<boolean> {
-    return this.#turns.run(group.id, async () => {
-      if (group.members.size > 0) return false
+  delete(
+    groupId: string,
+    others: () => readonly StateRecord[],
+  ): Promise<'NONE' | 'NON_EMPTY_GROUP' | 'GROUP_ID_NOT_FOUND'> {
+    return this.#turns.run(groupId, async () => {
+      const group = this.get(groupId)
+      if (group === undefined) return 'GROUP_ID_NOT_FOUND'
+      if (group.members.size > 0) return 'NON_EMPTY_GROUP'
       await this.#delete(group, others())
-      return true
+      return 'NONE'
     })
   }
 
