@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import type { LogClient, OutRecord, Producer } from '../client/client.ts'
 import { silentLogger } from '../logging/logger.ts'
 import type { Unit } from './cluster.ts'
@@ -117,6 +117,30 @@ describe('a leader', () => {
     // The last of them is not forgotten.
     await until(() => log.values.at(-1)!.includes('"c9"'))
     await leading.close()
+  })
+
+  test('gives away the work of one that vanished, also where its clock is behind its timers', async () => {
+    vi.useFakeTimers({ toFake: ['Date'] })
+    const log = new CountingLog()
+    let looks = 0
+    const work = (): Unit[] => {
+      looks++
+      return ['c', 'd'].map((connector) => ({ connector, weight: 0 }))
+    }
+    const leading = leader(log, { work, maxDelayMs: 20 })
+    const both = new Map(['a', 'b'].map((id) => [id, { url: `http://${id}` }]))
+    leading.lead({ generation: 1, members: both })
+    await until(() => log.transactions.length === 1)
+    leading.lead({ ...round, generation: 2 })
+    await until(() => log.transactions.length === 2)
+    const before = looks
+    await until(() => looks > before)
+    expect(log.transactions).toHaveLength(2)
+    vi.setSystemTime(Date.now() + 20)
+    await until(() => log.transactions.length === 3)
+    expect(log.values.at(-1)).not.toContain('awayUntil')
+    await leading.close()
+    vi.useRealTimers()
   })
 
   test('says who comes, who vanishes and who does not come back', async () => {

@@ -262,28 +262,36 @@ export class Leader implements LeaderWriter {
     this.#knownRound = round
   }
 
-  /** The next assignment with what it makes obsolete; undefined where the one in force is still right. */
   #decision(): Decision | undefined {
-    const { groupId, workerId, topic, records, maxDelayMs } = this.#options
     const begun = performance.now()
+    const decision = this.#decide()
+    const tookMs = performance.now() - begun
+    this.#restsUntil = begun + tookMs + Math.min(REST_PER_DECISION * tookMs, MAX_REST_MS)
+    return decision
+  }
+
+  /** The next assignment with what it makes obsolete; undefined where the one in force is still right. */
+  #decide(): Decision | undefined {
+    const { groupId, workerId, topic, records, maxDelayMs } = this.#options
     this.#mustDecide = false
     const { generation, members } = this.#round!
     const work = this.#options.work()
     const inputs = { round: generation, leader: workerId, members, records, work, nowMs: Date.now(), maxDelayMs }
     const before = this.#current
     const next = decide(before, inputs)
-    if (next === undefined) return undefined
+    if (next === undefined) {
+      // The timer may have fired a little before its time.
+      if (before !== undefined) this.#setTimer(before)
+      return undefined
+    }
     const gone = [...records].filter(
       ([id, { left }]) => !members.has(id) && !next.workers.has(id) && (left || before?.workers.has(id) === true),
     )
-    const value = encodeAssignment(groupId, next)
-    const decided = performance.now()
-    this.#restsUntil = decided + Math.min(REST_PER_DECISION * (decided - begun), MAX_REST_MS)
     return {
       assignment: next,
       topic,
       records: [
-        { key: assignmentKey(groupId), value },
+        { key: assignmentKey(groupId), value: encodeAssignment(groupId, next) },
         ...gone.map(([id]) => ({ key: workerKey(groupId, id), value: null })),
       ],
     }
