@@ -41,6 +41,8 @@ export interface StoredConnector {
 export interface ConfigStoreListener {
   /** Something about the connector changed, or it is gone. Not called while the topic is first read. */
   changed(connector: string): void
+  /** What has to run is about to change ({@link ConfigStore.ahead}): the write that says so is given to the writer next. */
+  changing(): void
   /** Someone asked for a restart. Requests of the past, read at start, are not given. */
   restartRequested(connector: string, request: RestartRequest): void
 }
@@ -88,6 +90,8 @@ export class ConfigStore {
   readonly #uncommitted = new Map<string, Map<number, Config>>()
   /** Kept apart, since the producers of a deleted connector may still live when it is made anew. */
   readonly #fencings = new Map<string, Fencing>()
+  /** Tasks by connector that are being written now. */
+  readonly #ahead = new Map<string, readonly Config[]>()
   readonly #requests = new Map<string, { readonly created: boolean }>()
   /** The newest first; requests signed with the one before may still be on their way. */
   #sessionKeys: readonly SessionKey[] = []
@@ -125,6 +129,20 @@ export class ConfigStore {
     }
   }
 
+  /**
+   * Each connector with its tasks, as the topic says once what is being written now is in it: with a new connector, or new
+   * tasks, goes in one transaction who is to run them.
+   */
+  *ahead(): Generator<readonly [string, readonly Config[]]> {
+    for (const [connector, { tasks }] of this.#connectors) yield [connector, this.#ahead.get(connector) ?? tasks]
+    for (const entry of this.#ahead) if (!this.#connectors.has(entry[0])) yield entry
+  }
+
+  /** {@link ConfigStore.ahead} knew already what is read of it now. */
+  isAhead(connector: string): boolean {
+    return this.#ahead.has(connector)
+  }
+
   /** What workers sign with: the newest first, then, if there is one, the one before. */
   get sessionKeys(): readonly SessionKey[] {
     return this.#sessionKeys
@@ -153,7 +171,8 @@ export class ConfigStore {
       ...(initialState === undefined ? [] : [targetStateRecord(connector, initialState)]),
       connectorRecord(connector, config),
     ]
-    await this.#write(records, request)
+    const tasks = this.#connectors.get(connector)?.tasks ?? []
+    await this.#writeAhead(connector, tasks, records, request)
   }
 
   async removeConnector(connector: string, request?: string): Promise<void> {
@@ -164,7 +183,7 @@ export class ConfigStore {
   async putTasks(connector: string, tasks: readonly Config[], fenced = false): Promise<void> {
     const records = tasks.map((config, task) => taskRecord(connector, task, config))
     const start = fenced ? [fencedRecord(connector, tasks.length)] : []
-    await this.#write([...records, commitRecord(connector, tasks.length), ...start])
+    await this.#writeAhead(connector, tasks, [...records, commitRecord(connector, tasks.length), ...start])
   }
 
   async putTargetState(connector: string, state: TargetState, request?: string): Promise<void> {
@@ -184,6 +203,26 @@ export class ConfigStore {
 
   async putSessionKey(key: SessionKey): Promise<void> {
     await this.#write([sessionKeyRecord(key)])
+  }
+
+  /** One at a time for each connector. @throws as {@link ConfigStore.#write} */
+  async #writeAhead(
+    connector: string,
+    tasks: readonly Config[],
+    records: readonly TopicLogRecord[],
+    request?: string,
+  ): Promise<void> {
+    const { listener } = this.#options
+    this.#ahead.set(connector, tasks)
+    listener.changing()
+    try {
+      await this.#write(records, request)
+      this.#ahead.delete(connector)
+    } catch (error) {
+      this.#ahead.delete(connector)
+      listener.changing()
+      throw error
+    }
   }
 
   /** @throws NotLeaderError; after other errors it may have been written all the same */

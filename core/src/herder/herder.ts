@@ -94,6 +94,7 @@ export class Herder {
       logger,
       listener: {
         changed: (connector) => this.#changed(connector),
+        changing: () => cluster.workChanged(),
         restartRequested: (connector, request) => this.#actors.get(connector)?.restart(request),
       },
     })
@@ -276,10 +277,12 @@ export class Herder {
 
   /** All that has to run: each connector, and each of its tasks. */
   #work(): readonly Unit[] {
-    return this.#store.connectors().flatMap((connector) => {
-      const { tasks } = this.#store.get(connector)!
-      return [{ connector, weight: 0 }, ...tasks.map((config, task) => ({ connector, task, weight: weightOf(config) }))]
-    })
+    const units: Unit[] = []
+    for (const [connector, tasks] of this.#store.ahead()) {
+      units.push({ connector, weight: 0 })
+      for (const [task, config] of tasks.entries()) units.push({ connector, task, weight: weightOf(config) })
+    }
+    return units
   }
 
   #assigned(connectors: ReadonlySet<string>): void {
@@ -297,7 +300,8 @@ export class Herder {
   }
 
   #changed(connector: string): void {
-    if (this.#options.cluster.leads) this.#options.cluster.workChanged()
+    const { cluster } = this.#options
+    if (cluster.leads && !this.#store.isAhead(connector)) cluster.workChanged()
     this.#wake(connector)
   }
 

@@ -115,6 +115,7 @@ export class StatusStore {
 
   /** Removes the status of the connector and of all its tasks. */
   remove(connector: string): void {
+    if (!this.#states.has(connector)) return
     this.#tell(`status-connector-${connector}`, null)
     for (const [task] of this.tasks(connector)) this.removeTask(connector, task)
   }

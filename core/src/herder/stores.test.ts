@@ -21,7 +21,7 @@ async function configStore(
     writer: { write: (...args) => log.writeAtomically(...args) },
     topic,
     logger: silentLogger,
-    listener: { changed: () => undefined, restartRequested: () => undefined, ...listener },
+    listener: { changed: () => undefined, changing: () => undefined, restartRequested: () => undefined, ...listener },
     readTimeoutMs: 1000,
   })
   await store.start()
@@ -144,6 +144,24 @@ describe('config store', () => {
     for (const [key, value] of bad) log.append(topic, key, value)
     await store.putConnector('b', { name: 'b' })
     expect(store.connectors()).toEqual(['b'])
+    await store.close()
+  })
+
+  test('says what has to run ahead of a write, so that one transaction can say by whom', async () => {
+    const log = new MemoryLog()
+    const seen: unknown[] = []
+    const store = await configStore(log, { changing: () => seen.push([...store.ahead()]) })
+    await store.putConnector('a', { name: 'a' })
+    await store.putTasks('a', [{ x: '0' }])
+    expect(seen.splice(0)).toEqual([[['a', []]], [['a', [{ x: '0' }]]]])
+    expect([...store.ahead()]).toEqual([['a', [{ x: '0' }]]])
+    // What was not written is taken back.
+    log.writeError = new LogError('NETWORK', 'gone', { retriable: true })
+    await expect(store.putConnector('b', { name: 'b' })).rejects.toThrow('gone')
+    await expect(store.putTasks('a', [])).rejects.toThrow('gone')
+    const a = ['a', [{ x: '0' }]]
+    expect(seen).toEqual([[a, ['b', []]], [a], [['a', []]], [a]])
+    log.writeError = undefined
     await store.close()
   })
 
