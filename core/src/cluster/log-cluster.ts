@@ -7,21 +7,13 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { LogError, type GroupMembership, type JoinedGeneration, type LogClient } from '../client/client.ts'
 import type { WorkerConfig } from '../config/worker-settings.ts'
 import type { Logger } from '../logging/logger.ts'
-import {
-  assignmentKey,
-  parseAssignment,
-  parseWorker,
-  workerIdOf,
-  type Assignment,
-  type WorkerPart,
-  type WorkerRecord,
-} from './assignment-records.ts'
+import type { Assignment, WorkerPart, WorkerRecord } from './assignment-records.ts'
+import { AssignmentsTopic } from './assignments-topic.ts'
 import type { Cluster, ClusterListener, ClusterOwner, ClusterWorker, LeaderWriter } from './cluster.ts'
 import { Leader, type LeaderRound } from './leader.ts'
 import { Lease } from './lease.ts'
 import { membershipError } from './membership-error.ts'
 import { OwnRecord } from './own-record.ts'
-import { TopicLog, type TopicLogRecord } from './topic-log.ts'
 import { connectorOf, taskOf, unitKey, type UnitKey } from './unit-key.ts'
 
 export type ClusterConfig = Pick<
@@ -63,12 +55,11 @@ export class LogCluster implements Cluster {
   readonly #groupId: string
   readonly #workerId: string
   readonly #closing = new AbortController()
-  readonly #log: TopicLog
+  readonly #topic: AssignmentsTopic
   readonly #lease: Lease
   readonly #own: OwnRecord
   readonly #member: GroupMembership
   readonly #leader: Leader
-  readonly #records = new Map<string, WorkerRecord>()
   readonly #drainWaiters = new Set<() => void>()
   readonly #started = Promise.withResolvers<void>()
   #isStarted = false
@@ -77,9 +68,6 @@ export class LogCluster implements Cluster {
   #listener: ClusterListener | undefined
   #membership: Promise<void> | undefined
   #wakeMembership: (() => void) | undefined
-  /** The newest assignment's text, until it has been looked at. */
-  #unread: string | undefined
-  #recordsChanged = false
   #view: Assignment | undefined
   #round: JoinedGeneration | undefined
   /** As which the coordinator knows this worker: another id is another membership. */
@@ -94,7 +82,6 @@ export class LogCluster implements Cluster {
   /** Connectors of what may still run here from before. */
   readonly #ran = new Set<string>()
   #askedToLead = false
-  #hasMetStranger = false
 
   constructor(options: LogClusterOptions) {
     const { client, config, workerId, url, logger } = options
@@ -104,15 +91,17 @@ export class LogCluster implements Cluster {
     this.#groupId = groupId
     this.#workerId = workerId
     this.#started.promise.catch(() => undefined)
-    this.#log = new TopicLog({
+    this.#topic = new AssignmentsTopic({
       client,
       topic,
+      groupId,
       logger,
-      onRecord: (record) => this.#read(record),
-      onBatch: () => this.#follow(),
+      onWorker: (id, record, before) => this.#heard(id, record, before),
+      onAssignment: (assignment) => this.#take(assignment),
+      onWorkersTold: () => this.#leader.decideAnew(),
     })
     this.#own = new OwnRecord(
-      { log: this.#log, groupId, workerId, logger, signal: this.#closing.signal },
+      { log: this.#topic.log, groupId, workerId, logger, signal: this.#closing.signal },
       { url, session: randomUUID(), released: -1, draining: false, left: false },
     )
     const sessionTimeoutMs = config['session.timeout.ms']
@@ -144,8 +133,8 @@ export class LogCluster implements Cluster {
       leadershipChanged: (leads) => this.#listener?.leadershipChanged(leads),
       work: () => this.#listener?.work() ?? [],
       assignment: () => this.#view,
-      records: this.#records,
-      readToEnd: () => this.#log.readToEnd(),
+      records: this.#topic.records,
+      readToEnd: () => this.#topic.log.readToEnd(),
       checkRound: () => this.#member.check(),
       onDeposed: () => this.#member.requestRejoin(),
       leaderUrl: () => this.leaderUrl,
@@ -188,7 +177,7 @@ export class LogCluster implements Cluster {
   async start(listener: ClusterListener): Promise<void> {
     this.#listener = listener
     // What it says of itself is in the topic before the group knows of it: the leader reads the one after the other.
-    await Promise.all([this.#own.say(), this.#startReading()])
+    await Promise.all([this.#own.say(), this.#topic.start(this.#closing.signal)])
     if (!this.#closing.signal.aborted) this.#membership = this.#keepMembership()
     await this.#started.promise
   }
@@ -222,7 +211,7 @@ export class LogCluster implements Cluster {
   }
 
   refresh(): Promise<void> {
-    return this.#log.readToEnd()
+    return this.#topic.log.readToEnd()
   }
 
   async drain(signal?: AbortSignal): Promise<void> {
@@ -254,29 +243,15 @@ export class LogCluster implements Cluster {
     await within(LEAVE_TIMEOUT_MS, this.#leader.close())
     await this.#member.leave()
     await this.#membership
-    await this.#log.close()
+    await this.#topic.log.close()
   }
 
   /** Whoever leads gives to others what this worker had; if it is this worker that leads, it does so before it goes. */
   async #sayGoodbye(): Promise<void> {
     await this.#own.say({ left: true, released: this.generation })
     if (!this.leads) return
-    await this.#log.readToEnd()
+    await this.#topic.log.readToEnd()
     await this.#leader.settle()
-  }
-
-  async #startReading(): Promise<void> {
-    const { signal } = this.#closing
-    for (let failures = 0; !signal.aborted; failures++) {
-      try {
-        await this.#log.start()
-        return
-      } catch (error) {
-        if (!(error instanceof LogError) || !error.retriable) throw error
-        if (failures === 0) this.#options.logger.warn('waiting for the log', { error: error.message })
-        await sleep(Math.min(50 * 2 ** failures, 2000), undefined, { signal }).catch(() => undefined)
-      }
-    }
   }
 
   get #part(): WorkerPart | undefined {
@@ -340,7 +315,7 @@ export class LogCluster implements Cluster {
   async #join(): Promise<void> {
     const joined = await this.#member.join()
     // Its record was taken for that of one that has gone for good, or another has spoken in this name.
-    if (this.#records.get(this.#workerId)?.session !== this.#own.value.session) void this.#own.say()
+    if (this.#topic.records.get(this.#workerId)?.session !== this.#own.value.session) void this.#own.say()
     this.#round = joined
     if (joined.isLeader) {
       this.#leader.lead(roundOf(joined))
@@ -404,47 +379,12 @@ export class LogCluster implements Cluster {
     else this.#started.reject(error)
   }
 
-  #read({ key, value }: TopicLogRecord): void {
-    if (key === assignmentKey(this.#groupId)) {
-      if (value !== null) this.#unread = value
-      return
-    }
-    const workerId = workerIdOf(this.#groupId, key)
-    if (workerId === undefined) {
-      this.#meetStranger(key)
-      return
-    }
-    if (value === null) this.#forget(workerId)
-    else this.#parsed(key, () => this.#heard(workerId, parseWorker(this.#groupId, value)))
-  }
-
-  /** Topics that two clusters share are a mistake that nothing else would tell. */
-  #meetStranger(key: string): void {
-    const prefix = assignmentKey('')
-    if (this.#hasMetStranger || !key.startsWith(prefix)) return
-    this.#hasMetStranger = true
-    const { config, logger } = this.#options
-    logger.warn(
-      'the assignments topic is that of another group.id too: where two clusters share config.storage.topic, each runs all connectors',
-      { topic: config['assignment.storage.topic'], group: this.#groupId, other: key.slice(prefix.length) },
-    )
-  }
-
-  #forget(workerId: string): void {
-    this.#records.delete(workerId)
-    // Taken for one that has gone for good, just when it came back.
-    if (workerId === this.#workerId) this.#insist()
-  }
-
-  #heard(workerId: string, record: WorkerRecord | undefined): void {
-    if (record === undefined) return
-    const before = this.#records.get(workerId)
-    this.#records.set(workerId, record)
-    this.#recordsChanged = true
+  #heard(workerId: string, record: WorkerRecord | undefined, before: WorkerRecord | undefined): void {
     if (workerId === this.#workerId) {
-      // Of another that has taken this name, or a late word of the one before this.
-      if (record.session !== this.#own.value.session) this.#insist()
-    } else if (before?.session !== record.session || before.left !== record.left) {
+      // Of another that has taken this name, a late word of the one before this; or taken for one that has gone for good,
+      // just when it came back.
+      if (record?.session !== this.#own.value.session) this.#insist()
+    } else if (record !== undefined && (before?.session !== record.session || before.left !== record.left)) {
       this.#member.lookForRound()
     }
   }
@@ -458,20 +398,6 @@ export class LogCluster implements Cluster {
       // Not a member at the moment, or not this one's name any more.
       () => undefined,
     )
-  }
-
-  /** Takes in what has been read together; of several assignments the newest is all that matters. */
-  #follow(): void {
-    const text = this.#unread
-    this.#unread = undefined
-    if (text !== undefined) {
-      this.#parsed(assignmentKey(this.#groupId), () => {
-        const assignment = parseAssignment(this.#groupId, text)
-        if (assignment !== undefined) this.#take(assignment)
-      })
-    }
-    if (this.#recordsChanged) this.#leader.decideAnew()
-    this.#recordsChanged = false
   }
 
   #take(assignment: Assignment): void {
@@ -492,16 +418,6 @@ export class LogCluster implements Cluster {
 
   #tell(connectors: ReadonlySet<string>): void {
     if (this.#isStarted && !this.#isLeaving) this.#listener?.assigned(connectors)
-  }
-
-  #parsed(key: string, parse: () => void): void {
-    try {
-      parse()
-    } catch (error) {
-      const { config, logger } = this.#options
-      const topic = config['assignment.storage.topic']
-      logger.error('ignoring a record of the assignments topic', { topic, key, error: (error as Error).message })
-    }
   }
 }
 
