@@ -7,7 +7,7 @@ const layers = {
   broker: ['log', 'protocol', 'config', 'logging'],
   client: ['protocol', 'logging'],
   cluster: ['client', 'config', 'logging'],
-  convert: ['config'],
+  convert: ['config', 'logging'],
   transform: ['config'],
   plugin: ['convert', 'transform', 'config', 'logging'],
   worker: ['client', 'convert', 'transform', 'plugin', 'config', 'logging'],

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { loadSsl } from '../config/ssl-settings.ts'
 import { LogManager } from '../log/log-manager.ts'
 import type { Logger } from '../logging/logger.ts'
+import { messageOf } from '../logging/message-of.ts'
 import { AnswerMemory } from './answer-memory.ts'
 import { BrokerStartError } from './broker-start-error.ts'
 import { systemClock } from './clock.ts'
@@ -108,7 +109,7 @@ async function loadTls(config: BrokerConfig): Promise<ListenerTls> {
     }
     return { ...material, clientAuth }
   } catch (error) {
-    throw new BrokerStartError('TLS', error instanceof Error ? error.message : String(error), { cause: error })
+    throw new BrokerStartError('TLS', messageOf(error), { cause: error })
   }
 }
 
@@ -128,7 +129,7 @@ async function openCredentials(
       throw new Error('nobody could log in: make a user with tidewire user, and set sasl.users.file')
     }
   } catch (error) {
-    throw new BrokerStartError('SASL', error instanceof Error ? error.message : String(error), { cause: error })
+    throw new BrokerStartError('SASL', messageOf(error), { cause: error })
   }
   return credentials
 }

@@ -2,6 +2,7 @@ import { createServer, type Server, type Socket } from 'node:net'
 import type { createServer as CreateTlsServer, TLSSocket } from 'node:tls'
 import type { SslMaterial } from '../config/ssl-settings.ts'
 import type { Logger } from '../logging/logger.ts'
+import { messageOf } from '../logging/message-of.ts'
 import { BrokerStartError } from './broker-start-error.ts'
 import type { ConnectionLimits } from './connection-limits.ts'
 import { RareWarning } from '../logging/rare-warning.ts'
@@ -209,7 +210,7 @@ function tlsServer(createTlsServer: typeof CreateTlsServer, tls: ListenerTls): R
       rejectUnauthorized: clientAuth === 'required',
     })
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error)
+    const reason = messageOf(error)
     throw new BrokerStartError('TLS', `ssl.*: key and certificate cannot be used: ${reason}`, { cause: error })
   }
 }

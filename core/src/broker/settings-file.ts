@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { isNotFound, nodeFileSystem, writeFileAtomically } from '../log/file-system.ts'
+import { messageOf } from '../logging/message-of.ts'
 import { BrokerStartError } from './broker-start-error.ts'
 import { RequestError } from './kafka-error.ts'
 
@@ -31,7 +32,7 @@ export class SettingsFile<Content extends object> {
       return use(content as unknown as Content)
     } catch (error) {
       if (isNotFound(error)) return undefined
-      const reason = error instanceof Error ? error.message : String(error)
+      const reason = messageOf(error)
       throw new BrokerStartError('SETTINGS', `${this.path} cannot be read: ${reason}`, { cause: error })
     }
   }

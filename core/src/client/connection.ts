@@ -5,6 +5,7 @@ import type { Api, RequestInput, ResponseOf } from '../protocol/message.ts'
 import { apiVersions } from '../protocol/messages/api-versions.ts'
 import { saslAuthenticate } from '../protocol/messages/sasl-authenticate.ts'
 import { saslHandshake } from '../protocol/messages/sasl-handshake.ts'
+import { messageOf } from '../logging/message-of.ts'
 import { monotonicMs } from './backoff.ts'
 import { LogError, type ClientSecurity, type SaslOptions } from './client.ts'
 import { FrameReader } from './frame-reader.ts'
@@ -257,7 +258,7 @@ export class Connection {
       })
     } catch (error) {
       if (error instanceof LogError) throw error
-      const reason = error instanceof Error ? error.message : String(error)
+      const reason = messageOf(error)
       throw new LogError('SASL_AUTHENTICATION_FAILED', `${who}: ${reason}`, { retriable: false, cause: error })
     }
     if (lifetimeMs > 0) this.#renewIn(Math.min(lifetimeMs * RENEWAL, 2 ** 31 - 1), sasl)

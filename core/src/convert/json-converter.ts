@@ -11,6 +11,7 @@ import {
   type Schema,
   type SchemaAndValue,
 } from '@tidewire/sdk'
+import { messageOf } from '../logging/message-of.ts'
 import { parseExact, stringifyExact } from './exact-json.ts'
 import type { JsonOptions } from './json-options.ts'
 import { compileReader, hasDecimals } from './json-reader.ts'
@@ -263,8 +264,4 @@ function textOf(bytes: Uint8Array): string {
 /** Enough of a message to recognise it by, safe to print. */
 function firstBytes(bytes: Buffer): string {
   return JSON.stringify(bytes.toString('latin1', 0, 32)) + (bytes.length > 32 ? '…' : '')
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error)
 }

@@ -1,3 +1,5 @@
+import { messageOf } from '../logging/message-of.ts'
+
 /** Kafka's names of the errors that the storage answers with. The broker maps them to codes. */
 export type StorageErrorCode =
   | 'CORRUPT_MESSAGE'
@@ -40,6 +42,6 @@ export class DataDirectoryError extends Error {
 /** What failed in the file system, or an error of ours as it is. */
 export function storageError(what: string, cause: unknown): LogStorageError {
   if (cause instanceof LogStorageError) return cause
-  const why = cause instanceof Error ? cause.message : String(cause)
+  const why = messageOf(cause)
   return new LogStorageError('KAFKA_STORAGE_ERROR', `${what}: ${why}`, { cause })
 }

@@ -1,4 +1,5 @@
 import { join } from 'node:path'
+import { messageOf } from '../logging/message-of.ts'
 import { DataDirectoryError } from './errors.ts'
 import { isNotFound, writeFileAtomically } from './file-system.ts'
 import type { FileSystem } from './file-system.ts'
@@ -62,10 +63,7 @@ export class TopicStore {
       }
       return file
     } catch (error) {
-      throw new DataDirectoryError(
-        `${join(this.#dir, FILE)} cannot be read: ${error instanceof Error ? error.message : String(error)}`,
-        { cause: error },
-      )
+      throw new DataDirectoryError(`${join(this.#dir, FILE)} cannot be read: ${messageOf(error)}`, { cause: error })
     }
   }
 }

@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import { parseProperties } from '../config/properties.ts'
+import { messageOf } from '../logging/message-of.ts'
 import { UserError } from './fatal.ts'
 
 /**
@@ -18,7 +19,7 @@ export async function readSettingsFile(path: string): Promise<Record<string, str
   try {
     return parseProperties(text)
   } catch (error) {
-    throw new UserError(`config file ${path}, ${error instanceof Error ? error.message : String(error)}`)
+    throw new UserError(`config file ${path}, ${messageOf(error)}`)
   }
 }
 
@@ -27,7 +28,7 @@ function parseJson(text: string, path: string): Record<string, string> {
   try {
     parsed = JSON.parse(text)
   } catch (error) {
-    throw new UserError(`config file ${path} is not JSON: ${error instanceof Error ? error.message : String(error)}`)
+    throw new UserError(`config file ${path} is not JSON: ${messageOf(error)}`)
   }
   if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed)) {
     throw new UserError(`config file ${path} must hold one JSON object of setting names and values`)

@@ -1,6 +1,7 @@
 import { text } from 'node:stream/consumers'
 import { credentialLines } from '../broker/sasl/credentials.ts'
 import { changeUsersFile, parseUsers, withoutUser } from '../broker/sasl/users-file.ts'
+import { messageOf } from '../logging/message-of.ts'
 import { UserError } from './fatal.ts'
 
 /** `tidewire user`: sets the password of a user in the file of salted keys, or removes the user. */
@@ -13,7 +14,7 @@ export async function changeUser(name: string, path: string, remove: boolean): P
       return [withoutUser(before, name), ...added].join('\n')
     })
   } catch (error) {
-    throw new UserError(error instanceof Error ? error.message : String(error), { cause: error })
+    throw new UserError(messageOf(error), { cause: error })
   }
   console.log(remove ? `User ${name} is removed.` : `User ${name} is set.`)
 }

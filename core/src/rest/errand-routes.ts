@@ -1,8 +1,46 @@
 import { PassThrough } from 'node:stream'
-import type { FastifyInstance, FastifyReply } from 'fastify'
+import type { FastifyInstance, FastifyReply, FastifySchema } from 'fastify'
 import { previewText, type Preview } from '../herder/connector-errands.ts'
 import type { Herder } from '../herder/herder.ts'
+import { messageOf } from '../logging/message-of.ts'
 import { lettersQueryOf, previewRequestOf, redriveRequestOf } from './errand-requests.ts'
+import { deadLetters, preview, previewRequest, redrivenLine, redriveRequest } from './errand-schemas.ts'
+import { integer, query, text } from './route-schema.ts'
+
+const tags = ['Previews and dead letters']
+const docs = {
+  preview: {
+    tags,
+    summary: 'What a connector would do, of a config that need not be stored; nothing is written',
+    body: previewRequest,
+    response: { 200: preview },
+  },
+  previewStored: {
+    tags,
+    summary: 'What a connector would do; nothing is written',
+    body: previewRequest,
+    response: { 200: preview },
+  },
+  letters: {
+    tags,
+    summary: 'A connector’s dead letters',
+    querystring: query({
+      limit: { type: 'integer', minimum: 1, maximum: 1000, default: 100 },
+      partition: integer,
+      from: { ...text, description: 'An offset, `earliest` or `redriven`', default: 'earliest' },
+    }),
+    response: { 200: deadLetters },
+    errors: { 404: 'No such connector, or it has no topic for dead letters' },
+  },
+  redrive: {
+    tags,
+    summary:
+      'Puts dead letters back through the connector: a line for each as soon as it is certain, and one at the end',
+    body: redriveRequest,
+    response: { 200: { content: { 'application/x-ndjson': { schema: redrivenLine } } } },
+    errors: { 409: 'A re-drive of this connector is under way', 503: 'This worker has enough such work' },
+  },
+} satisfies Readonly<Record<string, FastifySchema>>
 
 interface Named {
   Params: { name: string }
@@ -11,21 +49,21 @@ interface Named {
 /** Previews, dead letters and re-drives: what Kafka Connect does not have. Any worker answers. */
 export function errandRoutes(app: FastifyInstance, herder: () => Herder): void {
   // A connector may have that name: the other methods are those of `/connectors/:name`.
-  app.post('/connectors/preview', { config: besideParameter }, async ({ body }, reply) => {
+  app.post('/connectors/preview', { schema: docs.preview, config: besideParameter }, async ({ body }, reply) => {
     const { name, request } = previewRequestOf(body, undefined)
     return sendPreview(reply, await herder().errands.preview(name, request, untilClosed(reply)))
   })
 
-  app.post<Named>('/connectors/:name/preview', async ({ params, body }, reply) => {
+  app.post<Named>('/connectors/:name/preview', { schema: docs.previewStored }, async ({ params, body }, reply) => {
     const { name, request } = previewRequestOf(body, params.name)
     return sendPreview(reply, await herder().errands.preview(name, request, untilClosed(reply)))
   })
 
-  app.get<Named>('/connectors/:name/dlq', async ({ params, query }, reply) =>
+  app.get<Named>('/connectors/:name/dlq', { schema: docs.letters }, async ({ params, query }, reply) =>
     herder().errands.letters(params.name, lettersQueryOf(query), untilClosed(reply)),
   )
 
-  app.post<Named>('/connectors/:name/dlq/redrive', async ({ params, body }, reply) => {
+  app.post<Named>('/connectors/:name/dlq/redrive', { schema: docs.redrive }, async ({ params, body }, reply) => {
     const request = redriveRequestOf(body)
     return sendLines(reply, (line) => herder().errands.redrive(params.name, request, line, untilClosed(reply)))
   })
@@ -56,7 +94,7 @@ async function sendLines<E extends object>(
   working.then(
     (end) => lines.end(`${JSON.stringify({ done: true, ...end })}\n`),
     (error: unknown) => {
-      const text = error instanceof Error ? error.message : String(error)
+      const text = messageOf(error)
       lines.end(`${JSON.stringify({ done: true, ended: 'failed', error: text })}\n`)
     },
   )

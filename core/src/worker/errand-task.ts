@@ -2,6 +2,7 @@
 import type { ConfigOf, Settings, Sink, Source } from '@tidewire/sdk'
 import type { ClientSecurity, LogClient } from '../client/client.ts'
 import type { Logger } from '../logging/logger.ts'
+import { messageOf } from '../logging/message-of.ts'
 import { loadConnector } from '../plugin/load.ts'
 import { loadConverters } from './build-task.ts'
 import { parseConnectorConfig, requireValid } from './connector-config.ts'
@@ -96,11 +97,10 @@ export class NotedErrors implements DeadLetters {
 }
 
 function problemOf({ stage, operation, error }: FailedRecord): RecordProblem {
-  const isError = error instanceof Error
   return {
     stage,
     operation,
-    exception: isError ? error.name : 'Error',
-    message: isError ? error.message : String(error),
+    exception: error instanceof Error ? error.name : 'Error',
+    message: messageOf(error),
   }
 }

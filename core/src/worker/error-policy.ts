@@ -5,6 +5,7 @@
 import { ConnectError, DataError, isRetriable } from '@tidewire/sdk'
 import type { OutHeader } from '../client/client.ts'
 import type { Logger } from '../logging/logger.ts'
+import { messageOf } from '../logging/message-of.ts'
 import type { SourceForm } from './dead-letter.ts'
 import { backoffMs, pause } from './time-limit.ts'
 
@@ -138,7 +139,7 @@ function failure(failed: FailedRecord): ConnectError {
     ...(partition === undefined ? [] : [`partition ${partition}`]),
     ...(offset === undefined ? [] : [`offset ${offset}`]),
   ].join(', ')
-  const reason = error instanceof Error ? error.message : String(error)
+  const reason = messageOf(error)
   const message = `record (${place}) failed at ${stage} (${operation}), and errors.tolerance is none: ${reason}`
   return isRetriable(error) ? new ConnectError(message, { cause: error }) : new DataError(message, { cause: error })
 }

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Logger } from '../../logging/logger.ts'
+import { messageOf } from '../../logging/message-of.ts'
 import type { ErrorName } from '../../protocol/errors.ts'
 import { ScramError } from '../../protocol/scram.ts'
 import type { RareWarning } from '../../logging/rare-warning.ts'
@@ -95,7 +96,7 @@ export class SaslSession {
   #refused(mechanism: SaslMechanism, error: unknown): void {
     const { logger, warning, client } = this.#options
     const foreseen = error instanceof SaslRefusal || error instanceof ScramError
-    const reason = error instanceof Error ? error.message : String(error)
+    const reason = messageOf(error)
     if (foreseen) warning.tell(`Authentication of ${client} failed`, { mechanism, reason })
     else logger.error(`Authentication of ${client} could not be done`, { mechanism, reason })
   }

@@ -16,6 +16,7 @@ import {
   type ScramMechanism,
 } from '../../protocol/scram.ts'
 import { replaceFile } from '../replace-file.ts'
+import { messageOf } from '../../logging/message-of.ts'
 
 export type UserCredentials = Partial<Record<ScramMechanism, ScramCredential>>
 
@@ -34,7 +35,7 @@ export function parseUsers(text: string, path: string): Map<string, UserCredenti
       const { user, mechanism, credential } = parseLine(line)
       users.set(user, { ...users.get(user), [mechanism]: credential })
     } catch (error) {
-      const reason = error instanceof Error ? error.message : String(error)
+      const reason = messageOf(error)
       throw new UsersFileError(`sasl.users.file ${path}, line ${index + 1}: ${reason}`, { cause: error })
     }
   }
