@@ -42,6 +42,8 @@ function readOnly(client: LogClient): LogClient {
       topics: (names) => admin.topics(names),
       topicConfig: (topic) => admin.topicConfig(topic),
       offsets: (partitions, at) => admin.offsets(partitions, at),
+      groups: () => admin.groups(),
+      group: (groupId) => admin.group(groupId),
       groupOffsets: (group) => admin.groupOffsets(group),
       createTopics: refuse,
       deleteTopics: refuse,
