@@ -12,7 +12,7 @@ import { startRest } from '../rest/server.ts'
 import { InternalTopicError } from '../worker/internal-topics.ts'
 import { TaskHosts } from '../worker/task-hosts.ts'
 import { exitWith, UserError } from './fatal.ts'
-import { version } from './version.ts'
+import { commitId, version } from './version.ts'
 
 /** A worker that is ready: its connectors are on their way up, and REST answers. */
 export interface RunningWorker {
@@ -41,14 +41,14 @@ export async function startWorker(
   logger: Logger,
   onFatal: (error: Error) => void = exitWith,
 ): Promise<RunningWorker> {
-  const security = await readSecurity(config)
+  const [security, commit] = await Promise.all([readSecurity(config), commitId()])
   const plugins = new PluginRegistry({ paths: config['plugin.path'], logger })
   // Takes a while, in a thread of its own: begun before it is needed.
   void plugins.list().catch(() => undefined)
   const listener = listenerOf(config.listeners)
   const advertisedHost = config['rest.advertised.host.name']
   const writeHoldMs = config['rest.write.hold.ms']
-  const rest = await startRest({ ...listener, logger, version, advertisedHost, writeHoldMs })
+  const rest = await startRest({ ...listener, logger, version, commit, advertisedHost, writeHoldMs })
   const client = createClient({
     bootstrapServers: config['bootstrap.servers'],
     clientId: `connect-${config['group.id']}`,

@@ -31,6 +31,8 @@ export interface RestOptions {
   readonly advertisedHost?: string | undefined
   /** What `GET /` tells. */
   readonly version: string
+  /** The same; undefined where nobody knows. */
+  readonly commit?: string | undefined
   /** `rest.write.hold.ms`. Default 60 000. */
   readonly writeHoldMs?: number
 }
@@ -117,11 +119,15 @@ function anyAddress(): string {
   return addresses.some((address) => address?.family === 'IPv6') ? '::' : '0.0.0.0'
 }
 
-async function rootRoutes(app: FastifyInstance, { version }: RestOptions, ready: () => Herder): Promise<void> {
+async function rootRoutes(
+  app: FastifyInstance,
+  { version, commit = 'unknown' }: RestOptions,
+  ready: () => Herder,
+): Promise<void> {
   const page = await readFile(consolePage, 'utf8').catch(() => undefined)
   app.get('/', ({ headers }, reply) => {
     if (page !== undefined && headers.accept?.includes('text/html') === true) return sendPage(reply, page)
-    return { version, commit: 'unknown', kafka_cluster_id: ready().clusterId }
+    return { version, commit, kafka_cluster_id: ready().clusterId }
   })
   app.get('/health', (_, reply) => {
     try {
