@@ -1,26 +1,18 @@
 /** Our group consumer and others' in one group: what either writes as leader, the other has to read as a member. */
-import { execFileSync, spawn, type ChildProcess } from 'node:child_process'
+import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import type { TopicPartition } from '@tidewire/sdk'
-import type { GroupConsumer, LogClient } from '../../core/src/client/client.ts'
+import type { LogClient } from '../../core/src/client/client.ts'
 import { createClient } from '../../core/src/client/log-client.ts'
 import { testBroker, type TestBroker } from '../support/broker.ts'
-import { newTopic, uniqueName } from '../support/client-suite.ts'
+import { newTopic, uniqueName, values } from '../support/client-topics.ts'
 import { javaMissing } from '../support/java-tools.ts'
 import { kafkaToolLibs } from '../support/kafka.ts'
+import { PollingConsumer } from '../support/polling-consumer.ts'
+import { missingProgram } from '../support/programs.ts'
 import { until } from '../support/until.ts'
-
-function hasKcat(): boolean {
-  try {
-    execFileSync('kcat', ['-V'], { stdio: 'ignore' })
-    return true
-  } catch {
-    return false
-  }
-}
 
 type Strategy = 'range' | 'cooperative-sticky'
 
@@ -60,64 +52,20 @@ class ForeignMember {
   }
 
   async stop(): Promise<void> {
-    if (this.#child.exitCode !== null) return
+    if (this.#child.exitCode !== null || this.#child.signalCode !== null) return
     this.#child.kill('SIGTERM')
     await once(this.#child, 'exit')
   }
 }
 
-/** Ours, polling by itself. */
-class OurMember {
-  readonly seen: string[] = []
-  readonly events: string[] = []
-  readonly consumer: GroupConsumer
-  #stopping = false
-  readonly #polling: Promise<void>
-
-  constructor(client: LogClient, groupId: string, topic: string) {
-    const note =
-      (what: string) =>
-      (partitions: readonly TopicPartition[]): void => {
-        const numbers = partitions.map((each) => each.partition).sort()
-        this.events.push(`${what} ${numbers.join()}`)
-      }
-    this.consumer = client.groupConsumer({
-      groupId,
-      topics: [topic],
-      heartbeatIntervalMs: 200,
-      onAssign: note('assign'),
-      onLost: note('lost'),
-      onRevoke: note('revoke'),
-    })
-    this.#polling = this.#poll()
-  }
-
-  async #poll(): Promise<void> {
-    while (!this.#stopping) {
-      for (const { records } of await this.consumer.poll({ maxWaitMs: 100 })) {
-        this.seen.push(...records.map((each) => String(each.value)))
-      }
-    }
-  }
-
-  get count(): number {
-    return this.consumer.assignment().length
-  }
-
-  async stop(): Promise<void> {
-    this.#stopping = true
-    await this.#polling
-    await this.consumer.close()
-  }
-}
-
+const kcatReason = await missingProgram(['kcat', '-V'])
 const javaReason = await javaMissing()
 
 describe.each([
-  ['kcat, range', 'range', kcat('range'), !hasKcat()],
-  ['kcat, cooperative-sticky', 'cooperative-sticky', kcat('cooperative-sticky'), !hasKcat()],
-  ['the Java consumer, cooperative-sticky', 'cooperative-sticky', java, javaReason !== undefined],
-] as const)('one group of our consumer and %s', (_name, strategy, command, isMissing) => {
+  ['kcat, range', 'range', kcat('range'), kcatReason],
+  ['kcat, cooperative-sticky', 'cooperative-sticky', kcat('cooperative-sticky'), kcatReason],
+  ['the Java consumer, cooperative-sticky', 'cooperative-sticky', java, javaReason],
+] as const)('one group of our consumer and %s', (_name, strategy, command, missing) => {
   let broker: TestBroker
   let client: LogClient
   beforeAll(async () => {
@@ -129,10 +77,12 @@ describe.each([
     await broker.close()
   })
 
-  const ofRound = (round: string, values: readonly string[]): string[] =>
-    values.filter((each) => each.startsWith(round)).sort()
+  const ofRound = (round: string, member: PollingConsumer | ForeignMember): string[] => {
+    const seen = member instanceof PollingConsumer ? values(member.seen).map(String) : member.seen
+    return seen.filter((each) => each.startsWith(round)).sort()
+  }
 
-  test.skipIf(isMissing).each(['ours', 'theirs'] as const)(
+  test.skipIf(missing !== undefined).each(['ours', 'theirs'] as const)(
     'shares the partitions out, %s coming first',
     async (first) => {
       const topic = await newTopic(client, 4)
@@ -146,23 +96,23 @@ describe.each([
         }))
         await client.producer().produce(records)
       }
-      const members: { ours?: OurMember; theirs?: ForeignMember } = {}
-      const start = async (which: 'ours' | 'theirs'): Promise<OurMember | ForeignMember> =>
+      const members: { ours?: PollingConsumer; theirs?: ForeignMember } = {}
+      const start = async (which: 'ours' | 'theirs'): Promise<PollingConsumer | ForeignMember> =>
         which === 'ours'
-          ? (members.ours = new OurMember(client, groupId, topic))
+          ? (members.ours = new PollingConsumer(client, { groupId, topics: [topic], heartbeatIntervalMs: 200 }))
           : (members.theirs = new ForeignMember(await command(broker.address, groupId, topic)))
       const leader = await start(first)
       await produce('alone')
-      await until('the first to read all', () => ofRound('alone', leader.seen).length === 4)
+      await until('the first to read all', () => ofRound('alone', leader).length === 4)
       await start(first === 'ours' ? 'theirs' : 'ours')
       const { ours, theirs } = members as Required<typeof members>
-      await until('two to share', () => ours.count === 2 && ours.events.length > (first === 'ours' ? 1 : 0))
-      await produce('shared')
       await until(
-        'both to read',
-        () => ofRound('shared', ours.seen).length + ofRound('shared', theirs.seen).length >= 4,
+        'two to share',
+        () => ours.consumer.assignment().length === 2 && ours.events.length > (first === 'ours' ? 1 : 0),
       )
-      const halves = [ofRound('shared', ours.seen), ofRound('shared', theirs.seen)].map((half) =>
+      await produce('shared')
+      await until('both to read', () => ofRound('shared', ours).length + ofRound('shared', theirs).length >= 4)
+      const halves = [ofRound('shared', ours), ofRound('shared', theirs)].map((half) =>
         half.map((each) => each.at(-1)).join(''),
       )
       if (strategy === 'range') {
@@ -175,11 +125,11 @@ describe.each([
       }
       const before = ours.events.length
       await theirs.stop()
-      await until('ours to have all', () => ours.count === 4)
+      await until('ours to have all', () => ours.consumer.assignment().length === 4)
       if (strategy === 'cooperative-sticky') {
         expect(ours.events.slice(before)).toEqual([expect.stringMatching(/^assign \d,\d$/)])
       }
-      await ours.stop()
+      await ours.close()
     },
   )
 })
