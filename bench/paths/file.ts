@@ -8,9 +8,7 @@
  *
  * With `--cpu-prof` the host thread writes a profile of its own.
  */
-import { createReadStream } from 'node:fs'
-import { readFile, rm, stat, writeFile } from 'node:fs/promises'
-import { createHash } from 'node:crypto'
+import { rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { createClient } from '../../core/src/client/log-client.ts'
 import { parseWorkerConfig } from '../../core/src/config/worker-settings.ts'
@@ -18,6 +16,8 @@ import { createProcessLogger } from '../../core/src/logging/logger.ts'
 import { TaskHosts } from '../../core/src/worker/task-hosts.ts'
 import type { TaskSpec } from '../../core/src/worker/task-spec.ts'
 import { brokerProcess, temporaryFolder } from '../../test/support/broker.ts'
+import { digest } from '../support/digest.ts'
+import { cpuSeconds } from '../support/process-tree.ts'
 import { report, table } from '../support/report.ts'
 import { comparePaths } from './peers.ts'
 
@@ -57,12 +57,6 @@ function spec(name: string, connector: 'file-source' | 'file-sink', config: Reco
   }
 }
 
-/** Processor time of another process so far, in seconds. */
-async function cpuOf(pid: number): Promise<number> {
-  const fields = (await readFile(`/proc/${pid}/stat`, 'utf8')).split(') ')[1]!.split(' ')
-  return (Number(fields[11]) + Number(fields[12])) / 100
-}
-
 async function measure(name: string, task: TaskSpec, support: string, done: () => Promise<boolean>): Promise<string[]> {
   const { config } = parseWorkerConfig({
     'bootstrap.servers': broker.address,
@@ -83,14 +77,14 @@ async function measure(name: string, task: TaskSpec, support: string, done: () =
   hosts.warmUp()
   await new Promise((resolve) => setTimeout(resolve, 1500))
   const cpu = process.cpuUsage()
-  const brokerCpu = await cpuOf(broker.pid)
+  const brokerCpu = cpuSeconds(broker.pid)
   const begun = performance.now()
   await hosts.startTask(task)
   await started
   while (!(await done())) await new Promise((resolve) => setTimeout(resolve, 5))
   const seconds = (performance.now() - begun) / 1000
   const { user, system } = process.cpuUsage(cpu)
-  const log = (await cpuOf(broker.pid)) - brokerCpu
+  const log = cpuSeconds(broker.pid) - brokerCpu
   await hosts.close()
   return [
     name,
@@ -106,11 +100,6 @@ const endOf = async (topic: string): Promise<number> => {
 }
 const sizeOf = async (file: string): Promise<number> => (await stat(file).catch(() => ({ size: 0 }))).size
 const size = await sizeOf(input)
-const digest = async (file: string): Promise<string> => {
-  const hash = createHash('sha256')
-  for await (const chunk of createReadStream(file)) hash.update(chunk as Buffer)
-  return hash.digest('hex')
-}
 
 const rows: string[][] = []
 for (const [support, topic] of [

@@ -2,12 +2,11 @@
  * Lines of a file into a topic and out of a topic into a file, by a whole worker each: ours on the bundled log, ours on
  * Apache Kafka, and Kafka Connect with its FileStream connectors on that same Kafka. The configs are the same, word for word.
  */
-import { createHash } from 'node:crypto'
-import { createReadStream } from 'node:fs'
 import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { createClient } from '../../core/src/client/log-client.ts'
 import { startKafka, startTidewire, type Server } from '../log/servers.ts'
+import { digest } from '../support/digest.ts'
 import { cpuSeconds } from '../support/process-tree.ts'
 import { report, table } from '../support/report.ts'
 import { connectWorkers, tidewireWorkers, type BenchWorker, type WorkerKind } from '../support/workers.ts'
@@ -98,10 +97,4 @@ async function runOn(
   }
   await client.close()
   return rows
-}
-
-async function digest(file: string): Promise<string> {
-  const hash = createHash('sha256')
-  for await (const chunk of createReadStream(file)) hash.update(chunk as Buffer)
-  return hash.digest('hex')
 }
