@@ -14,6 +14,7 @@ const layers = {
   herder: ['cluster', 'worker', 'client', 'convert', 'transform', 'plugin', 'config', 'logging'],
   registry: ['client', 'config', 'logging'],
   rest: ['herder', 'cluster', 'plugin', 'config', 'logging'],
+  'rest-client': [],
 }
 
 const layerRules = Object.entries(layers).map(([layer, allowed]) => ({

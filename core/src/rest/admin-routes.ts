@@ -1,9 +1,24 @@
-import type { FastifyInstance } from 'fastify'
+import type { FastifyInstance, FastifySchema } from 'fastify'
 import type { Herder } from '../herder/herder.ts'
+import { worker } from './api-schemas.ts'
+import { about, integer, listOf, nothing, object } from './route-schema.ts'
+
+const tags = ['Cluster']
+const docs = {
+  workers: { tags, summary: 'The workers of the cluster', response: { 200: listOf(worker) } },
+  drain: {
+    tags,
+    summary: 'Hands all work of this worker to the others, before a planned stop',
+    response: {
+      202: about('What is left so far: ask again', object({ connectors: integer, tasks: integer })),
+      204: nothing,
+    },
+  },
+} satisfies Readonly<Record<string, FastifySchema>>
 
 /** Calls about the cluster that Kafka Connect does not have. */
 export function adminRoutes(app: FastifyInstance, herder: () => Herder, waitMs: number): void {
-  app.get('/admin/workers', () => {
+  app.get('/admin/workers', { schema: docs.workers }, () => {
     const { cluster } = herder()
     return cluster.workers.map(({ workerId, url, awayUntil, draining, connectors, tasks }) => ({
       worker_id: workerId,
@@ -16,7 +31,7 @@ export function adminRoutes(app: FastifyInstance, herder: () => Herder, waitMs: 
     }))
   })
 
-  app.put('/admin/drain', async (_, reply) => {
+  app.put('/admin/drain', { schema: docs.drain }, async (_, reply) => {
     const { cluster, workerId } = herder()
     const limit = AbortSignal.timeout(waitMs)
     try {

@@ -1,23 +1,85 @@
-import type { FastifyInstance, FastifyReply } from 'fastify'
+import type { FastifyInstance, FastifyReply, FastifySchema } from 'fastify'
 import type { TargetState } from '../herder/config-records.ts'
 import type { ConnectorViews } from '../herder/connector-views.ts'
 import type { Written } from '../herder/connector-writes.ts'
 import type { Herder } from '../herder/herder.ts'
 import type { Forwarding } from './forwarding.ts'
+import {
+  config,
+  connectorInfo,
+  connectorStatus,
+  givenConfig,
+  taskConfig,
+  taskParams,
+  taskState,
+} from './api-schemas.ts'
 import { configChangesOf, configOf, createRequestOf, withName } from './request-config.ts'
 import { RestError } from './rest-error.ts'
+import { about, flag, listOf, mapOf, nothing, object, oneOfTexts, query, text } from './route-schema.ts'
 
 interface Named {
   Params: { name: string }
 }
 
+const tags = ['Connectors']
+const written = { 200: about('Changed', connectorInfo), 201: about('Created', connectorInfo) }
+const docs = {
+  list: {
+    tags,
+    summary: 'Names of all connectors; with `expand`, what is known of each by name',
+    querystring: query({ expand: listOf(oneOfTexts(['status', 'info'])) }),
+    response: {
+      200: {
+        anyOf: [listOf(text), mapOf(object({ status: connectorStatus, info: connectorInfo }, ['status', 'info']))],
+      },
+    },
+  },
+  create: {
+    tags,
+    summary: 'Creates a connector',
+    body: object({ name: text, config: givenConfig, initial_state: oneOfTexts(['RUNNING', 'PAUSED', 'STOPPED']) }, [
+      'initial_state',
+    ]),
+    response: { 201: connectorInfo },
+    errors: { 400: 'The config is wrong; every wrong setting is named', 409: 'A connector of that name exists' },
+  },
+  info: { tags, summary: 'A connector', response: { 200: connectorInfo } },
+  delete: { tags, summary: 'Deletes a connector, and ends its tasks', response: { 204: nothing } },
+  config: { tags, summary: 'A connector’s config', response: { 200: config } },
+  putConfig: { tags, summary: 'Creates a connector, or gives it another config', body: givenConfig, response: written },
+  patchConfig: {
+    tags,
+    summary: 'Changes the given settings of a connector; null removes one',
+    body: mapOf({ type: ['string', 'number', 'boolean', 'null'] }),
+    response: { 200: connectorInfo },
+  },
+  status: { tags, summary: 'States of a connector and its tasks', response: { 200: connectorStatus } },
+  tasks: { tags, summary: 'A connector’s tasks, with their configs', response: { 200: listOf(taskConfig) } },
+  taskStatus: { tags, summary: 'State of a task', params: taskParams, response: { 200: taskState } },
+  restartTask: { tags, summary: 'Restarts a task', params: taskParams, response: { 204: nothing } },
+  restart: {
+    tags,
+    summary: 'Restarts a connector, its tasks, or what of both has failed',
+    querystring: query({ includeTasks: flag, onlyFailed: flag }),
+    response: {
+      202: about('Where one of both is true: the status, RESTARTING where it will be', connectorStatus),
+      204: nothing,
+    },
+  },
+  pause: { tags, summary: 'Pauses a connector: its tasks stay, and do nothing', response: { 202: nothing } },
+  resume: { tags, summary: 'Lets a paused or stopped connector go on', response: { 202: nothing } },
+  stop: { tags, summary: 'Stops a connector: it has no tasks until it is resumed', response: { 204: nothing } },
+} satisfies Readonly<Record<string, FastifySchema>>
+
 /** `/connectors` and all below it. `herder` throws while the worker starts. */
 export function connectorRoutes(app: FastifyInstance, herder: () => Herder, forwarding: Forwarding): void {
   const views = () => herder().views
 
-  app.get<{ Querystring: { expand?: string | string[] } }>('/connectors', ({ query }) => list(views(), query.expand))
+  app.get<{ Querystring: { expand?: string | string[] } }>('/connectors', { schema: docs.list }, (asked) =>
+    list(views(), asked.query.expand),
+  )
 
-  app.post('/connectors', async (asked, reply) => {
+  app.post('/connectors', { schema: docs.create }, async (asked, reply) => {
     const { name, config, initialState } = createRequestOf(asked.body)
     return forwarding.run(
       asked,
@@ -27,9 +89,9 @@ export function connectorRoutes(app: FastifyInstance, herder: () => Herder, forw
     )
   })
 
-  app.get<Named>('/connectors/:name', ({ params }) => views().info(params.name))
+  app.get<Named>('/connectors/:name', { schema: docs.info }, ({ params }) => views().info(params.name))
 
-  app.delete<Named>('/connectors/:name', async (asked, reply) =>
+  app.delete<Named>('/connectors/:name', { schema: docs.delete }, async (asked, reply) =>
     forwarding.run(
       asked,
       reply,
@@ -38,9 +100,9 @@ export function connectorRoutes(app: FastifyInstance, herder: () => Herder, forw
     ),
   )
 
-  app.get<Named>('/connectors/:name/config', ({ params }) => views().info(params.name).config)
+  app.get<Named>('/connectors/:name/config', { schema: docs.config }, ({ params }) => views().info(params.name).config)
 
-  app.put<Named>('/connectors/:name/config', async (asked, reply) => {
+  app.put<Named>('/connectors/:name/config', { schema: docs.putConfig }, async (asked, reply) => {
     const { name } = asked.params
     const config = withName(name, configOf(asked.body))
     return forwarding.run(
@@ -51,7 +113,7 @@ export function connectorRoutes(app: FastifyInstance, herder: () => Herder, forw
     )
   })
 
-  app.patch<Named>('/connectors/:name/config', async (asked, reply) => {
+  app.patch<Named>('/connectors/:name/config', { schema: docs.patchConfig }, async (asked, reply) => {
     const { name } = asked.params
     const changes = configChangesOf(asked.body)
     if (changes['name'] !== undefined) withName(name, { name: changes['name'] ?? '' })
@@ -63,16 +125,19 @@ export function connectorRoutes(app: FastifyInstance, herder: () => Herder, forw
     )
   })
 
-  app.get<Named>('/connectors/:name/status', ({ params }) => views().status(params.name))
+  app.get<Named>('/connectors/:name/status', { schema: docs.status }, ({ params }) => views().status(params.name))
 
-  app.get<Named>('/connectors/:name/tasks', ({ params }) => views().tasks(params.name))
+  app.get<Named>('/connectors/:name/tasks', { schema: docs.tasks }, ({ params }) => views().tasks(params.name))
 
-  app.get<{ Params: { name: string; task: string } }>('/connectors/:name/tasks/:task/status', ({ params }) =>
-    views().taskStatus(params.name, taskOf(params.task)),
+  app.get<{ Params: { name: string; task: string } }>(
+    '/connectors/:name/tasks/:task/status',
+    { schema: docs.taskStatus },
+    ({ params }) => views().taskStatus(params.name, taskOf(params.task)),
   )
 
   app.post<{ Params: { name: string; task: string } }>(
     '/connectors/:name/tasks/:task/restart',
+    { schema: docs.restartTask },
     async (asked, reply) => {
       const { name, task } = asked.params
       return forwarding.run(
@@ -86,6 +151,7 @@ export function connectorRoutes(app: FastifyInstance, herder: () => Herder, forw
 
   app.post<Named & { Querystring: { includeTasks?: string; onlyFailed?: string } }>(
     '/connectors/:name/restart',
+    { schema: docs.restart },
     async (asked, reply) => {
       const restart = { includeTasks: isTrue(asked.query.includeTasks), onlyFailed: isTrue(asked.query.onlyFailed) }
       return forwarding.run(
@@ -99,8 +165,8 @@ export function connectorRoutes(app: FastifyInstance, herder: () => Herder, forw
     },
   )
 
-  const setsTargetState = (action: string, state: TargetState, code: number): void => {
-    app.put<Named>(`/connectors/:name/${action}`, async (asked, reply) =>
+  const setsTargetState = (action: 'pause' | 'resume' | 'stop', state: TargetState, code: number): void => {
+    app.put<Named>(`/connectors/:name/${action}`, { schema: docs[action] }, async (asked, reply) =>
       forwarding.run(
         asked,
         reply,

@@ -12,9 +12,11 @@ interface Named {
 /** The tasks of a connector may be many, each with the whole config. */
 const maxTasksBytes = 32 * 1024 * 1024
 
+const hidden = { hide: true }
+
 /** What workers ask of the leader; nobody else may. */
 export function internalRoutes(app: FastifyInstance, herder: () => Herder): void {
-  app.post<Named>('/connectors/:name/tasks', { bodyLimit: maxTasksBytes }, async (request, reply) => {
+  app.post<Named>('/connectors/:name/tasks', { bodyLimit: maxTasksBytes, schema: hidden }, async (request, reply) => {
     await requireSigned(request, herder())
     const plannedFrom = request.headers[plannedFromHeader]
     if (typeof plannedFrom !== 'string') throw new RestError(400, `The request has no header ${plannedFromHeader}`)
@@ -23,7 +25,7 @@ export function internalRoutes(app: FastifyInstance, herder: () => Herder): void
     return reply.code(204).send()
   })
 
-  app.put<Named>('/connectors/:name/fence', async (request, reply) => {
+  app.put<Named>('/connectors/:name/fence', { schema: hidden }, async (request, reply) => {
     await requireSigned(request, herder())
     await herder().fence(request.params.name)
     return reply.code(204).send()

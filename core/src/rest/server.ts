@@ -8,11 +8,13 @@ import {
   type FastifyReply,
   type FastifyRequest,
   type FastifyServerOptions,
+  type RouteOptions,
 } from 'fastify'
 import { isRetriable } from '@tidewire/sdk'
 import type { Herder } from '../herder/herder.ts'
 import type { Logger } from '../logging/logger.ts'
 import { adminRoutes } from './admin-routes.ts'
+import { health } from './api-schemas.ts'
 import { connectorRoutes } from './connector-routes.ts'
 import { errandRoutes } from './errand-routes.ts'
 import { Forwarding } from './forwarding.ts'
@@ -20,6 +22,7 @@ import { internalRoutes } from './internal-routes.ts'
 import { parseJsonBody } from './json-body.ts'
 import { pluginRoutes } from './plugin-routes.ts'
 import { messageFor, RestError, statusOf, type ErrorBody } from './rest-error.ts'
+import { about, object, text } from './route-schema.ts'
 
 export interface RestOptions {
   /** Empty: all addresses. */
@@ -35,6 +38,8 @@ export interface RestOptions {
   readonly commit?: string | undefined
   /** `rest.write.hold.ms`. Default 60 000. */
   readonly writeHoldMs?: number
+  /** Told of every route as it is made. */
+  readonly onRoute?: (route: RouteOptions) => void
 }
 
 declare module 'fastify' {
@@ -86,6 +91,7 @@ export async function startRest(options: RestOptions): Promise<RestServer> {
     routerOptions: { ignoreTrailingSlash: true, maxParamLength: 2048 },
     schemaController: { compilersFactory: schemasForDocumentationOnly },
   })
+  if (options.onRoute !== undefined) app.addHook('onRoute', options.onRoute)
   acceptJsonOnly(app)
   answerErrors(app, options.logger)
   refuseOtherSites(app, options)
@@ -125,11 +131,11 @@ async function rootRoutes(
   ready: () => Herder,
 ): Promise<void> {
   const page = await readFile(consolePage, 'utf8').catch(() => undefined)
-  app.get('/', ({ headers }, reply) => {
+  app.get('/', { schema: docs.root }, ({ headers }, reply) => {
     if (page !== undefined && headers.accept?.includes('text/html') === true) return sendPage(reply, page)
     return { version, commit, kafka_cluster_id: ready().clusterId }
   })
-  app.get('/health', (_, reply) => {
+  app.get('/health', { schema: docs.health }, (_, reply) => {
     try {
       ready()
       return { status: 'healthy', message: 'Worker has completed startup and is ready to handle requests.' }
@@ -137,6 +143,19 @@ async function rootRoutes(
       return reply.code(503).send({ status: 'starting', message: (error as Error).message })
     }
   })
+}
+
+const docs = {
+  root: {
+    tags: ['Worker'],
+    summary: 'What this worker is; to a browser, the console',
+    response: { 200: object({ version: text, commit: text, kafka_cluster_id: text }) },
+  },
+  health: {
+    tags: ['Worker'],
+    summary: 'Whether this worker is ready',
+    response: { 200: health, 503: about('It is starting', health) },
+  },
 }
 
 /** The page runs its own script and style, asks this server, and nothing else. */
@@ -240,6 +259,7 @@ function collectMethods(app: FastifyInstance): () => void {
       app.route({
         method: lacking,
         url,
+        schema: { hide: true },
         handler: async (_, reply) => {
           void reply.header('allow', allow)
           throw new RestError(405, 'HTTP 405 Method Not Allowed')

@@ -1,0 +1,371 @@
+// Made by scripts/rest-docs.ts from docs/openapi.json: npm run docs
+
+/** Settings by name. Secrets are shown as `********`; sent back, that stands for the stored value */
+export type Config = Readonly<Record<string, string>>
+
+export type ConfigInfos = {
+  readonly name: string
+  readonly error_count: number
+  readonly groups: readonly string[]
+  readonly configs: readonly { readonly definition: ConfigKey | null; readonly value: ConfigValue }[]
+}
+
+export type ConfigKey = {
+  readonly name: string
+  /** BOOLEAN, STRING, INT, LONG, DOUBLE, LIST, CLASS, PASSWORD … */
+  readonly type: string
+  readonly required: boolean
+  readonly default_value: string | null
+  readonly importance: string
+  readonly documentation: string
+  readonly group: string | null
+  readonly width: string
+  readonly display_name: string
+  readonly dependents: readonly string[]
+  /** Within the group; -1 without one */
+  readonly order: number
+}
+
+export type ConfigValue = {
+  readonly name: string
+  readonly value: string | null
+  readonly recommended_values: readonly string[]
+  readonly errors: readonly string[]
+  readonly visible: boolean
+}
+
+export type ConnectorInfo = {
+  readonly name: string
+  readonly config: Config
+  readonly tasks: readonly TaskId[]
+  /** `unknown`: its plugin is not there */
+  readonly type: 'source' | 'sink' | 'unknown'
+}
+
+export type ConnectorState = {
+  /** `STALLED`: it has work and does not get on; the trace says what it waits for */
+  readonly state: 'UNASSIGNED' | 'RUNNING' | 'STALLED' | 'PAUSED' | 'FAILED' | 'RESTARTING' | 'STOPPED'
+  /** host:port of the worker that runs it, or ran it last */
+  readonly worker_id: string
+  /** Of the plugin */
+  readonly version?: string
+  /** Why it failed, or what it waits for */
+  readonly trace?: string
+}
+
+export type ConnectorStatus = {
+  readonly name: string
+  readonly connector: ConnectorState
+  readonly tasks: readonly TaskState[]
+  /** `unknown`: its plugin is not there */
+  readonly type: 'source' | 'sink' | 'unknown'
+}
+
+export type DeadLetter = {
+  readonly partition: number
+  readonly offset: number
+  readonly timestamp: number
+  readonly redriven: boolean
+  readonly connector: string | null
+  readonly stage: string | null
+  readonly operation: string | null
+  readonly exception: string | null
+  readonly message: string | null
+  readonly origin: {
+    readonly topic: string | null
+    readonly partition: string | number | null
+    readonly offset: string | number | null
+  }
+  readonly key: ShownBytes | null
+  readonly value: ShownBytes | null
+  readonly headers: readonly { readonly key: string; readonly value: ShownBytes | null }[]
+}
+
+export type DeadLetters = {
+  readonly topic: string
+  readonly partitions: readonly {
+    readonly partition: number
+    readonly earliest: number
+    readonly latest: number
+    readonly redriven: number | null
+  }[]
+  /** Where a next call goes on */
+  readonly next: readonly { readonly partition: number; readonly offset: number }[]
+  readonly letters: readonly DeadLetter[]
+}
+
+export type ErrorBody = {
+  /** The HTTP status once more */
+  readonly error_code: number
+  /** What happened to what, and what to do next */
+  readonly message: string
+}
+
+/** Settings by name; numbers and booleans are taken as text */
+export type GivenConfig = Readonly<Record<string, string | number | boolean>>
+
+export type Health = { readonly status: string; readonly message: string }
+
+export type Plugin = {
+  /** What `connector.class` takes: the class it stands in for, or its short name */
+  readonly class: string
+  readonly type: 'source' | 'sink' | 'converter' | 'header_converter' | 'unknown'
+  readonly version?: string
+  /** Its short name, which `connector.class` takes too */
+  readonly name: string
+  /** Why it could not be loaded */
+  readonly error?: string
+  /** Where what could not be loaded is */
+  readonly location?: string
+}
+
+export type Preview = {
+  readonly name: string
+  readonly type: 'source' | 'sink'
+  readonly task: number
+  /** How many the work is split into */
+  readonly tasks: number
+  readonly records: readonly PreviewedRecord[]
+  /** Why there is no more of it */
+  readonly ended: 'limit' | 'bytes' | 'timeout' | 'end' | 'failed'
+  readonly error?: string
+  /** What the connector had to say */
+  readonly log: readonly { readonly level: string; readonly message: string; readonly details: string }[]
+  readonly warnings: readonly string[]
+}
+
+export type PreviewRequest = {
+  readonly name?: string
+  /** Of an existing connector: in place of the stored one */
+  readonly config?: GivenConfig
+  /** Most records */
+  readonly limit?: number
+  readonly timeoutMs?: number
+  /** Of the answer */
+  readonly maxBytes?: number
+  readonly from?:
+    | 'earliest'
+    | 'latest'
+    | 'committed'
+    | readonly { readonly topic: string; readonly partition: number; readonly offset: number }[]
+  /** Which of those that the work is split into */
+  readonly task?: number
+}
+
+export type PreviewedRecord = {
+  readonly topic: string
+  /** Of a source: null where the key decides */
+  readonly partition: number | null
+  readonly offset?: number
+  readonly timestamp: number | null
+  readonly sourcePartition?: unknown
+  readonly sourceOffset?: unknown
+  readonly key: PreviewedValue
+  readonly value: PreviewedValue
+  readonly headers: readonly {
+    readonly key: string
+    readonly value?: unknown
+    readonly schema?: unknown
+    readonly bytes?: ShownBytes | null
+  }[]
+  readonly errors: readonly {
+    readonly stage: string
+    readonly operation: string
+    readonly exception: string
+    readonly message: string
+  }[]
+}
+
+export type PreviewedValue = {
+  /** As the source gave it, or as the sink would get it */
+  readonly value?: unknown
+  /** In the JSON converter’s notation */
+  readonly schema?: unknown
+  /** As it is, or would be, in the log */
+  readonly bytes?: ShownBytes | null
+}
+
+export type RedriveEnd = {
+  readonly done: true
+  /** Why there is no more of it */
+  readonly ended: 'limit' | 'timeout' | 'end' | 'failed'
+  readonly error?: string
+  /** Where the next re-drive of all begins */
+  readonly redriven?: readonly { readonly partition: number; readonly offset: number }[]
+}
+
+/** Which letters: `offsets`, or `partition`, `from` and `to` (one past the last); default: all since the last re-drive */
+export type RedriveRequest = {
+  readonly offsets?: readonly { readonly partition: number; readonly offset: number }[]
+  readonly partition?: number
+  readonly from?: number
+  readonly to?: number
+  readonly limit?: number
+  readonly timeoutMs?: number
+  /** Converts only */
+  readonly dryRun?: boolean
+}
+
+export type RedrivenLetter = {
+  readonly partition: number
+  readonly offset: number
+  readonly outcome: 'delivered' | 'deliverable' | 'rejected' | 'skipped' | 'unfinished'
+  readonly to?: { readonly topic: string; readonly partition: number; readonly offset: number }
+  readonly stage?: string
+  readonly reason?: string
+}
+
+export type RedrivenLine = RedrivenLetter | RedriveEnd
+
+/** Bytes as text, or in base64 where they are no UTF-8 */
+export type ShownBytes = {
+  readonly encoding: 'utf-8' | 'base64'
+  readonly data: string
+  /** Of all of it */
+  readonly size: number
+  readonly truncated?: boolean
+}
+
+export type TaskConfig = { readonly id: TaskId; readonly config: Config }
+
+export type TaskId = { readonly connector: string; readonly task: number }
+
+export type TaskState = {
+  readonly id: number
+  /** `STALLED`: it has work and does not get on; the trace says what it waits for */
+  readonly state: 'UNASSIGNED' | 'RUNNING' | 'STALLED' | 'PAUSED' | 'FAILED' | 'RESTARTING' | 'STOPPED'
+  /** host:port of the worker that runs it, or ran it last */
+  readonly worker_id: string
+  /** Of the plugin */
+  readonly version?: string
+  /** Why it failed, or what it waits for */
+  readonly trace?: string
+}
+
+export type Worker = {
+  readonly worker_id: string
+  /** Of its REST API */
+  readonly url: string
+  readonly leader: boolean
+  readonly draining: boolean
+  /** It vanished; its work waits for it until then (ISO 8601) */
+  readonly away_until?: string
+  readonly connectors: number
+  readonly tasks: number
+}
+
+/** By method and path: what a call takes, and what it gives (an answer, lines or events). */
+export interface Operations {
+  /** What this worker is; to a browser, the console */
+  'GET /': { readonly answer: { readonly version: string; readonly commit: string; readonly kafka_cluster_id: string } }
+  /** Hands all work of this worker to the others, before a planned stop */
+  'PUT /admin/drain': { readonly answer: { readonly connectors: number; readonly tasks: number } | undefined }
+  /** The workers of the cluster */
+  'GET /admin/workers': { readonly answer: readonly Worker[] }
+  /** Plugins, every version of each; what could not be loaded too */
+  'GET /connector-plugins': {
+    readonly query: { readonly connectorsOnly?: boolean }
+    readonly answer: readonly Plugin[]
+  }
+  /** A plugin’s settings */
+  'GET /connector-plugins/{plugin}/config': {
+    readonly path: { readonly plugin: string }
+    readonly query: {
+      /** One, a range as `[1.0,2.0)`, or `latest` */
+      readonly version?: string
+    }
+    readonly answer: readonly ConfigKey[]
+  }
+  /** Checks a config, and stores nothing: every setting with its definition, value and errors */
+  'PUT /connector-plugins/{plugin}/config/validate': {
+    readonly path: { readonly plugin: string }
+    readonly body: GivenConfig
+    readonly answer: ConfigInfos
+  }
+  /** Names of all connectors; with `expand`, what is known of each by name */
+  'GET /connectors': {
+    readonly query: { readonly expand?: readonly ('status' | 'info')[] }
+    readonly answer:
+      readonly string[] | Readonly<Record<string, { readonly status?: ConnectorStatus; readonly info?: ConnectorInfo }>>
+  }
+  /** Creates a connector */
+  'POST /connectors': {
+    readonly body: {
+      readonly name: string
+      readonly config: GivenConfig
+      readonly initial_state?: 'RUNNING' | 'PAUSED' | 'STOPPED'
+    }
+    readonly answer: ConnectorInfo
+  }
+  /** What a connector would do, of a config that need not be stored; nothing is written */
+  'POST /connectors/preview': { readonly body?: PreviewRequest; readonly answer: Preview }
+  /** A connector */
+  'GET /connectors/{name}': { readonly path: { readonly name: string }; readonly answer: ConnectorInfo }
+  /** Deletes a connector, and ends its tasks */
+  'DELETE /connectors/{name}': { readonly path: { readonly name: string }; readonly answer: undefined }
+  /** A connector’s config */
+  'GET /connectors/{name}/config': { readonly path: { readonly name: string }; readonly answer: Config }
+  /** Creates a connector, or gives it another config */
+  'PUT /connectors/{name}/config': {
+    readonly path: { readonly name: string }
+    readonly body: GivenConfig
+    readonly answer: ConnectorInfo
+  }
+  /** Changes the given settings of a connector; null removes one */
+  'PATCH /connectors/{name}/config': {
+    readonly path: { readonly name: string }
+    readonly body: Readonly<Record<string, string | number | boolean | null>>
+    readonly answer: ConnectorInfo
+  }
+  /** A connector’s dead letters */
+  'GET /connectors/{name}/dlq': {
+    readonly path: { readonly name: string }
+    readonly query: {
+      readonly limit?: number
+      readonly partition?: number
+      /** An offset, `earliest` or `redriven` */
+      readonly from?: string
+    }
+    readonly answer: DeadLetters
+  }
+  /** Puts dead letters back through the connector: a line for each as soon as it is certain, and one at the end */
+  'POST /connectors/{name}/dlq/redrive': {
+    readonly path: { readonly name: string }
+    readonly body?: RedriveRequest
+    readonly line: RedrivenLine
+  }
+  /** Pauses a connector: its tasks stay, and do nothing */
+  'PUT /connectors/{name}/pause': { readonly path: { readonly name: string }; readonly answer: undefined }
+  /** What a connector would do; nothing is written */
+  'POST /connectors/{name}/preview': {
+    readonly path: { readonly name: string }
+    readonly body?: PreviewRequest
+    readonly answer: Preview
+  }
+  /** Restarts a connector, its tasks, or what of both has failed */
+  'POST /connectors/{name}/restart': {
+    readonly path: { readonly name: string }
+    readonly query: { readonly includeTasks?: boolean; readonly onlyFailed?: boolean }
+    readonly answer: ConnectorStatus | undefined
+  }
+  /** Lets a paused or stopped connector go on */
+  'PUT /connectors/{name}/resume': { readonly path: { readonly name: string }; readonly answer: undefined }
+  /** States of a connector and its tasks */
+  'GET /connectors/{name}/status': { readonly path: { readonly name: string }; readonly answer: ConnectorStatus }
+  /** Stops a connector: it has no tasks until it is resumed */
+  'PUT /connectors/{name}/stop': { readonly path: { readonly name: string }; readonly answer: undefined }
+  /** A connector’s tasks, with their configs */
+  'GET /connectors/{name}/tasks': { readonly path: { readonly name: string }; readonly answer: readonly TaskConfig[] }
+  /** Restarts a task */
+  'POST /connectors/{name}/tasks/{task}/restart': {
+    readonly path: { readonly name: string; readonly task: number }
+    readonly answer: undefined
+  }
+  /** State of a task */
+  'GET /connectors/{name}/tasks/{task}/status': {
+    readonly path: { readonly name: string; readonly task: number }
+    readonly answer: TaskState
+  }
+  /** Whether this worker is ready */
+  'GET /health': { readonly answer: Health }
+}
