@@ -44,12 +44,14 @@ export const fetchHandler = defineHandler({
         const round = await readWithin(services, request, wanted)
         const leftMs = deadline - services.clock.now()
         const isEnough = round.failed || round.bytes >= request.minBytes || wanted.length === 0
-        if (isEnough || leftMs <= 0 || context.signal.closed) {
+        if (isEnough || leftMs <= 0) {
           context.onSent(round.release)
           return { errorCode: errorCodes.NONE, responses: round.responses }
         }
         round.release()
-        await wake.wait(services, leftMs)
+        if (!context.signal.closed) await wake.wait(services, leftMs)
+        // Nobody waits for an answer: nothing is read for it, nor memory waited for.
+        if (context.signal.closed) return null
       }
     } finally {
       wake.release()
