@@ -2,8 +2,7 @@
  * `kill -9` of the broker under load, again and again: every acknowledged record is there, once, in order; what was
  * committed is visible as a whole, what was aborted is not. TIDEWIRE_SOAK=1 makes it 50 kills instead of 5.
  */
-import { rm } from 'node:fs/promises'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { addPartitionsToTxn } from '../../core/src/protocol/messages/add-partitions-to-txn.ts'
 import { createTopics } from '../../core/src/protocol/messages/create-topics.ts'
 import { endTxn } from '../../core/src/protocol/messages/end-txn.ts'
@@ -12,25 +11,10 @@ import { findCoordinator } from '../../core/src/protocol/messages/find-coordinat
 import { initProducerId } from '../../core/src/protocol/messages/init-producer-id.ts'
 import { produce } from '../../core/src/protocol/messages/produce.ts'
 import { decodeRecords, iterateBatches, RecordBatchBuilder } from '../../core/src/protocol/record-batch.ts'
-import { brokerProcess, temporaryFolder, type BrokerProcess } from '../support/broker.ts'
 import { RawClient } from '../support/raw-client.ts'
+import { killedBroker, kills, pause, random } from './killed-broker.ts'
 
-const kills = process.env['TIDEWIRE_SOAK'] === undefined ? 5 : 50
-
-let dataDir: string
-let broker: BrokerProcess
-
-beforeAll(async () => {
-  dataDir = await temporaryFolder()
-  broker = await brokerProcess(dataDir)
-})
-afterAll(async () => {
-  await broker.stop()
-  await rm(dataDir, { recursive: true, force: true })
-})
-
-const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms))
-const random = (from: number, to: number) => from + Math.floor(Math.random() * (to - from + 1))
+const broker = killedBroker()
 
 interface Identity {
   readonly producerId: number
@@ -201,8 +185,7 @@ test(`${kills} kills under load lose nothing and double nothing`, { timeout: kil
   const all = Promise.all([...idempotent, ...transactional])
   for (let i = 0; i < kills; i++) {
     await Promise.race([pause(random(100, 1000)), all])
-    await broker.kill()
-    broker = await brokerProcess(dataDir, broker.port)
+    await broker.killAndRestart()
   }
   await Promise.race([pause(500), all])
   load.stopping = true

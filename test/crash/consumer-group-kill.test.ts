@@ -3,43 +3,23 @@
  * them, no acknowledged offset is lost, and every rebalance that was under way comes to its end. TIDEWIRE_SOAK=1 makes it
  * 50 kills instead of 5.
  */
-import { rm } from 'node:fs/promises'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { consumerGroupDescribe } from '../../core/src/protocol/messages/consumer-group-describe.ts'
 import { consumerGroupHeartbeat } from '../../core/src/protocol/messages/consumer-group-heartbeat.ts'
 import { createTopics } from '../../core/src/protocol/messages/create-topics.ts'
 import { offsetCommit } from '../../core/src/protocol/messages/offset-commit.ts'
 import { offsetFetch } from '../../core/src/protocol/messages/offset-fetch.ts'
 import { errorByCode } from '../../core/src/protocol/errors.ts'
-import { brokerProcess, temporaryFolder, type BrokerProcess } from '../support/broker.ts'
 import { pythonClients, pythonMissing } from '../support/python-clients.ts'
 import { RawClient } from '../support/raw-client.ts'
 import { until } from '../support/until.ts'
+import { killedBroker, kills, pause, random } from './killed-broker.ts'
 
-const kills = process.env['TIDEWIRE_SOAK'] === undefined ? 5 : 50
 const partitions = 6
 const missingPython = await pythonMissing()
+const broker = killedBroker()
 
-let dataDir: string
-let broker: BrokerProcess
-
-beforeAll(async () => {
-  dataDir = await temporaryFolder()
-  broker = await brokerProcess(dataDir)
-})
-afterAll(async () => {
-  await broker.stop()
-  await rm(dataDir, { recursive: true, force: true })
-})
-
-const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms))
-const random = (from: number, to: number) => from + Math.floor(Math.random() * (to - from + 1))
 const nameOf = (code: number) => errorByCode(code).name
-
-async function restartAtOnce(): Promise<void> {
-  await broker.kill()
-  broker = await brokerProcess(dataDir, broker.port)
-}
 
 /** Asks again over new connections until there is an answer. */
 async function asked<T>(ask: (client: RawClient) => Promise<T>): Promise<T> {
@@ -156,7 +136,7 @@ test(`${kills} kills under a group that rebalances all the time`, { timeout: kil
   const load = Promise.all([...lasting.map(stay), comeAndGo()])
   for (let i = 0; i < kills; i++) {
     await Promise.race([pause(random(100, 1000)), load])
-    await restartAtOnce()
+    await broker.killAndRestart()
   }
   await Promise.race([pause(300), load])
   isOver = true
@@ -196,7 +176,7 @@ describe.skipIf(missingPython !== undefined)(
       }
       for (const least of [100, 600]) {
         await until(`offsets beyond ${least}`, async () => (await progress()) > least, 60_000)
-        await restartAtOnce()
+        await broker.killAndRestart()
       }
       // Each once: what was read and not committed may come again, what was committed may not.
       expect(await running).toEqual({ all: true, 'read again': 0, 'lost its place': 0 })
