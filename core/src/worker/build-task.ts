@@ -1,6 +1,6 @@
 /** Puts a task together from its spec: plugin, settings, converters, error policy, run loop. */
 import { ConfigError, type Converter, type ConverterDefinition, type Sink, type Source } from '@tidewire/sdk'
-import type { ClientSecurity, LogClient } from '../client/client.ts'
+import type { LogClient } from '../client/client.ts'
 import {
   sinkSettings,
   sourceSettings,
@@ -22,6 +22,7 @@ import { ExactlyOnceCommit, type TransactionBoundary } from './exactly-once-comm
 import type { HostSettings } from './host-messages.ts'
 import type { Lease } from './lease.ts'
 import { ensureInternalTopics } from './internal-topics.ts'
+import type { OpenClient } from './log-clients.ts'
 import { OffsetStore, type SourceOffsets } from './offset-store.ts'
 import type { RecordConverters } from './record-converters.ts'
 import { SinkConversion } from './sink-conversion.ts'
@@ -46,7 +47,7 @@ export interface TaskSurroundings {
   readonly logger: Logger
   readonly lease: Lease
   /** For a task whose connector is somebody else to the log, or reaches it in another way. */
-  readonly openClient: (security: ClientSecurity) => LogClient
+  readonly openClient: OpenClient
   /** See task-client.ts. */
   readonly mayRun: () => Promise<boolean>
 }
@@ -65,7 +66,7 @@ export async function buildTask(spec: TaskSpec, around: TaskSurroundings): Promi
   const abort = new AbortController()
   const leased = (client: LogClient): LogClient => taskClient(client, { ...around, signal: abort.signal })
   const { clients: workerSettings } = around.settings
-  const open = (security: ClientSecurity): LogClient => leased(around.openClient(security))
+  const open: OpenClient = (own) => leased(around.openClient(own))
   const client = leased(around.client)
   const clients = await openTaskClients(spec, workerSettings, client, open)
   const parts = { spec, around: { ...around, client, logger }, clients, config, converters, abort }

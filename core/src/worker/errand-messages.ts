@@ -3,9 +3,9 @@
  * data, since it crosses threads; int64 values may be bigints.
  */
 import type { TopicPartitionOffset } from '@tidewire/sdk'
-import type { LogSink } from '../logging/logger.ts'
 import type { HostSettings, ThrownError } from './host-messages.ts'
 import type { TaskSpec } from './task-spec.ts'
+import type { LoggedLine } from './thread-logger.ts'
 
 /** Where a preview begins to read. */
 export type PreviewFrom =
@@ -84,13 +84,6 @@ export interface PreviewEnd {
   readonly ended: Ended
   /** Of `failed`, and of a source that failed in passing until the time was over. */
   readonly error?: string
-}
-
-/** One line of what a connector logged. */
-export interface LoggedLine {
-  readonly level: Parameters<LogSink['write']>[0]
-  readonly message: string
-  readonly details: Readonly<Record<string, unknown>>
 }
 
 /** See {@link ListedLetter}. */

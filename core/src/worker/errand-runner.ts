@@ -4,7 +4,8 @@ import { ConnectError } from '@tidewire/sdk'
 import type { Logger } from '../logging/logger.ts'
 import { messageOf } from '../logging/message-of.ts'
 import { rethrowable, type HostSettings } from './host-messages.ts'
-import type { ErrandKind, ErrandMessage, Errands, LoggedLine } from './errand-messages.ts'
+import type { ErrandKind, ErrandMessage, Errands } from './errand-messages.ts'
+import type { LoggedLine } from './thread-logger.ts'
 
 export interface ErrandCalls<K extends ErrandKind> {
   onItem(item: Errands[K]['item']): void

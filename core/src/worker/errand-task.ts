@@ -1,6 +1,6 @@
 /** What an errand has of the task that it stands in for: plugin, settings, converters, clients. */
 import type { ConfigOf, Settings, Sink, Source } from '@tidewire/sdk'
-import type { ClientSecurity, LogClient } from '../client/client.ts'
+import type { LogClient } from '../client/client.ts'
 import type { Logger } from '../logging/logger.ts'
 import { messageOf } from '../logging/message-of.ts'
 import { loadConnector } from '../plugin/load.ts'
@@ -9,6 +9,7 @@ import { parseConnectorConfig, requireValid } from './connector-config.ts'
 import { ErrorPolicy, type DeadLetters, type FailedRecord } from './error-policy.ts'
 import type { RecordProblem } from './errand-messages.ts'
 import type { HostSettings } from './host-messages.ts'
+import type { OpenClient } from './log-clients.ts'
 import type { RecordConverters } from './record-converters.ts'
 import { openTaskClients, type TaskClients } from './task-clients.ts'
 import type { TaskSpec } from './task-spec.ts'
@@ -16,8 +17,7 @@ import type { TaskSpec } from './task-spec.ts'
 export interface ErrandSurroundings {
   readonly settings: HostSettings
   readonly logger: Logger
-  readonly openClient: (security: ClientSecurity) => LogClient
-  readonly security: ClientSecurity
+  readonly openClient: OpenClient
   /** Aborted when the time is over or nobody waits any more. */
   readonly signal: AbortSignal
 }
@@ -46,12 +46,12 @@ export async function openErrandTask(
   const { config, problems } = parseConnectorConfig(connector, spec.config)
   requireValid(problems)
   const opened: LogClient[] = []
-  const open = (security: ClientSecurity): LogClient => {
-    const client = limited(around.openClient(security))
+  const open: OpenClient = (own) => {
+    const client = limited(around.openClient(own))
     opened.push(client)
     return client
   }
-  const client = open(around.security)
+  const client = open(around.settings.security)
   const clients = await openTaskClients(spec, around.settings.clients, client, open)
   const close = async (): Promise<void> => {
     await Promise.all(opened.map((each) => each.close()))

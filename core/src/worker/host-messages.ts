@@ -1,10 +1,10 @@
 /** What the main thread and a host thread say to each other. Plain data only. */
 import type { ClientSecurity } from '../client/client.ts'
-import type { LogSink } from '../logging/logger.ts'
 import type { PluginRef } from '../plugin/manifest.ts'
 import type { WorkerClientSettings } from './task-clients.ts'
 import type { InternalTopic } from './internal-topics.ts'
 import type { TaskId, TaskSpec } from './task-spec.ts'
+import type { LoggedLine } from './thread-logger.ts'
 
 /** What a host thread is told at birth. */
 export interface HostSettings {
@@ -102,12 +102,7 @@ export type HostMessage =
   | { readonly kind: 'stalled'; readonly id: TaskId; readonly generation: number; readonly trace: string }
   /** A task that writes in transactions has fenced its predecessor: may it go on? */
   | { readonly kind: 'mayRun'; readonly id: TaskId; readonly generation: number; readonly question: number }
-  | {
-      readonly kind: 'log'
-      readonly level: Parameters<LogSink['write']>[0]
-      readonly message: string
-      readonly details: Readonly<Record<string, unknown>>
-    }
+  | ({ readonly kind: 'log' } & LoggedLine)
   | ({ readonly kind: 'alive' } & ThreadHealth)
 
 export function thrownError(error: unknown): ThrownError {

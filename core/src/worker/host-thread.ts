@@ -1,9 +1,9 @@
 /** Entry of a host thread. All that runs here is connectors' code and what serves it; see task-host.ts. */
 import { getHeapStatistics } from 'node:v8'
 import { parentPort, workerData } from 'node:worker_threads'
-import { createLogger } from '../logging/logger.ts'
 import { thrownError, type HostBirth, type HostMessage, type HostRequest } from './host-messages.ts'
 import { TaskHost } from './task-host.ts'
+import { threadLogger } from './thread-logger.ts'
 import { Turns } from './turns.ts'
 
 const port = parentPort!
@@ -11,17 +11,7 @@ const settings = workerData as HostBirth
 
 const post = (message: HostMessage): void => port.postMessage(message)
 
-const logger = createLogger({
-  write(level, message, details) {
-    try {
-      post({ kind: 'log', level, message, details })
-    } catch {
-      // Details that cannot cross threads (a function, a socket): as text.
-      const text = Object.entries(details).map(([name, value]) => [name, String(value)])
-      post({ kind: 'log', level, message, details: Object.fromEntries(text) as Record<string, string> })
-    }
-  },
-})
+const logger = threadLogger((line) => post({ kind: 'log', ...line }))
 
 const host = new TaskHost(settings, post, logger, new Turns(settings.turns))
 

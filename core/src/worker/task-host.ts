@@ -4,7 +4,7 @@
  */
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { NotFoundError, type Sink, type Source } from '@tidewire/sdk'
-import type { ClientOptions, ClientSecurity, LogClient } from '../client/client.ts'
+import type { LogClient } from '../client/client.ts'
 import type { Logger } from '../logging/logger.ts'
 import { messageOf } from '../logging/message-of.ts'
 import { loadConnector } from '../plugin/load.ts'
@@ -21,6 +21,7 @@ import {
   type HostSettings,
 } from './host-messages.ts'
 import { Lease } from './lease.ts'
+import { logClients, type OpenClient } from './log-clients.ts'
 import { OffsetStore } from './offset-store.ts'
 import { isPermanent } from './restart-policy.ts'
 import { taskKey, type TaskId, type TaskSpec } from './task-spec.ts'
@@ -49,8 +50,6 @@ interface HostedTask {
 
 /** A pause between two looks that the process cannot have made of its own accord. */
 const maxLookPauseMs = 10_000
-
-type OpenClient = (security: ClientSecurity) => LogClient
 
 interface Shared {
   readonly openClient: OpenClient
@@ -149,7 +148,7 @@ export class TaskHost {
     this.#shared ??= this.#current.exit(() => this.#open())
     const { client, offsets, openClient } = await this.#shared
     const own: LogClient[] = []
-    const open: OpenClient = (security) => own[own.push(openClient(security)) - 1]!
+    const open: OpenClient = (options) => own[own.push(openClient(options)) - 1]!
     try {
       await this.#runWith(task, { client, offsets, openClient: open })
     } finally {
@@ -194,11 +193,8 @@ export class TaskHost {
   }
 
   async #open(): Promise<Shared> {
-    const { bootstrapServers, requestTimeoutMs, security, workerId, offsetTopic, clientModule } = this.#settings
-    const { createClient } = (await import(clientModule)) as { createClient: (options: ClientOptions) => LogClient }
-    const clientId = `connect-${workerId}`
-    const openClient: OpenClient = (own) =>
-      createClient({ bootstrapServers, clientId, requestTimeoutMs, logger: this.#logger, ...own })
+    const { security, offsetTopic } = this.#settings
+    const openClient = await logClients(this.#settings, this.#logger)
     const client = openClient(security)
     return { client, offsets: new OffsetStore({ client, topic: offsetTopic, logger: this.#logger }), openClient }
   }
