@@ -288,7 +288,8 @@ export function consumerOverrides(config: Readonly<Record<string, unknown>>): Co
   })
 }
 
-function connectionOverrides(config: Readonly<Record<string, unknown>>): Connections {
+/** What the settings of any client stand for, as far as they concern its connections. */
+export function connectionOverrides(config: Readonly<Record<string, unknown>>): Connections {
   const set = config as { 'client.id'?: string; 'request.timeout.ms'?: number }
   return defined({ clientId: set['client.id'], requestTimeoutMs: set['request.timeout.ms'] })
 }

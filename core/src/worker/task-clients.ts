@@ -3,9 +3,10 @@
  * admin clients and the connector's overrides above them. Where these say who it is or how it connects, it has a client
  * of its own.
  */
-import type { ClientSecurity, GroupConsumerOptions, LogClient, ProducerOptions } from '../client/client.ts'
+import type { GroupConsumerOptions, LogClient, ProducerOptions } from '../client/client.ts'
 import {
   clientKinds,
+  connectionOverrides,
   consumerOverrides,
   overridePrefix,
   parseClientSettings,
@@ -14,6 +15,7 @@ import {
 } from '../config/client-settings.ts'
 import { loadLogSecurity, logSecuritySettings } from '../config/log-security.ts'
 import { requireValid } from './connector-config.ts'
+import type { OpenClient } from './log-clients.ts'
 import type { TaskSpec } from './task-spec.ts'
 
 type Parsed = Readonly<Record<string, unknown>>
@@ -44,7 +46,7 @@ export async function openTaskClients(
   { connector, task, config }: TaskSpec,
   worker: WorkerClientSettings,
   shared: LogClient,
-  open: (security: ClientSecurity) => LogClient,
+  open: OpenClient,
 ): Promise<TaskClients> {
   const merged: Record<ClientKind, Parsed> = { producer: {}, consumer: {}, admin: {} }
   const own = new Map<string, LogClient>()
@@ -54,11 +56,15 @@ export async function openTaskClients(
     requireValid(overrides.errors)
     const above = { ...worker[kind], ...overrides.config }
     merged[kind] = above
-    if (!Object.keys(above).some((name) => Object.hasOwn(logSecuritySettings, name))) continue
+    // Producers and consumers have connections of their own, which differ in this by their own options.
+    const connections = kind === 'admin' ? connectionOverrides(above) : {}
+    const isSecured = Object.keys(above).some((name) => Object.hasOwn(logSecuritySettings, name))
+    if (!isSecured && Object.keys(connections).length === 0) continue
     const security = await loadLogSecurity({ ...worker.security, ...above } as Parameters<typeof loadLogSecurity>[0])
-    const key = JSON.stringify(security)
+    const options = { ...security, ...connections }
+    const key = JSON.stringify(options)
     let client = own.get(key)
-    if (client === undefined) own.set(key, (client = open(security)))
+    if (client === undefined) own.set(key, (client = open(options)))
     clients[kind] = client
   }
   const { 'max.poll.records': maxPollRecords } = merged.consumer
