@@ -2,7 +2,8 @@
  * What a client of REST knows of the connectors from the answers it got. An acknowledged write has happened; one with no
  * answer, or with an answer that leaves it open, may have happened or may yet happen.
  */
-import { askRest, nowMs, type Answer } from './test-cluster.ts'
+import { askRest, type Answer } from '../support/ask-rest.ts'
+import { nowMs } from './test-cluster.ts'
 
 export type TargetState = 'RUNNING' | 'PAUSED' | 'STOPPED'
 export type ConnectorConfig = Readonly<Record<string, string>>

@@ -1,7 +1,7 @@
 import { describe, test } from 'vitest'
 import { missingProgram } from '../support/programs.ts'
 import { describeFaults } from './faults-suite.ts'
-import { bundledLog } from './killable-log.ts'
+import { bundledLog } from '../support/killable-log.ts'
 
 const missing = await missingProgram(['kcat', '-V'])
 

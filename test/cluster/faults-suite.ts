@@ -10,7 +10,7 @@ import { ConnectorsModel } from './connectors-model.ts'
 import { FaultDeck, type FaultContext } from './faults.ts'
 import { flowsOf, hasMoved, journalOf, type Flow } from './flows.ts'
 import { JournalJudge } from './journal-judge.ts'
-import type { KillableLog } from './killable-log.ts'
+import type { KillableLog } from '../support/killable-log.ts'
 import { seededRandom, seedOfRun } from './random.ts'
 import { startRestLoad, type RestLoad } from './rest-load.ts'
 import { unsettled } from './settled.ts'
@@ -107,12 +107,13 @@ class Proof {
   async fault(number: number): Promise<void> {
     const fault = this.#deck.next(this.#context)
     const began = performance.now()
-    let done = 'did not end'
+    let done: string
     try {
       done = await fault.run(this.#context)
-    } finally {
-      this.#history.push(`${number}. ${fault.name}: ${done}`)
+    } catch (error) {
+      throw await this.#explained(error, [`${number}. ${fault.name} did not end`])
     }
+    this.#history.push(`${number}. ${fault.name}: ${done}`)
     const settledMs = await this.settle(`${fault.name} (${done})`)
     const tookMs = performance.now() - began - settledMs
     process.stderr.write(

@@ -1,7 +1,9 @@
 /** What is done to a cluster. Each fault ends when the trouble is over; that the cluster recovers is for others to see. */
+import { askRest } from '../support/ask-rest.ts'
+import { until } from '../support/until.ts'
 import type { ConnectorConfig, ConnectorsModel } from './connectors-model.ts'
 import type { Random } from './random.ts'
-import { askRest, pause, type TestCluster, type TestWorkerProcess } from './test-cluster.ts'
+import { pause, type TestCluster, type TestWorkerProcess } from './test-cluster.ts'
 
 export interface FaultContext {
   readonly cluster: TestCluster
@@ -91,7 +93,7 @@ async function restart({ cluster }: FaultContext, worker: TestWorkerProcess): Pr
 /** The same with its work moved away first. */
 async function drain(context: FaultContext): Promise<string> {
   const worker = anyWorker(context)
-  const { status } = await askRest(worker.url, 'PUT', '/admin/drain', { timeoutMs: 120_000 })
+  const { status } = await askRest(worker.url, 'PUT', '/admin/drain')
   return `${await restart(context, worker)}, the drain answered ${status}`
 }
 
@@ -114,7 +116,8 @@ async function pauseAndResume({ cluster, model, random, flows }: FaultContext): 
   await model.steer(random.oneOf(cluster.present).url, name, action)
   await pause(forMs)
   // An unanswered call is made again: the next fault expects all to run.
-  while (!(await model.steer(random.oneOf(cluster.present).url, name, 'resume'))) await pause(500)
+  const resume = async () => model.steer(random.oneOf(cluster.present).url, name, 'resume')
+  await until(`${name} to be resumed`, resume, 120_000)
   return `${action} ${name} for ${forMs} ms`
 }
 

@@ -1,13 +1,14 @@
 import { readFile } from 'node:fs/promises'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { askRest } from '../support/ask-rest.ts'
+import { bundledLog } from '../support/killable-log.ts'
 import { freePorts, startTidewire } from '../support/tidewire.ts'
 import { until } from '../support/until.ts'
 import { ConnectorsModel } from './connectors-model.ts'
 import { journalOf } from './flows.ts'
 import { JournalJudge, type JournalLine } from './journal-judge.ts'
-import { bundledLog } from './killable-log.ts'
 import { unsettled } from './settled.ts'
-import { askRest, TestCluster, type TestWorkerProcess } from './test-cluster.ts'
+import { TestCluster, type TestWorkerProcess } from './test-cluster.ts'
 
 // What moves when workers come and go, and what does not. The delay for a worker that vanished is longer than any of
 // these tests waits.
@@ -55,10 +56,14 @@ afterEach(async () => {
 async function settled(): Promise<void> {
   let problems: string[] = []
   try {
-    await until('the cluster to settle', async () => {
-      problems = await unsettled(cluster, model)
-      return problems.length === 0
-    })
+    await until(
+      'the cluster to settle',
+      async () => {
+        problems = await unsettled(cluster, model)
+        return problems.length === 0
+      },
+      90_000,
+    )
   } catch (error) {
     throw new Error([(error as Error).message, ...problems, cluster.logs()].join('\n'), { cause: error })
   }
@@ -90,15 +95,23 @@ async function movedSince(mark: number): Promise<{ stopped: string[]; started: s
 
 const mark = async (): Promise<number> => (await journal()).length
 
-async function ownedBy({ id, url }: TestWorkerProcess): Promise<string[]> {
+interface TaskStatus {
+  readonly id: number
+  readonly state: string
+  readonly worker_id: string
+}
+
+/** The tasks of which this holds, as the worker at the address knows them. */
+async function tasksWhere(url: string, holds: (task: TaskStatus) => boolean): Promise<string[]> {
   const { body } = await askRest(url, 'GET', '/connectors?expand=status')
-  const all = body as Record<string, { status: { tasks: { id: number; worker_id: string }[] } }>
+  const all = body as Record<string, { status: { tasks: TaskStatus[] } }>
   return Object.entries(all)
-    .flatMap(([name, { status }]) =>
-      status.tasks.filter((task) => task.worker_id === id).map((task) => `${name}-${task.id}`),
-    )
+    .flatMap(([name, { status }]) => status.tasks.filter(holds).map((task) => `${name}-${task.id}`))
     .sort()
 }
+
+const ownedBy = async ({ id, url }: TestWorkerProcess): Promise<string[]> =>
+  tasksWhere(url, (task) => task.worker_id === id)
 
 describe('a cluster', () => {
   test('gives a worker that joins its fair share, and nothing else stops', async () => {
@@ -124,12 +137,14 @@ describe('a cluster', () => {
   })
 
   test('waits for a worker that was killed, and gives it back what it had', async () => {
-    const second = cluster.workers[1]!
+    const [first, second] = cluster.workers as [TestWorkerProcess, TestWorkerProcess]
     const had = await ownedBy(second)
     const before = await mark()
     await cluster.end(second, 'SIGKILL')
-    // Longer than its session.
-    await new Promise((resolve) => setTimeout(resolve, 6000))
+    const missed = async () => tasksWhere(first.url, ({ state }) => state === 'UNASSIGNED')
+    await until('it to be missed', async () => (await missed()).join() === had.join())
+    // And the leader, who waits for it, to have decided what it would.
+    await new Promise((resolve) => setTimeout(resolve, 2000))
     expect((await movedSince(before)).started).toEqual([])
     const again = await cluster.start(second.slot)
     await settled()
@@ -143,7 +158,7 @@ describe('a cluster', () => {
     const second = cluster.workers[1]!
     const moving = await ownedBy(second)
     const before = await mark()
-    expect(await askRest(second.url, 'PUT', '/admin/drain', { timeoutMs: 30_000 })).toMatchObject({ status: 204 })
+    expect(await askRest(second.url, 'PUT', '/admin/drain')).toMatchObject({ status: 204 })
     expect((await movedSince(before)).stopped).toEqual(moving)
     await until('the others to say that they run it', async () => (await ownedBy(second)).length === 0)
     const drained = await mark()

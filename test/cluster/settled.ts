@@ -1,6 +1,7 @@
 /** What keeps a cluster from being as it should be once a fault is over. */
+import { askRest } from '../support/ask-rest.ts'
 import { noConnector, type ConnectorsModel, type TargetState, type Version } from './connectors-model.ts'
-import { askRest, type TestCluster } from './test-cluster.ts'
+import type { TestCluster } from './test-cluster.ts'
 
 interface UnitStatus {
   readonly state: string
@@ -23,7 +24,9 @@ export async function unsettled(cluster: TestCluster, model: ConnectorsModel): P
   const views = await Promise.all(
     workers.map(async ({ url, id }) => {
       try {
-        const { status, body } = await askRest(url, 'GET', '/connectors?expand=status&expand=info')
+        // Who does not answer is asked again.
+        const path = '/connectors?expand=status&expand=info'
+        const { status, body } = await askRest(url, 'GET', path, { timeoutMs: 10_000 })
         return status === 200 ? (body as Listing) : `${id} answers ${status} ${JSON.stringify(body)}`
       } catch (error) {
         return `${id} does not answer: ${String(error)}`

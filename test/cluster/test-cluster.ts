@@ -3,32 +3,11 @@ import { execFile } from 'node:child_process'
 import { rm, writeFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { promisify } from 'node:util'
+import { askRest, type Answer } from '../support/ask-rest.ts'
 import { temporaryFolder } from '../support/broker.ts'
 import { cuttableProxy, type Cut, type CuttableProxy } from '../support/cuttable-proxy.ts'
 import { freePorts, startTidewire, type Running } from '../support/tidewire.ts'
-import type { KillableLog } from './killable-log.ts'
-
-export interface Answer {
-  readonly status: number
-  readonly body: unknown
-}
-
-/** Asks a worker's REST API; rejects where no answer came in time. */
-export async function askRest(
-  url: string,
-  method: string,
-  path: string,
-  options: { readonly body?: unknown; readonly timeoutMs?: number } = {},
-): Promise<Answer> {
-  const { body, timeoutMs = 10_000 } = options
-  const response = await fetch(url + path, {
-    method,
-    signal: AbortSignal.timeout(timeoutMs),
-    ...(body === undefined ? {} : { headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) }),
-  })
-  const text = await response.text()
-  return { status: response.status, body: text === '' ? undefined : (JSON.parse(text) as unknown) }
-}
+import type { KillableLog } from '../support/killable-log.ts'
 
 /** The monotonic clock of the machine, the same for every process on it, in milliseconds. */
 export const nowMs = (): number => Number(process.hrtime.bigint() / 1000n) / 1000
@@ -168,7 +147,7 @@ export class TestCluster {
   /** Any worker that takes part answers. */
   async ask(method: string, path: string, body?: unknown): Promise<Answer> {
     const [worker] = this.present
-    return askRest(worker!.url, method, path, { body, timeoutMs: 60_000 })
+    return askRest(worker!.url, method, path, { body })
   }
 
   /** What the workers have logged last, those that are gone too. */

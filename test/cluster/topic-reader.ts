@@ -29,13 +29,17 @@ export class TopicReader {
 
   /** @throws Error where it reads no longer */
   async look(): Promise<void> {
-    if (this.#kcat.exitCode !== null) throw new Error(`kcat reads ${this.#topic} no longer: ${this.#complaints}`)
+    if (this.#hasEnded) throw new Error(`kcat reads ${this.#topic} no longer: ${this.#complaints}`)
   }
 
   async close(): Promise<void> {
-    if (this.#kcat.exitCode !== null || this.#kcat.signalCode !== null) return
+    if (this.#hasEnded) return
     this.#kcat.kill('SIGKILL')
     await once(this.#kcat, 'exit')
+  }
+
+  get #hasEnded(): boolean {
+    return this.#kcat.exitCode !== null || this.#kcat.signalCode !== null
   }
 
   #take(text: string): void {

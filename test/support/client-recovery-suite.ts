@@ -7,15 +7,9 @@ import { createClient, parseAddress } from '../../core/src/client/log-client.ts'
 import { LogProducer } from '../../core/src/client/producer.ts'
 import { silentLogger } from '../../core/src/logging/logger.ts'
 import { breakingProxy } from './breaking-proxy.ts'
-import { newTopic, readAll, uniqueName, values } from './client-suite.ts'
+import { newTopic, readAll, uniqueName, values } from './client-topics.ts'
+import type { KillableLog } from './killable-log.ts'
 import { until } from './until.ts'
-
-export interface KillableLog {
-  readonly address: string
-  /** SIGKILL, then the same again on its data and its port. */
-  crash(): Promise<void>
-  close(): Promise<void>
-}
 
 const PARTITIONS = 3
 
@@ -66,7 +60,8 @@ export function describeRecovery(name: string, crashes: number, start: () => Pro
       for (let i = 0; i < crashes; i++) {
         const before = next
         await until('records under way', () => next > before + 500)
-        await log.crash()
+        await log.kill()
+        await log.restart()
       }
       crashing = false
       await producing
@@ -106,7 +101,8 @@ export function describeRecovery(name: string, crashes: number, start: () => Pro
       for (let i = 0; i < crashes; i++) {
         const before = committed.length
         await until('commits', () => committed.length > before + 10, 60_000)
-        await log.crash()
+        await log.kill()
+        await log.restart()
       }
       const before = committed.length
       await until('commits after the last crash', () => committed.length > before + 3, 60_000)
@@ -151,7 +147,8 @@ export function describeRecovery(name: string, crashes: number, start: () => Pro
       }
       await more()
       for (let i = 0; i < crashes; i++) {
-        await log.crash()
+        await log.kill()
+        await log.restart()
         await more()
       }
       stopping = true

@@ -3,8 +3,8 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import type { LogClient } from '../../core/src/client/client.ts'
 import { createClient } from '../../core/src/client/log-client.ts'
 import { NotLeaderError } from '../../core/src/cluster/cluster.ts'
-import type { KillableLog } from './client-recovery-suite.ts'
-import { readAll, uniqueName } from './client-suite.ts'
+import { readAll, uniqueName } from './client-topics.ts'
+import type { KillableLog } from './killable-log.ts'
 import { ToyCluster, type ToyWorker } from './toy-worker.ts'
 import { until } from './until.ts'
 
@@ -153,7 +153,8 @@ export function describeCluster(name: string, startLog: () => Promise<KillableLo
       const workers = await startWorkers(3)
       await placed(workers)
       const journals = lengths(workers)
-      await log.crash()
+      await log.kill()
+      await log.restart()
       await placed(workers)
       expect(lengths(workers)).toEqual(journals)
       toys.addTasks('b', 3)

@@ -6,11 +6,12 @@ import { execFile, spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync } from 'node:fs'
 import { mkdir, mkdtemp, rename, rm, writeFile } from 'node:fs/promises'
-import { createServer, type AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { createClient } from '../../core/src/client/log-client.ts'
+import { freePorts } from './tidewire.ts'
+import { until } from './until.ts'
 
 const run = promisify(execFile)
 
@@ -54,16 +55,21 @@ export async function kafkaMissing(): Promise<string | undefined> {
   return undefined
 }
 
+/** Why there is none that a test may kill or set up in its own way; undefined where there is one. */
+export async function ownKafkaMissing(): Promise<string | undefined> {
+  return process.env['KAFKA_BOOTSTRAP'] === undefined ? kafkaMissing() : 'the Kafka of KAFKA_BOOTSTRAP is not ours'
+}
+
 export async function testKafka(options: TestKafkaOptions = {}): Promise<TestKafka> {
   const given = process.env['KAFKA_BOOTSTRAP']
   if (given !== undefined) return foreignKafka(given)
   const { java: jvm = ['-Xmx512M', '-XX:TieredStopAtLevel=1'], users = [], listeners = [], settings = {} } = options
   const libs = await kafkaLibs()
   const folder = await mkdtemp(join(tmpdir(), 'tidewire-kafka-'))
-  const port = await freePort()
+  const [port, controllerPort] = (await freePorts(2)) as [number, number]
   const properties = join(folder, 'server.properties')
   const more = Object.entries(settings).map(([name, value]) => `${name}=${value}\n`)
-  await writeFile(properties, serverProperties(folder, port, await freePort(), listeners) + more.join(''))
+  await writeFile(properties, serverProperties(folder, port, controllerPort, listeners) + more.join(''))
   const java = (...args: string[]): string[] => [...jvm, '-cp', join(libs, '*'), ...args]
   await run('java', java('kafka.tools.StorageTool', 'format', '--standalone', '-t', uuid(), '-c', properties, ...users))
   let child: ChildProcess | undefined
@@ -99,11 +105,13 @@ function foreignKafka(address: string): TestKafka {
 
 async function ready(address: string, child: ChildProcess): Promise<void> {
   const client = createClient({ bootstrapServers: [address], clientId: 'test-kafka' })
+  const ended = once(child, 'exit').then(() =>
+    Promise.reject(new Error(`Kafka ended with code ${String(child.exitCode)}`)),
+  )
   try {
-    await Promise.race([
-      client.admin.clusterId(),
-      once(child, 'exit').then(() => Promise.reject(new Error(`Kafka ended with code ${String(child.exitCode)}`))),
-    ])
+    // The client gives up after a minute, within which a JVM on a loaded machine may not have come up.
+    const answer = () => Promise.race([client.admin.clusterId().catch(() => undefined), ended])
+    await until(`Kafka to answer on ${address}`, answer, 170_000)
   } finally {
     await client.close()
   }
@@ -205,12 +213,3 @@ function serverProperties(folder: string, port: number, controllerPort: number, 
 
 // The first bits are fixed: an id that begins with a hyphen would be taken for an option.
 const uuid = (): string => Buffer.from(crypto.getRandomValues(new Uint8Array(16)).fill(0, 0, 1)).toString('base64url')
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
-  server.close()
-  await once(server, 'close')
-  return port
-}

@@ -1,8 +1,7 @@
-/** The logs that a cluster is proven on: each a process of its own that can be killed and comes back on its data. */
+/** Logs that can be killed and come back on their data and their port: each a process of its own. */
 import { rm } from 'node:fs/promises'
-import { temporaryFolder } from '../support/broker.ts'
-import { testKafka } from '../support/kafka.ts'
-import { freePorts, startTidewire } from '../support/tidewire.ts'
+import { brokerProcess, temporaryFolder } from './broker.ts'
+import { testKafka } from './kafka.ts'
 
 export interface KillableLog {
   readonly address: string
@@ -12,28 +11,23 @@ export interface KillableLog {
   close(): Promise<void>
 }
 
-/** Sessions of the proof are shorter than either log would allow. */
-const shortestSession = 1000
+/** Sessions of the tests are shorter than either log would allow. */
+const shortestSessionMs = 1000
 
 export async function bundledLog(): Promise<KillableLog> {
   const folder = await temporaryFolder()
-  const [port] = await freePorts(1)
-  const start = async () =>
-    startTidewire([
-      ...['log', '--data-dir', folder, '--log-port', String(port), '--log-level', 'error'],
-      ...['--set', `group.min.session.timeout.ms=${shortestSession}`],
-    ])
-  let running = await start()
+  const start = async (port: number) =>
+    brokerProcess(folder, port, undefined, { 'group.min.session.timeout.ms': shortestSessionMs })
+  let broker = await start(0)
+  const { address, port } = broker
   return {
-    address: `127.0.0.1:${port}`,
-    kill: async () => {
-      await running.stop('SIGKILL')
-    },
+    address,
+    kill: async () => broker.kill(),
     restart: async () => {
-      running = await start()
+      broker = await start(port)
     },
     close: async () => {
-      await running.stop('SIGKILL')
+      await broker.kill()
       await rm(folder, { recursive: true, force: true })
     },
   }
@@ -42,7 +36,7 @@ export async function bundledLog(): Promise<KillableLog> {
 export async function kafkaLog(): Promise<KillableLog> {
   const kafka = await testKafka({
     settings: {
-      'group.min.session.timeout.ms': String(shortestSession),
+      'group.min.session.timeout.ms': String(shortestSessionMs),
       'transaction.abort.timed.out.transaction.cleanup.interval.ms': '1000',
     },
   })

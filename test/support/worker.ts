@@ -2,12 +2,8 @@
 import { parseWorkerConfig } from '../../core/src/config/worker-settings.ts'
 import { silentLogger } from '../../core/src/logging/logger.ts'
 import { startWorker, type RunningWorker } from '../../core/src/main/worker.ts'
+import { askRest, type Answer } from './ask-rest.ts'
 import { until } from './until.ts'
-
-interface Answer {
-  readonly status: number
-  readonly body: unknown
-}
 
 interface Status {
   readonly connector: { readonly state: string; readonly worker_id: string; readonly trace?: string }
@@ -44,14 +40,7 @@ export async function testWorker(
 
 /** Asks a worker's REST API. */
 export function restClient(url: string): Omit<TestWorker, keyof RunningWorker> {
-  const ask = async (method: string, path: string, body?: unknown): Promise<Answer> => {
-    const response = await fetch(url + path, {
-      method,
-      ...(body === undefined ? {} : { headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) }),
-    })
-    const text = await response.text()
-    return { status: response.status, body: text === '' ? undefined : (JSON.parse(text) as unknown) }
-  }
+  const ask: TestWorker['ask'] = async (method, path, body) => askRest(url, method, path, { body })
   const status = async (name: string): Promise<Status> => {
     const answer = await ask('GET', `/connectors/${encodeURIComponent(name)}/status`)
     if (answer.status !== 200) throw new Error(`status of ${name}: ${JSON.stringify(answer)}`)
