@@ -1,22 +1,12 @@
 /** kcat, which is librdkafka, against the log. */
-import { execFile, execFileSync } from 'node:child_process'
+import { execFile } from 'node:child_process'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { testBroker, type TestBroker } from '../support/broker.ts'
+import { missingProgram } from '../support/programs.ts'
 
-const isInstalled = (() => {
-  try {
-    execFileSync('kcat', ['-V'], { stdio: 'ignore' })
-    return true
-  } catch {
-    return false
-  }
-})()
+const missing = await missingProgram(['kcat', '-V'])
 
-test('kcat is there in CI', () => {
-  expect(isInstalled || process.env['CI'] === undefined).toBe(true)
-})
-
-describe.skipIf(!isInstalled)('kcat', () => {
+describe.skipIf(missing !== undefined)(`kcat${missing === undefined ? '' : ` (${missing})`}`, () => {
   let broker: TestBroker
   const lines = Array.from({ length: 1000 }, (_, i) => `key-${i % 7}\tline ${i} ${'x'.repeat(i % 50)}`)
 
