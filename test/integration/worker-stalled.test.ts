@@ -55,7 +55,9 @@ describe('a sink', () => {
       expect(trace).toMatch(reason)
       rmSync(obstacle)
       await hosts.reaches('to', 'RUNNING')
-      for (const connector of ['idle', 'other', 'from']) expect(hosts.statesOf(connector)).toEqual(['RUNNING'])
+      for (const connector of ['idle', 'other']) expect(hosts.statesOf(connector)).toEqual(['RUNNING'])
+      // It had something to do before, for which a slow log may have kept it waiting.
+      expect(hosts.statesOf('from').at(-1)).toBe('RUNNING')
       expect(hosts.statesOf('to')).toEqual(['RUNNING', 'STALLED', 'RUNNING'])
     },
   )

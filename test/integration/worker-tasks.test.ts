@@ -180,7 +180,9 @@ describe('planning', () => {
   test('a connector that does not answer is given up, and the next one is asked in a new thread', async () => {
     hosts = await testHosts(broker.address, {}, { planTimeoutMs: 3000 })
     await expect(plan({ how: 'fail', 'after.ms': '99999' })).rejects.toThrow(/did not say within 3000 ms/)
-    expect(await plan({ how: 'fail' })).toEqual([{}])
+    // Where the new thread takes its time to start, that is cut off too.
+    const next = await until('an answer', () => plan({ how: 'fail' }).catch(() => undefined))
+    expect(next).toEqual([{}])
   })
 })
 

@@ -184,7 +184,7 @@ def groups():
     shared = settle([first, second], seen, [3, 3])
     sent = [f"{i}" for i in range(300)]
     failures = produce(new_producer(), topic, sent)
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while len(seen) < len(sent) and time.monotonic() < deadline:
         settle([first, second], seen, [3, 3])
     description = admin.describe_consumer_groups([group])[group].result(10)
@@ -240,7 +240,7 @@ def consumer_protocol():
     victim.kill()
     victim.wait()
     result["without the killed"] = settle([first, second], [3, 3])
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while len(seen) < len(sent) and time.monotonic() < deadline:
         settle([first, second], [3, 3])
     result["all"] = sorted(seen, key=int) == sent
