@@ -10,7 +10,9 @@ const open: { disconnect(): Promise<void> }[] = []
 beforeAll(async () => {
   process.env['KAFKAJS_NO_PARTITIONER_WARNING'] = '1'
   broker = await testBroker({ config: { 'num.partitions': 3, 'group.min.session.timeout.ms': 1000 } })
-  kafka = new Kafka({ brokers: [broker.address], clientId: 'test', logLevel: logLevel.NOTHING })
+  // It asks again whatever may pass, even for a topic that is not there; here nothing takes seconds to come.
+  const retry = { initialRetryTime: 20, retries: 8 }
+  kafka = new Kafka({ brokers: [broker.address], clientId: 'test', logLevel: logLevel.NOTHING, retry })
 })
 afterEach(async () => {
   await Promise.all(open.splice(0).map((client) => client.disconnect()))
