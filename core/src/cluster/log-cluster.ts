@@ -101,7 +101,7 @@ export class LogCluster implements Cluster {
       onWorkersTold: () => this.#leader.decideAnew(),
     })
     this.#own = new OwnRecord(
-      { log: this.#topic.log, groupId, workerId, logger, signal: this.#closing.signal },
+      { log: this.#topic.log, topic, groupId, workerId, logger, signal: this.#closing.signal },
       { url, session: randomUUID(), released: -1, draining: false, left: false },
     )
     const sessionTimeoutMs = config['session.timeout.ms']

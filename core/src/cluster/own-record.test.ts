@@ -13,7 +13,7 @@ test('what is said just as a write ends is written too', async () => {
     },
   } as unknown as TopicLog
   const record = new OwnRecord(
-    { log, groupId: 'g', workerId: 'w', logger: silentLogger, signal: new AbortController().signal },
+    { log, topic: 't', groupId: 'g', workerId: 'w', logger: silentLogger, signal: new AbortController().signal },
     { url: 'http://w', session: 's', released: -1, draining: false, left: false },
   )
   // One turn of the queue after the other, until the second word falls between the end of the write and what follows it.

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { LogClient } from '../client/client.ts'
 import type { Logger } from '../logging/logger.ts'
+import { LatestWrites } from '../cluster/latest-writes.ts'
 import { TopicLog, type TopicLogRecord } from '../cluster/topic-log.ts'
 
 /** STALLED is no word of Kafka Connect's. */
@@ -53,14 +54,14 @@ export class StatusStore {
   readonly #states = new Map<string, ConnectorStates>()
   /** By key: what was told last and has not come back yet. Until it does, an older echo must not bring the past back. */
   readonly #told = new Map<string, string | null>()
-  /** By key: what has been told and not been written yet. */
-  #unwritten = new Map<string, string | null>()
-  #writing: Promise<void> | undefined
+  readonly #writes: LatestWrites
   readonly #stop = new AbortController()
 
   constructor(options: StatusStoreOptions) {
     this.#options = options
     this.#log = new TopicLog({ ...options, onRecord: (record) => this.#echoed(record) })
+    const { topic, logger } = options
+    this.#writes = new LatestWrites({ log: this.#log, topic, logger, signal: this.#stop.signal })
   }
 
   start(): Promise<void> {
@@ -70,15 +71,15 @@ export class StatusStore {
   /** Resolves when what has been told is written, or cannot be within the time. */
   async flush(limitMs: number): Promise<void> {
     const limit = AbortSignal.any([this.#stop.signal, AbortSignal.timeout(limitMs)])
-    while (this.#writing !== undefined && !limit.aborted) {
-      await Promise.race([this.#writing, sleep(limitMs, undefined, { signal: limit }).catch(() => undefined)])
+    while (this.#writes.underWay !== undefined && !limit.aborted) {
+      await Promise.race([this.#writes.underWay, sleep(limitMs, undefined, { signal: limit }).catch(() => undefined)])
     }
   }
 
   async close(): Promise<void> {
     this.#stop.abort()
     await this.#log.close()
-    await this.#writing
+    await this.#writes.underWay
   }
 
   /** Connectors that have a status of any kind, also those that do not exist any more. */
@@ -138,31 +139,7 @@ export class StatusStore {
     // Memory knows at once, so that what is asked next has the answer; the log's own echo comes to the same.
     this.#read({ key, value })
     this.#told.set(key, value)
-    this.#unwritten.set(key, value)
-    this.#writing ??= this.#write()
-  }
-
-  async #write(): Promise<void> {
-    for (let failures = 0; this.#unwritten.size > 0 && !this.#stop.signal.aborted;) {
-      const batch = this.#unwritten
-      this.#unwritten = new Map()
-      try {
-        await this.#log.write([...batch].map(([key, value]) => ({ key, value })))
-        failures = 0
-      } catch (error) {
-        // What was told meanwhile is newer and stays.
-        this.#unwritten = new Map([...batch, ...this.#unwritten])
-        failures++
-        if (failures === 1) {
-          const { topic, logger } = this.#options
-          logger.warn('cannot write to the status topic; trying again', { topic, error: (error as Error).message })
-        }
-        const pause = Math.min(100 * 2 ** failures, 5000)
-        await sleep(pause, undefined, { signal: this.#stop.signal }).catch(() => undefined)
-      }
-    }
-    // At once, and not in a later turn: what is told from now on must begin anew.
-    this.#writing = undefined
+    void this.#writes.tell({ key, value })
   }
 
   #echoed(record: TopicLogRecord): void {
