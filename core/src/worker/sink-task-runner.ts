@@ -5,7 +5,6 @@
  * membership of the group goes on. Offsets are committed only after the task's `flush` returned for them.
  */
 import {
-  ConnectError,
   isErrorKind,
   isRetriable,
   type ConfigOf,
@@ -18,14 +17,16 @@ import {
   type TopicPartition,
   type TopicPartitionOffset,
 } from '@tidewire/sdk'
-import type { FetchedRecords, GroupConsumer, GroupConsumerOptions, InRecord } from '../client/client.ts'
+import type { GroupConsumer, GroupConsumerOptions } from '../client/client.ts'
 import type { Logger } from '../logging/logger.ts'
 import { messageOf } from '../logging/message-of.ts'
 import type { ByteShare, ShareHolder } from './byte-budget.ts'
 import type { ErrorPolicy } from './error-policy.ts'
-import { originalOf, type SinkConversion, type Slice } from './sink-conversion.ts'
+import { SinkBacklog } from './sink-backlog.ts'
+import type { SinkConversion, Slice } from './sink-conversion.ts'
 import { leasePollMs, type Lease } from './lease.ts'
-import { keyOf, SinkPositions } from './sink-positions.ts'
+import { SinkPositions } from './sink-positions.ts'
+import { SinkRejections } from './sink-rejections.ts'
 import type { TaskActivity } from './task-activity.ts'
 import type { TaskRunner } from './task-runner.ts'
 import { backoffMs, pause, within } from './time-limit.ts'
@@ -74,12 +75,6 @@ const closeWaitMs = 1000
 /** A task that failed gets so long to give back what it holds. */
 const failureGraceMs = 5000
 
-/** Fetched and not yet handed to the task, from `next` on. */
-interface Backlog {
-  readonly fetched: FetchedRecords
-  next: number
-}
-
 /** See the head of the file. */
 export class SinkTaskRunner implements TaskRunner {
   readonly #options: SinkTaskOptions
@@ -94,10 +89,9 @@ export class SinkTaskRunner implements TaskRunner {
   /** Not before this moment it is asked again to give memory back. */
   #nextRelief = 0
   #task: SinkTask | undefined
-  #backlog: Backlog[] = []
-  /** What the task was handed last, as it came from the log: for dead letters. */
-  #slices: Slice[] = []
-  /** Where those slices end; known to the positions once the task has been given them. */
+  readonly #backlog = new SinkBacklog()
+  readonly #rejections: SinkRejections
+  /** Where the slices end that were taken last; known to the positions once the task has been given them. */
   #takenTo: TopicPartitionOffset[] = []
   #failedPuts = 0
   #retryAt = 0
@@ -120,6 +114,7 @@ export class SinkTaskRunner implements TaskRunner {
     this.#nextCommit = performance.now() + options.flushIntervalMs
     this.#taken = options.share.holder()
     this.#held = options.share.holder()
+    this.#rejections = new SinkRejections(options.conversion, options.policy)
     this.#consumer = options.makeConsumer({
       onAssign: async (partitions) => this.#rebalance(this.#onAssign(partitions)),
       onRevoke: async (partitions) => this.#rebalance(this.#onRevoke(partitions)),
@@ -207,7 +202,7 @@ export class SinkTaskRunner implements TaskRunner {
         held.holds(bytes)
       },
       seek: (position) => {
-        this.#backlog = this.#backlog.filter(({ fetched }) => keyOf(fetched) !== keyOf(position))
+        this.#backlog.drop([position])
         this.#consumer.seek(position)
         this.#positions.handOver(position, position.offset)
       },
@@ -233,14 +228,14 @@ export class SinkTaskRunner implements TaskRunner {
     const refusing = this.#positions.unaccepted.length > 0
     const isHeld = this.#options.lease.isHeld()
     const holding = this.#paused || refusing || !isHeld
-    this.#waits.waitsForLease(!isHeld && (refusing || this.#backlog.length > 0))
+    this.#waits.waitsForLease(!isHeld && (refusing || !this.#backlog.isEmpty))
     this.#fetch(!holding)
-    const waitMs = holding || this.#backlog.length === 0 ? this.#waitMs(refusing) : 0
-    if (holding || this.#backlog.length === 0) await this.#poll(waitMs)
+    const waitMs = holding || this.#backlog.isEmpty ? this.#waitMs(refusing) : 0
+    if (holding || this.#backlog.isEmpty) await this.#poll(waitMs)
     // Other tasks of this thread get their turn.
     if (waitMs === 0) await new Promise((resolve) => setImmediate(resolve))
     if (refusing) return undefined
-    if (!holding && this.#backlog.length > 0) return this.#takeSlices()
+    if (!holding && !this.#backlog.isEmpty) return this.#takeSlices()
     return performance.now() - this.#lastPut >= idlePutMs ? [] : undefined
   }
 
@@ -255,7 +250,7 @@ export class SinkTaskRunner implements TaskRunner {
 
   async #poll(maxWaitMs: number): Promise<void> {
     const fetched = await this.#consumer.poll({ maxWaitMs, signal: this.#options.abort.signal })
-    for (const records of fetched) this.#backlog.push({ fetched: records, next: 0 })
+    this.#backlog.add(fetched)
     this.#accountTaken()
     this.#throwRebalanceFailure()
   }
@@ -268,25 +263,14 @@ export class SinkTaskRunner implements TaskRunner {
   }
 
   #takeSlices(): Slice[] {
-    const slices: Slice[] = []
-    let room = this.#options.maxPutRecords ?? maxPutRecords
-    while (room > 0 && this.#backlog.length > 0) {
-      const first = this.#backlog[0]!
-      const { topic, partition, records, nextOffset } = first.fetched
-      const from = first.next
-      const to = Math.min(records.length, from + room)
-      slices.push({ topic, partition, records, from, to })
-      this.#takenTo.push({ topic, partition, offset: to < records.length ? records[to]!.offset : nextOffset })
-      room -= to - from
-      first.next = to
-      if (to === records.length) this.#backlog.shift()
-    }
+    const { slices, ends } = this.#backlog.take(this.#options.maxPutRecords ?? maxPutRecords)
+    this.#takenTo = ends
     return slices
   }
 
   async #convert(slices: Slice[] | undefined): Promise<readonly SinkRecord[] | undefined> {
     if (slices === undefined) return undefined
-    this.#slices = slices
+    this.#rejections.given(slices)
     const { activity, conversion } = this.#options
     const records: SinkRecord[] = []
     for (const slice of slices) {
@@ -365,37 +349,18 @@ export class SinkTaskRunner implements TaskRunner {
 
   /** @throws ConnectError where errors are not tolerated */
   #reject(record: SinkRecord, error: unknown): void {
-    void this.#refuse(record, error)
+    void this.#rejections.refuse(record, error)
   }
 
   /** What the task reports apart from its answers; where that fails the task, whatever it is doing is over. */
   async #report(record: SinkRecord, error: unknown): Promise<void> {
     try {
-      await this.#refuse(record, error)
+      await this.#rejections.refuse(record, error)
     } catch (failure) {
       this.#broken = true
       this.fail(failure)
       throw failure
     }
-  }
-
-  #refuse(record: SinkRecord, error: unknown): Promise<void> | undefined {
-    const { conversion, policy } = this.#options
-    const original = originalOf(record) ?? this.#original(record)
-    if (original === undefined && policy.tolerant) {
-      const { topic, partition, offset } = record
-      throw new ConnectError(
-        `the sink rejected a record (topic ${topic}, partition ${partition}, offset ${offset}) that it was not given: records are reported as they were given to put`,
-        { cause: error },
-      )
-    }
-    return conversion.refuse(record, original ?? noBytes(record), 'TASK_PUT', 'sink task', error)
-  }
-
-  /** Of a copy that the sink made, while what it was given last is still known. */
-  #original({ topic, partition, offset }: SinkRecord): InRecord | undefined {
-    const slice = this.#slices.find((each) => each.topic === topic && each.partition === partition)
-    return slice?.records.find((record) => record.offset === offset)
   }
 
   async #commitIfDue(): Promise<void> {
@@ -416,9 +381,7 @@ export class SinkTaskRunner implements TaskRunner {
 
   #accountTaken(): void {
     if (this.#positions.unaccepted.length > 0) return
-    let bytes = 0
-    for (const { fetched } of this.#backlog) bytes += fetched.bytes
-    this.#taken.holds(bytes)
+    this.#taken.holds(this.#backlog.bytes)
   }
 
   /** Asks the task to make durable, then commits. Offsets that the group does not take are committed later. */
@@ -496,8 +459,7 @@ export class SinkTaskRunner implements TaskRunner {
   }
 
   async #release(partitions: readonly TopicPartition[]): Promise<void> {
-    const gone = new Set(partitions.map(keyOf))
-    this.#backlog = this.#backlog.filter(({ fetched }) => !gone.has(keyOf(fetched)))
+    this.#backlog.drop(partitions)
     this.#positions.drop(partitions)
     await this.#options.activity.call('close', () => this.#task?.close?.(partitions))
   }
@@ -547,9 +509,4 @@ export class SinkTaskRunner implements TaskRunner {
     }
     last.catch(() => undefined)
   }
-}
-
-/** For a message only: where errors are not tolerated, bytes are not kept, and nobody asks for them. */
-function noBytes({ offset, timestamp }: SinkRecord): InRecord {
-  return { offset, timestamp, key: null, value: null, headers: [] }
 }
