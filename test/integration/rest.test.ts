@@ -1,7 +1,5 @@
 /** The worker with all its parts over the bundled log, driven through REST as a user does. */
-import { once } from 'node:events'
 import { mkdir, mkdtemp, readFile, rm, writeFile, appendFile } from 'node:fs/promises'
-import { createServer, type AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
@@ -10,6 +8,7 @@ import { silentLogger } from '../../core/src/logging/logger.ts'
 import { startWorker } from '../../core/src/main/worker.ts'
 import { testBroker, type TestBroker } from '../support/broker.ts'
 import { kafkajs, readTopic } from '../support/read-topic.ts'
+import { freePorts } from '../support/tidewire.ts'
 import { until } from '../support/until.ts'
 import { restClient, testWorker, type TestWorker } from '../support/worker.ts'
 
@@ -194,29 +193,6 @@ describe('plugins', () => {
     await readTopic(broker.port, 'versions', (records) => records.some(({ value }) => value === '2.0.0 two'))
   })
 
-  test('that are broken are listed with the reason, and the worker and the other connectors live', async () => {
-    const running = await worker({ 'plugin.path': join(import.meta.dirname, '../fixtures/plugins') })
-    const input = await write('in.txt', 'a\n')
-    await running.deploy('in', { 'connector.class': 'file-source', file: input, topic: 'lines' })
-    await running.reaches('in', 'RUNNING', 1)
-    const plugins = (await running.ask('GET', '/connector-plugins')).body as {
-      class: string
-      type: string
-      error?: string
-    }[]
-    const errors = new Map(plugins.flatMap(({ class: name, error }) => (error === undefined ? [] : [[name, error]])))
-    expect([...errors.keys()].sort()).toEqual([
-      'exits-on-import',
-      'hangs-on-import',
-      'no-default-export',
-      'syntax-error',
-      'throws-on-import',
-    ])
-    expect(errors.get('hangs-on-import')).toBe('did not load within 10 s')
-    expect(plugins.map(({ class: name }) => name)).toContain('org.apache.kafka.connect.file.FileStreamSourceConnector')
-    expect((await running.status('in')).tasks[0]!.state).toBe('RUNNING')
-  })
-
   test('that vanished leave their connectors FAILED with the reason, until they are back', async () => {
     await write('plugins/versioned/index.js', versionedSource('1.0.0'))
     const first = await worker({ 'plugin.path': join(folder, 'plugins') })
@@ -236,7 +212,8 @@ describe('a worker', () => {
   test('waits for its log, saying that it is starting', async () => {
     const { port } = broker
     await broker.close()
-    const listener = `http://127.0.0.1:${await freePort()}`
+    const [restPort] = await freePorts(1)
+    const listener = `http://127.0.0.1:${restPort}`
     const parsed = parseWorkerConfig({ 'bootstrap.servers': `127.0.0.1:${port}`, listeners: listener })
     const starting = startWorker(parsed, silentLogger)
     const { ask } = restClient(listener)
@@ -289,15 +266,6 @@ describe('a worker', () => {
     })
   })
 })
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
-  server.close()
-  await once(server, 'close')
-  return port
-}
 
 const versionedSource = (version: string) => `
   import { definePlugin, defineSource } from '@tidewire/sdk'
