@@ -16,8 +16,11 @@ const docs = {
   },
 } satisfies Readonly<Record<string, FastifySchema>>
 
-/** Calls about the cluster that Kafka Connect does not have. */
-export function adminRoutes(app: FastifyInstance, herder: () => Herder, waitMs: number): void {
+/**
+ * Calls about the cluster that Kafka Connect does not have.
+ * @param closing the worker stops: a drain is not waited for any more
+ */
+export function adminRoutes(app: FastifyInstance, herder: () => Herder, waitMs: number, closing: AbortSignal): void {
   app.get('/admin/workers', { schema: docs.workers }, () => {
     const { cluster } = herder()
     return cluster.workers.map(({ workerId, url, awayUntil, draining, connectors, tasks }) => ({
@@ -33,7 +36,7 @@ export function adminRoutes(app: FastifyInstance, herder: () => Herder, waitMs: 
 
   app.put('/admin/drain', { schema: docs.drain }, async (_, reply) => {
     const { cluster, workerId } = herder()
-    const limit = AbortSignal.timeout(waitMs)
+    const limit = AbortSignal.any([AbortSignal.timeout(waitMs), closing])
     try {
       await cluster.drain(limit)
       return await reply.code(204).send()

@@ -46,8 +46,13 @@ interface Named {
   Params: { name: string }
 }
 
-/** Previews, dead letters and re-drives: what Kafka Connect does not have. Any worker answers. */
-export function errandRoutes(app: FastifyInstance, herder: () => Herder): void {
+/**
+ * Previews, dead letters and re-drives: what Kafka Connect does not have. Any worker answers.
+ * @param closing the worker stops: they end with what they have
+ */
+export function errandRoutes(app: FastifyInstance, herder: () => Herder, closing: AbortSignal): void {
+  const untilClosed = (reply: FastifyReply): AbortSignal => AbortSignal.any([untilGone(reply), closing])
+
   // A connector may have that name: the other methods are those of `/connectors/:name`.
   app.post('/connectors/preview', { schema: docs.preview, config: besideParameter }, async ({ body }, reply) => {
     const { name, request } = previewRequestOf(body, undefined)
@@ -103,7 +108,7 @@ async function sendLines<E extends object>(
 }
 
 /** Aborted when the client has gone, or has its answer. */
-function untilClosed(reply: FastifyReply): AbortSignal {
+function untilGone(reply: FastifyReply): AbortSignal {
   const closed = new AbortController()
   reply.raw.once('close', () => closed.abort())
   return closed.signal

@@ -1,7 +1,7 @@
 import { connect } from 'node:net'
 import { once } from 'node:events'
 import * as fc from 'fast-check'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { secretMask } from '../config/secrets.ts'
 import { startHerder, until, type Fixture } from '../herder/testing/fixture.ts'
 import { silentLogger } from '../logging/logger.ts'
@@ -74,6 +74,30 @@ describe('worker', () => {
       body: { version: '9.9.9', commit: 'unknown', kafka_cluster_id: 'memory' },
     })
     expect(await ask('GET', '/health')).toMatchObject({ status: 200, body: { status: 'healthy' } })
+  })
+
+  test('stops without waiting for a drain or a preview to come to its end', async () => {
+    const { herder } = await startHerder()
+    const stopping = await startRest({ host: '127.0.0.1', port: 0, logger: silentLogger, version: '1' })
+    stopping.serve(herder)
+    const aborted = async (signal: AbortSignal | undefined): Promise<void> =>
+      new Promise((resolve) => signal!.addEventListener('abort', () => resolve(), { once: true }))
+    const drain = vi.spyOn(herder.cluster, 'drain').mockImplementation(async (signal) => {
+      await aborted(signal)
+      throw signal!.reason as Error
+    })
+    const preview = vi.spyOn(herder.errands, 'preview').mockImplementation(async (name, _, signal) => {
+      await aborted(signal)
+      return { name, type: 'source', task: 0, tasks: 1, records: [], ended: 'timeout', log: [], warnings: [] }
+    })
+    const answers = Promise.all([
+      fetch(`${stopping.url}/admin/drain`, { method: 'PUT' }),
+      fetch(`${stopping.url}/connectors/a/preview`, { method: 'POST' }),
+    ])
+    await vi.waitFor(() => expect(drain.mock.calls.length + preview.mock.calls.length).toBe(2))
+    await stopping.close()
+    expect((await answers).map(({ status }) => status)).toEqual([202, 200])
+    await herder.close()
   })
 
   test('answers 503 until it is ready', async () => {

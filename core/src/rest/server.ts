@@ -55,7 +55,7 @@ export interface RestServer {
   readonly port: number
   /** From now on requests are answered; before, they get 503. */
   serve(herder: Herder): void
-  /** No more requests are taken; those under way are answered first. */
+  /** No more requests are taken; those under way are answered first, with what they have where they would take long. */
   close(): Promise<void>
 }
 
@@ -98,9 +98,9 @@ export async function startRest(options: RestOptions): Promise<RestServer> {
   const answerOtherMethods = collectMethods(app)
   await rootRoutes(app, options, ready)
   connectorRoutes(app, ready, new Forwarding({ herder: ready, holdMs, closing: closing.signal }))
-  errandRoutes(app, ready)
+  errandRoutes(app, ready, closing.signal)
   internalRoutes(app, ready)
-  adminRoutes(app, ready, holdMs)
+  adminRoutes(app, ready, holdMs, closing.signal)
   pluginRoutes(app, ready)
   answerOtherMethods()
 
