@@ -138,25 +138,10 @@ export class GroupMember implements GroupMembership {
     this.#stopHeartbeats()
     this.#closing.abort()
     this.#cluster.closePool(this.#pool)
-    const { groupId, groupInstanceId = null, leavesOnClose = groupInstanceId === null } = this.#options
+    const { groupInstanceId, leavesOnClose = groupInstanceId === undefined } = this.#options
     if (!wasMember || !leavesOnClose) return
-    const memberId = this.#memberId
     this.#generation = NO_GENERATION
-    try {
-      await this.#cluster.withCoordinator('group', groupId, this.#cluster.pool, async (connection) => {
-        const version = connection.version(leaveGroup)
-        const body = version < 3 ? { groupId, memberId } : { groupId, members: [{ memberId, groupInstanceId }] }
-        await connection.request(leaveGroup, body, {
-          version,
-          timeoutMs: Math.min(5_000, this.#cluster.requestTimeoutMs),
-        })
-      })
-    } catch (error) {
-      this.#cluster.logger.debug('leaving the group failed; its session will time out', {
-        group: groupId,
-        error: String(error),
-      })
-    }
+    await this.#sendLeave(this.#memberId, Math.min(5_000, this.#cluster.requestTimeoutMs))
   }
 
   #throwIfClosed(): void {
@@ -322,26 +307,29 @@ export class GroupMember implements GroupMembership {
    * (`max.poll.interval.ms`).
    */
   async abandon(reason: LogError): Promise<void> {
-    const { groupId, groupInstanceId } = this.#options
     const memberId = this.#memberId
     if (memberId === '' || this.#lost !== undefined) return
     this.#lose(reason)
-    if (groupInstanceId !== undefined) return
-    await this.#cluster
-      .withCoordinator('group', groupId, this.#cluster.pool, async (connection) => {
+    if (this.#options.groupInstanceId === undefined) {
+      await this.#sendLeave(memberId, this.#cluster.requestTimeoutMs)
+    }
+  }
+
+  /** Where it fails, the session times out in its own time. */
+  async #sendLeave(memberId: string, timeoutMs: number): Promise<void> {
+    const { groupId, groupInstanceId = null } = this.#options
+    try {
+      await this.#cluster.withCoordinator('group', groupId, this.#cluster.pool, async (connection) => {
         const version = connection.version(leaveGroup)
-        await connection.request(
-          leaveGroup,
-          version < 3 ? { groupId, memberId } : { groupId, members: [{ memberId, groupInstanceId }] },
-          { version },
-        )
+        const body = version < 3 ? { groupId, memberId } : { groupId, members: [{ memberId, groupInstanceId }] }
+        await connection.request(leaveGroup, body, { version, timeoutMs })
       })
-      .catch((error: unknown) => {
-        this.#cluster.logger.debug('leaving the group failed; its session will time out', {
-          group: groupId,
-          error: String(error),
-        })
+    } catch (error) {
+      this.#cluster.logger.debug('leaving the group failed; its session will time out', {
+        group: groupId,
+        error: String(error),
       })
+    }
   }
 }
 
