@@ -160,9 +160,10 @@ export class StatusStore {
   #mineBefore({ key, value }: TopicLogRecord): Status | undefined {
     const { workerId, isMine } = this.#options
     const target = parseKey(key)
-    if (target === undefined || !isMine(target.connector, target.task)) return undefined
-    const mine = target.task === undefined ? this.connector(target.connector) : this.task(target.connector, target.task)
-    if (mine?.workerId !== workerId || mine.state === 'UNASSIGNED') return undefined
+    if (target === undefined) return undefined
+    const { connector, task } = target
+    const mine = task === undefined ? this.connector(connector) : this.task(connector, task)
+    if (mine?.workerId !== workerId || mine.state === 'UNASSIGNED' || !isMine(connector, task)) return undefined
     if (value === null) return mine
     try {
       const late = parseStatus(value)
