@@ -27,8 +27,8 @@ export class ConnectorOffsetStore implements SourceOffsets {
   readonly #options: ConnectorOffsetStoreOptions
   #isPrepared = false
   #producer: Producer | undefined
-  /** To be copied, newest last. */
-  #uncopied: StoredOffset[] = []
+  /** To be copied: of each partition the newest. */
+  readonly #uncopied = new Map<string, StoredOffset>()
   #copying: Promise<void> | undefined
 
   constructor(options: ConnectorOffsetStoreOptions) {
@@ -68,17 +68,18 @@ export class ConnectorOffsetStore implements SourceOffsets {
   }
 
   #copy(connector: string, offsets: readonly StoredOffset[]): void {
-    this.#uncopied.push(...offsets)
+    for (const each of offsets) this.#uncopied.set(partitionKey(each.partition), each)
     this.#copying ??= this.#copyAll(connector)
   }
 
   async #copyAll(connector: string): Promise<void> {
     const { workers, makeProducer, logger } = this.#options
-    while (this.#uncopied.length > 0) {
-      const newest = new Map(this.#uncopied.splice(0).map((each) => [partitionKey(each.partition), each]))
+    while (this.#uncopied.size > 0) {
+      const offsets = [...this.#uncopied.values()]
+      this.#uncopied.clear()
       try {
         this.#producer ??= makeProducer()
-        await workers.write(this.#producer, connector, [...newest.values()])
+        await workers.write(this.#producer, connector, offsets)
       } catch (error) {
         // The own topic has them: a copy that is missing is no loss.
         logger.warn('offsets could not be copied to the worker’s offset topic', { error: messageOf(error) })
