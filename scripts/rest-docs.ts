@@ -25,8 +25,6 @@ const operationsPath = 'core/src/rest-client/operations.ts'
 export async function allRoutes(): Promise<DeclaredRoute[]> {
   const routes: DeclaredRoute[] = []
   const server = await startRest({
-    host: '127.0.0.1',
-    port: 0,
     logger: silentLogger,
     version: '',
     commit: '',

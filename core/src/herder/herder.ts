@@ -12,6 +12,7 @@ import type { Logger } from '../logging/logger.ts'
 import type { PluginRegistry } from '../plugin/plugin-registry.ts'
 import { ensureInternalTopics } from '../worker/internal-topics.ts'
 import type { TaskId, TaskStatus } from '../worker/task-spec.ts'
+import { AuditLog } from './audit-log.ts'
 import { ConfigStore, type Config } from './config-store.ts'
 import { ConnectorActor, type ActorContext } from './connector-actor.ts'
 import { ConnectorErrands } from './connector-errands.ts'
@@ -24,6 +25,7 @@ import { SessionKeys } from './session-keys.ts'
 import { StatusStore } from './status-store.ts'
 import type { TaskRunner } from './task-runner.ts'
 import { ConfigValidator } from './validation.ts'
+import { WorkerRequests, type WorkerTls } from './worker-request.ts'
 import { hasOthersToFence, ZombieFencing } from './zombie-fencing.ts'
 
 export interface HerderOptions {
@@ -44,6 +46,8 @@ export interface HerderOptions {
   /** How others reach this worker, host:port. */
   readonly workerId: string
   readonly logger: Logger
+  /** For other workers that are reached by https. */
+  readonly workerTls?: WorkerTls | undefined
   /** Longest time for a connector to say how its work splits, beyond the runner's own limit. Default 65 000. */
   readonly planTimeoutMs?: number
 }
@@ -64,7 +68,11 @@ export class Herder {
   readonly writes: ConnectorWrites
   /** Previews, dead letters and re-drives. */
   readonly errands: ConnectorErrands
+  /** Of writes by REST. */
+  readonly audit: AuditLog
   readonly keys: SessionKeys
+  /** To other workers. */
+  readonly requests: WorkerRequests
   readonly cluster: Cluster
   readonly #options: HerderOptions
   readonly #store: ConfigStore
@@ -138,8 +146,10 @@ export class Herder {
       catchUp: () => this.catchUp(),
       planTimeoutMs: options.planTimeoutMs ?? defaultPlanTimeoutMs,
     })
+    this.audit = new AuditLog({ client, config, logger })
     this.keys = new SessionKeys({ store, cluster, config, logger })
-    this.#leader = new LeaderRequests({ cluster, keys: this.keys, logger })
+    this.requests = new WorkerRequests(options.workerTls)
+    this.#leader = new LeaderRequests({ cluster, keys: this.keys, requests: this.requests, logger })
     this.#fencing = new ZombieFencing({
       store,
       admin: client.admin,
@@ -204,7 +214,8 @@ export class Herder {
     // Before anybody else says that it runs there.
     await this.#statuses.flush(statusFlushMs)
     await this.cluster.close()
-    await Promise.all([this.#store.close(), this.#statuses.close()])
+    await Promise.all([this.#store.close(), this.#statuses.close(), this.audit.close()])
+    this.requests.close()
   }
 
   get workerId(): string {

@@ -6,7 +6,7 @@ import type { Logger } from '../logging/logger.ts'
 import { messageOf } from '../logging/message-of.ts'
 import type { Config } from './config-store.ts'
 import type { SessionKeys } from './session-keys.ts'
-import { askWorker } from './worker-request.ts'
+import type { WorkerRequests } from './worker-request.ts'
 
 /** Of the connector config that tasks were planned from: the leader takes them only while it is that config. */
 export const plannedFromHeader = 'x-tidewire-planned-from'
@@ -19,6 +19,7 @@ const answerLimitMs = 90_000
 export interface LeaderRequestsOptions {
   readonly cluster: Cluster
   readonly keys: SessionKeys
+  readonly requests: WorkerRequests
   readonly logger: Logger
 }
 
@@ -83,19 +84,19 @@ export class LeaderRequests {
     headers: Record<string, string>,
     signal: AbortSignal,
   ): Promise<void> {
-    const { cluster, keys } = this.#options
+    const { cluster, keys, requests } = this.#options
     const { leaderUrl } = cluster
     if (leaderUrl === undefined) throw new NotLeaderError('no leader is known', undefined)
     const signature = keys.sign(body)
     if (signature === undefined) throw new RetriableError('there is no session key yet')
-    const answer = await askWorker(
+    const answer = await requests.ask(
       { method, url: leaderUrl + path, headers: { ...headers, ...signature }, body },
       AbortSignal.any([signal, AbortSignal.timeout(answerLimitMs)]),
       () => cluster.leaderUrl === leaderUrl,
     )
     if (answer.status < 300) return
     const message = `the leader at ${leaderUrl} answered ${answer.status}: ${messageIn(answer.body)}`
-    if (answer.headers.has('retry-after')) throw new RetriableError(message)
+    if (answer.headers['retry-after'] !== undefined) throw new RetriableError(message)
     throw new ConnectError(message)
   }
 }

@@ -1,4 +1,9 @@
+import { once } from 'node:events'
+import { Agent as HttpAgent, request as httpRequest, type IncomingHttpHeaders, type IncomingMessage } from 'node:http'
+import { Agent as HttpsAgent, request as httpsRequest } from 'node:https'
+import { text } from 'node:stream/consumers'
 import { RetriableError } from '@tidewire/sdk'
+import type { SslMaterial } from '../config/ssl-settings.ts'
 import { messageOf } from '../logging/message-of.ts'
 
 export interface WorkerRequest {
@@ -11,41 +16,79 @@ export interface WorkerRequest {
 
 export interface WorkerAnswer {
   readonly status: number
-  readonly headers: Headers
+  readonly headers: IncomingHttpHeaders
   readonly body: string
+}
+
+/** What this worker shows to others with https, and whom it trusts. */
+export interface WorkerTls extends SslMaterial {
+  /** Whether a certificate must be for the host that is asked. */
+  readonly verifyHost: boolean
 }
 
 const lookMs = 200
 
-/**
- * Asks another worker by HTTP. The answer is not waited for any more when the signal is aborted, or when the worker is not
- * the right one to ask any more: one that hangs would otherwise hold the request until it comes back.
- * @throws RetriableError when there is no answer; the request may have been carried out all the same
- */
-export async function askWorker(
-  { method, url, headers, body }: WorkerRequest,
-  signal: AbortSignal,
-  isRight: () => boolean,
-): Promise<WorkerAnswer> {
-  const other = new AbortController()
-  const watch = setInterval(() => {
-    if (!isRight()) other.abort(new Error('it is another worker’s by now'))
-  }, lookMs)
-  try {
-    const response = await fetch(url, {
+/** Asks other workers by HTTP, or by HTTPS where their URL says so. */
+export class WorkerRequests {
+  readonly #http = new HttpAgent({ keepAlive: true })
+  readonly #https: HttpsAgent
+
+  /** @param tls left out: the authorities that Node brings along are trusted, and nothing is shown */
+  constructor(tls?: WorkerTls) {
+    this.#https = new HttpsAgent({
+      keepAlive: true,
+      ...(tls === undefined
+        ? {}
+        : {
+            ca: tls.ca,
+            key: tls.key,
+            cert: tls.certificate,
+            passphrase: tls.passphrase,
+            minVersion: tls.minVersion,
+            maxVersion: tls.maxVersion,
+            ...(tls.verifyHost ? {} : { checkServerIdentity: () => undefined }),
+          }),
+    })
+  }
+
+  /**
+   * The answer is not waited for any more when the signal is aborted, or when the worker is not the right one to ask any
+   * more: one that hangs would otherwise hold the request until it comes back.
+   * @throws RetriableError when there is no answer; the request may have been carried out all the same
+   */
+  async ask(asked: WorkerRequest, signal: AbortSignal, isRight: () => boolean): Promise<WorkerAnswer> {
+    const other = new AbortController()
+    const watch = setInterval(() => {
+      if (!isRight()) other.abort(new Error('it is another worker’s by now'))
+    }, lookMs)
+    try {
+      return await this.#exchange(asked, AbortSignal.any([signal, other.signal]))
+    } catch (error) {
+      const cause = error instanceof Error && error.cause !== undefined ? error.cause : error
+      throw new RetriableError(`no answer from the worker at ${new URL(asked.url).origin}: ${messageOf(cause)}`, {
+        cause: error,
+      })
+    } finally {
+      clearInterval(watch)
+    }
+  }
+
+  close(): void {
+    this.#http.destroy()
+    this.#https.destroy()
+  }
+
+  async #exchange({ method, url, headers, body }: WorkerRequest, signal: AbortSignal): Promise<WorkerAnswer> {
+    const isSecure = url.startsWith('https:')
+    const type = body === '' ? {} : { 'content-type': 'application/json' }
+    const request = (isSecure ? httpsRequest : httpRequest)(url, {
+      agent: isSecure ? this.#https : this.#http,
       method,
-      headers: { ...headers, ...(body === '' ? {} : { 'content-type': 'application/json' }) },
-      ...(body === '' ? {} : { body }),
-      redirect: 'manual',
-      signal: AbortSignal.any([signal, other.signal]),
+      headers: { ...headers, ...type, 'content-length': String(Buffer.byteLength(body)) },
+      signal,
     })
-    return { status: response.status, headers: response.headers, body: await response.text() }
-  } catch (error) {
-    const cause = error instanceof Error && error.cause !== undefined ? error.cause : error
-    throw new RetriableError(`no answer from the worker at ${new URL(url).origin}: ${messageOf(cause)}`, {
-      cause: error,
-    })
-  } finally {
-    clearInterval(watch)
+    request.end(body)
+    const [response] = (await once(request, 'response')) as [IncomingMessage]
+    return { status: response.statusCode!, headers: response.headers, body: await text(response) }
   }
 }

@@ -8,10 +8,12 @@ import { Herder } from '../herder/herder.ts'
 import type { Logger } from '../logging/logger.ts'
 import { PluginRegistry } from '../plugin/plugin-registry.ts'
 import { isElsewhere } from '../rest/rest-error.ts'
-import { startRest } from '../rest/server.ts'
+import type { Listener } from '../rest/listeners.ts'
+import { startRest, type RestServer } from '../rest/server.ts'
 import { InternalTopicError } from '../worker/internal-topics.ts'
 import { TaskHosts } from '../worker/task-hosts.ts'
 import { exitWith, UserError } from './fatal.ts'
+import { restSecurity } from './rest-security.ts'
 import { commitId, version } from './version.ts'
 
 /** A worker that is ready: its connectors are on their way up, and REST answers. */
@@ -41,14 +43,18 @@ export async function startWorker(
   logger: Logger,
   onFatal: (error: Error) => void = exitWith,
 ): Promise<RunningWorker> {
-  const [security, commit] = await Promise.all([readSecurity(config), commitId()])
+  const [security, { workerTls, ...secured }, commit] = await Promise.all([
+    readSecurity(config),
+    restSecurity(config, logger),
+    commitId(),
+  ])
   const plugins = new PluginRegistry({ paths: config['plugin.path'], logger })
   // Takes a while, in a thread of its own: begun before it is needed.
   void plugins.list().catch(() => undefined)
-  const listener = listenerOf(config.listeners)
   const advertisedHost = config['rest.advertised.host.name']
   const writeHoldMs = config['rest.write.hold.ms']
-  const rest = await startRest({ ...listener, logger, version, commit, advertisedHost, writeHoldMs })
+  const rest = await startRest({ ...secured, config, logger, version, commit, advertisedHost, writeHoldMs })
+  const listener = advertised(rest.listeners, config['rest.advertised.listener'])
   const client = createClient({
     bootstrapServers: config['bootstrap.servers'],
     clientId: `connect-${config['group.id']}`,
@@ -56,12 +62,12 @@ export async function startWorker(
     logger,
     ...security,
   })
-  const workerId = `${advertisedHost ?? reachableName(listener.host)}:${config['rest.advertised.port'] ?? rest.port}`
+  const workerId = `${advertisedHost ?? reachableName(listener.host)}:${config['rest.advertised.port'] ?? listener.port}`
   const cluster = new LogCluster({
     client,
     config,
     workerId,
-    url: `http://${workerId}`,
+    url: `${listener.protocol}://${workerId}`,
     logger,
     onFatal: (error) => onFatal(userError(error)),
   })
@@ -78,6 +84,7 @@ export async function startWorker(
       return hosts
     },
     workerId,
+    workerTls,
     logger,
   })
   const close = async (): Promise<void> => {
@@ -92,20 +99,16 @@ export async function startWorker(
     throw userError(error)
   }
   rest.serve(herder)
-  return { url: rest.url, herder, close, putConfig: (name, given) => putConfig(herder, rest.url, name, given) }
+  return { url: rest.url, herder, close, putConfig: (name, given) => putConfig(herder, rest, name, given) }
 }
 
-async function putConfig(herder: Herder, url: string, name: string, config: Readonly<Record<string, string>>) {
+async function putConfig(herder: Herder, rest: RestServer, name: string, config: Readonly<Record<string, string>>) {
   try {
     await herder.writes.putConfig(name, config)
   } catch (error) {
     if (!isElsewhere(error)) throw error
-    const answer = await fetch(`${url}/connectors/${encodeURIComponent(name)}/config`, {
-      method: 'PUT',
-      headers: { 'content-type': 'application/json' },
-      body: JSON.stringify(config),
-    })
-    if (!answer.ok) throw new UserError(`connector ${name}: ${await answer.text()}`)
+    const { status, body } = await rest.askItself('PUT', `/connectors/${encodeURIComponent(name)}/config`, config)
+    if (status >= 300) throw new UserError(`connector ${name}: ${body}`)
   }
 }
 
@@ -123,15 +126,9 @@ async function readSecurity(config: WorkerConfig): Promise<LogSecurity> {
   }
 }
 
-/** Host and port of the one listener. */
-function listenerOf(listeners: readonly string[]): { host: string; port: number } {
-  const [listener] = listeners
-  const match = /^http:\/\/(?:\[([^\]]*)\]|([^:/]*)):(\d+)$/.exec(listener ?? '')
-  const port = Number(match?.[3])
-  if (match === null || listeners.length !== 1 || port > 65_535) {
-    throw new Error(`listeners: expected one http://host:port, not ${listeners.join(',') || 'none'}`)
-  }
-  return { host: match[1] ?? match[2]!, port }
+/** The listener that others are told to ask: as in Kafka Connect one with http, unless another is asked for. */
+function advertised(listeners: readonly Listener[], protocol: 'http' | 'https' = 'http'): Listener {
+  return listeners.find((listener) => listener.protocol === protocol) ?? listeners[0]!
 }
 
 /** What others call this machine by, where the listener is bound to no address in particular. */

@@ -41,7 +41,7 @@ afterEach(async () => {
 })
 
 async function worker(): Promise<Worker> {
-  const rest = await startRest({ host: '127.0.0.1', port: 0, logger: silentLogger, version: '1', writeHoldMs: 1500 })
+  const rest = await startRest({ logger: silentLogger, version: '1', writeHoldMs: 1500 })
   const fixture = await startHerder(log)
   rest.serve(fixture.herder)
   return { ...fixture, rest }

@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { isRetriable } from '@tidewire/sdk'
@@ -6,15 +5,13 @@ import { NotOwnerError } from '../herder/connector-writes.ts'
 import type { Herder } from '../herder/herder.ts'
 import { signatureOf } from '../herder/request-signature.ts'
 import { withTimeLimit } from '../herder/time-limit.ts'
-import { askWorker, type WorkerAnswer } from '../herder/worker-request.ts'
+import type { WorkerAnswer } from '../herder/worker-request.ts'
+import { principalHeaders, requestHeader } from './forwarded-principal.ts'
 import { isElsewhere, RestError } from './rest-error.ts'
 
 /** Kafka Connect's limit for a request. */
 const requestLimitMs = 90_000
 
-/** The name of a request that another worker passed on; stays the same when it is passed on again. */
-const requestHeader = 'x-tidewire-request'
-const passedOn = ['authorization'] as const
 const passedBack = ['content-type', 'location', 'warning', 'retry-after'] as const
 const firstPauseMs = 20
 const maxPauseMs = 500
@@ -112,9 +109,12 @@ export async function requireSigned(asked: FastifyRequest, herder: Herder): Prom
 
 async function journeyOf(asked: FastifyRequest, herder: Herder): Promise<Journey> {
   const { forward } = asked.query as { forward?: unknown }
-  if (forward !== 'true' && forward !== 'false') return { hops: 0, request: randomUUID() }
+  if (forward !== 'true' && forward !== 'false') return { hops: 0, request: asked.id }
   const request = asked.headers[requestHeader]
-  if (typeof request === 'string') await requireSigned(asked, herder)
+  if (typeof request === 'string') {
+    await requireSigned(asked, herder)
+    asked.isPassedOn = true
+  }
   return { hops: forward === 'true' ? 1 : 2, request: typeof request === 'string' ? request : undefined }
 }
 
@@ -134,19 +134,23 @@ async function passOn(
   if (target === undefined || signature === undefined) return undefined
   const url = new URL(asked.url, target)
   url.searchParams.set('forward', String(hops === 0))
+  const { method, principal } = asked
   const headers: Record<string, string> = { ...signature }
   if (request !== undefined) headers[requestHeader] = request
-  for (const name of passedOn) {
-    const value = asked.headers[name]
-    if (value !== undefined) headers[name] = value
+  if (principal !== undefined && request !== undefined) {
+    const passed = { method, url: url.pathname + url.search, headers }
+    Object.assign(
+      headers,
+      principalHeaders(principal, passed, (text) => keys.sign(text)),
+    )
   }
   try {
-    const answer = await askWorker(
-      { method: asked.method, url: url.href, headers, body: asked.rawBody },
+    const answer = await herder.requests.ask(
+      { method, url: url.href, headers, body: asked.rawBody },
       AbortSignal.timeout(Math.max(1, Math.floor(limitMs))),
       () => find() === target,
     )
-    return answer.headers.has('retry-after') ? undefined : answer
+    return answer.headers['retry-after'] !== undefined ? undefined : answer
   } catch (failure) {
     if (isRetriable(failure)) return undefined
     throw failure
@@ -155,8 +159,8 @@ async function passOn(
 
 function passBack(reply: FastifyReply, { status, headers, body }: WorkerAnswer): FastifyReply {
   for (const name of passedBack) {
-    const value = headers.get(name)
-    if (value !== null) void reply.header(name, value)
+    const value = headers[name]
+    if (value !== undefined) void reply.header(name, value)
   }
   return reply.code(status).send(body === '' ? undefined : body)
 }

@@ -12,10 +12,13 @@ export interface ErrorBody {
 export class RestError extends Error {
   override readonly name = 'RestError'
   readonly statusCode: number
+  /** Of the answer, beside those that every answer has. */
+  readonly headers: Readonly<Record<string, string>>
 
-  constructor(statusCode: number, message: string) {
+  constructor(statusCode: number, message: string, headers: Readonly<Record<string, string>> = {}) {
     super(message)
     this.statusCode = statusCode
+    this.headers = headers
   }
 }
 

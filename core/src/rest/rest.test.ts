@@ -14,8 +14,6 @@ let server: RestServer
 
 beforeAll(async () => {
   server = await startRest({
-    host: '127.0.0.1',
-    port: 0,
     logger: silentLogger,
     version: '9.9.9',
     advertisedHost: 'known',
@@ -78,7 +76,7 @@ describe('worker', () => {
 
   test('stops without waiting for a drain or a preview to come to its end', async () => {
     const { herder } = await startHerder()
-    const stopping = await startRest({ host: '127.0.0.1', port: 0, logger: silentLogger, version: '1' })
+    const stopping = await startRest({ logger: silentLogger, version: '1' })
     stopping.serve(herder)
     const aborted = async (signal: AbortSignal | undefined): Promise<void> =>
       new Promise((resolve) => signal!.addEventListener('abort', () => resolve(), { once: true }))
@@ -101,7 +99,7 @@ describe('worker', () => {
   })
 
   test('answers 503 until it is ready', async () => {
-    const starting = await startRest({ host: '127.0.0.1', port: 0, logger: silentLogger, version: '1' })
+    const starting = await startRest({ logger: silentLogger, version: '1' })
     const health = await fetch(`${starting.url}/health`)
     expect([health.status, await health.json()]).toEqual([
       503,
@@ -117,7 +115,7 @@ describe('worker', () => {
   })
 
   test('a taken port is an error', async () => {
-    const second = startRest({ host: '127.0.0.1', port: server.port, logger: silentLogger, version: '1' })
+    const second = startRest({ listeners: server.listeners, logger: silentLogger, version: '1' })
     await expect(second).rejects.toMatchObject({ code: 'EADDRINUSE' })
   })
 
@@ -341,7 +339,7 @@ describe('bad requests', () => {
     ).toBeNull()
     expect(await statusFor('evil.example')).toBe(403)
     expect(await statusFor('known')).toBe(200)
-    expect(await statusFor(`localhost:${server.port}`)).toBe(200)
+    expect(await statusFor(`localhost:${server.listeners[0]!.port}`)).toBe(200)
     expect(await statusFor('[::1]:8083')).toBe(200)
   })
 })
@@ -416,7 +414,7 @@ describe('the place of a mistake in a body', () => {
 
 /** The status for a request whose Host header says this; fetch does not let it be set. */
 async function statusFor(host: string): Promise<number> {
-  const socket = connect(server.port, '127.0.0.1')
+  const socket = connect(server.listeners[0]!.port, '127.0.0.1')
   socket.write(`GET /connectors HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\n\r\n`)
   const [data] = (await once(socket, 'data')) as [Buffer]
   socket.destroy()

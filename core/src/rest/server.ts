@@ -1,34 +1,40 @@
-import { createHash } from 'node:crypto'
+import { createHash, randomUUID } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
-import { isIP, type AddressInfo } from 'node:net'
-import { networkInterfaces } from 'node:os'
-import {
-  fastify,
-  type FastifyInstance,
-  type FastifyReply,
-  type FastifyRequest,
-  type FastifyServerOptions,
-  type RouteOptions,
-} from 'fastify'
+import type { IncomingMessage } from 'node:http'
+import { fastify, type FastifyInstance, type FastifyReply, type FastifyServerOptions, type RouteOptions } from 'fastify'
 import { isRetriable } from '@tidewire/sdk'
+import { restSettings, type RestConfig } from '../config/rest-settings.ts'
+import { compileSettings } from '../config/settings.ts'
 import type { Herder } from '../herder/herder.ts'
 import type { Logger } from '../logging/logger.ts'
+import { controlAccess, type Access } from './access.ts'
 import { adminRoutes } from './admin-routes.ts'
 import { health } from './api-schemas.ts'
+import { keepAuditTrail } from './audit-trail.ts'
 import { connectorRoutes } from './connector-routes.ts'
+import { guardOrigins } from './cross-origin.ts'
 import { errandRoutes } from './errand-routes.ts'
 import { Forwarding } from './forwarding.ts'
 import { internalRoutes } from './internal-routes.ts'
 import { parseJsonBody } from './json-body.ts'
+import { Listeners, type Listener, type ListenerOptions, type ServerTls } from './listeners.ts'
 import { pluginRoutes } from './plugin-routes.ts'
+import { limitRates } from './request-rates.ts'
+import { sendHeaders, type HeaderRule } from './response-headers.ts'
 import { messageFor, RestError, statusOf, type ErrorBody } from './rest-error.ts'
 import { about, object, text } from './route-schema.ts'
 
 export interface RestOptions {
-  /** Empty: all addresses. */
-  readonly host: string
-  /** 0: any free one. */
-  readonly port: number
+  /** Default: one with http on loopback, on any free port. */
+  readonly listeners?: readonly ListenerOptions[]
+  /** Needed for https. */
+  readonly tls?: ServerTls | undefined
+  /** Undefined: everybody may do everything. */
+  readonly access?: Access | undefined
+  /** Limits, other sites' pages. Default: the settings' defaults. */
+  readonly config?: RestConfig
+  /** Of every answer. */
+  readonly headers?: readonly HeaderRule[]
   readonly logger: Logger
   /** The name that others call this worker by; requests for it are answered on loopback too. */
   readonly advertisedHost?: string | undefined
@@ -50,9 +56,11 @@ declare module 'fastify' {
 }
 
 export interface RestServer {
+  /** Of the first listener. */
   readonly url: string
-  readonly host: string
-  readonly port: number
+  readonly listeners: readonly Listener[]
+  /** Asks this worker, whoever leads, for this process itself: with no log-in, and through no socket. */
+  askItself(method: 'PUT', path: string, body: object): Promise<{ readonly status: number; readonly body: string }>
   /** From now on requests are answered; before, they get 503. */
   serve(herder: Herder): void
   /** No more requests are taken; those under way are answered first, with what they have where they would take long. */
@@ -81,11 +89,23 @@ export async function startRest(options: RestOptions): Promise<RestServer> {
     if (herder === undefined) throw new RestError(503, 'Worker is still starting up.')
     return herder
   }
+  const config = options.config ?? compileSettings(restSettings)({}).config
+  const listeners = new Listeners({
+    listeners: options.listeners ?? [{ protocol: 'http', host: '127.0.0.1', port: 0 }],
+    tls: options.tls,
+    logger: options.logger,
+    connections: {
+      maxConnections: config['rest.max.connections'],
+      maxConnectionsPerIp: config['rest.max.connections.per.ip'],
+      headerTimeoutMs: config['rest.header.timeout.ms'],
+      requestTimeoutMs: config['rest.request.timeout.ms'],
+      idleTimeoutMs: config['rest.idle.timeout.ms'],
+    },
+  })
+  const listenerOf = (request: IncomingMessage) => listeners.of(request)
   const app = fastify({
     bodyLimit: maxBodyBytes,
-    // Of a client that sends its request drop by drop.
-    requestTimeout: 30_000,
-    forceCloseConnections: 'idle',
+    genReqId: () => randomUUID(),
     // What goes wrong before a route is found, such as a bad percent encoding.
     frameworkErrors: (error, _, reply) => void sendError(reply as FastifyReply, statusOf(error), error.message),
     routerOptions: { ignoreTrailingSlash: true, maxParamLength: 2048 },
@@ -94,35 +114,39 @@ export async function startRest(options: RestOptions): Promise<RestServer> {
   if (options.onRoute !== undefined) app.addHook('onRoute', options.onRoute)
   acceptJsonOnly(app)
   answerErrors(app, options.logger)
-  refuseOtherSites(app, options)
+  sendHeaders(app, options.headers ?? [])
+  keepAuditTrail(app, () => herder)
+  app.addHook('onSend', async (_, reply) => {
+    if (closing.signal.aborted) void reply.header('connection', 'close')
+  })
+  limitRates(app, config, options.logger)
+  guardOrigins(app, { settings: config, advertisedHost: options.advertisedHost, listenerOf })
+  controlAccess(app, options.access, ready, (request) => listenerOf(request) === undefined)
   const answerOtherMethods = collectMethods(app)
   await rootRoutes(app, options, ready)
-  connectorRoutes(app, ready, new Forwarding({ herder: ready, holdMs, closing: closing.signal }))
+  const forwarding = new Forwarding({ herder: ready, holdMs, closing: closing.signal })
+  connectorRoutes(app, ready, forwarding)
   errandRoutes(app, ready, closing.signal)
   internalRoutes(app, ready)
   adminRoutes(app, ready, holdMs, closing.signal)
   pluginRoutes(app, ready)
   answerOtherMethods()
 
-  await app.listen({ host: options.host === '' ? anyAddress() : options.host, port: options.port })
-  const { port } = app.server.address() as AddressInfo
-  const host = options.host === '' ? 'localhost' : options.host
+  await app.ready()
+  const opened = await listeners.open((request, response) => app.routing(request, response))
   return {
-    url: `http://${isIP(host) === 6 ? `[${host}]` : host}:${port}`,
-    host,
-    port,
+    url: opened[0]!.url,
+    listeners: opened,
     serve: (ready) => void (herder = ready),
+    askItself: async (method, url, body) => {
+      const answer = await app.inject({ method, url, payload: body })
+      return { status: answer.statusCode, body: answer.body }
+    },
     close: async () => {
       closing.abort()
-      await app.close()
+      await Promise.all([listeners.close(), app.close()])
     },
   }
-}
-
-/** All addresses: of both families, where the machine has both. */
-function anyAddress(): string {
-  const addresses = Object.values(networkInterfaces()).flat()
-  return addresses.some((address) => address?.family === 'IPv6') ? '::' : '0.0.0.0'
 }
 
 async function rootRoutes(
@@ -206,6 +230,7 @@ function answerErrors(app: FastifyInstance, logger: Logger): void {
       logger.error('a request failed', { method, route: routeOptions.url, error: error.stack ?? error.message })
     }
     if (status === 503 || (status === 409 && isRetriable(error))) void reply.header('retry-after', '1')
+    if (error instanceof RestError) void reply.headers(error.headers)
     const message =
       status === 413 ? `HTTP 413 Request Entity Too Large: at most ${maxBodyBytes} bytes` : messageFor(error)
     return sendError(reply, status, message)
@@ -214,33 +239,6 @@ function answerErrors(app: FastifyInstance, logger: Logger): void {
 
 function sendError(reply: FastifyReply, status: number, message: string): FastifyReply {
   return reply.code(status).send({ error_code: status, message } satisfies ErrorBody)
-}
-
-/**
- * There is no log-in, so a page of another site, open in the user's browser, must not be able to give orders: neither
- * by a request across sites, nor by a name of its own that resolves to this machine.
- */
-function refuseOtherSites(app: FastifyInstance, { host, advertisedHost }: RestOptions): void {
-  const loopback = host === 'localhost' || host === '::1' || host.startsWith('127.')
-  app.addHook('onRequest', async (request: FastifyRequest) => {
-    const { origin, host: asked } = request.headers
-    if (origin !== undefined && request.method !== 'GET' && hostOf(origin) !== asked) {
-      throw new RestError(403, 'Requests from pages of other sites are refused')
-    }
-    const name = hostName(asked)
-    if (!loopback || name === undefined || isIP(name) !== 0 || name === advertisedHost) return
-    if (name !== 'localhost' && !name.endsWith('.localhost')) {
-      throw new RestError(403, `This worker is not known as '${name}': set rest.advertised.host.name if it should be`)
-    }
-  })
-}
-
-function hostName(host: string | undefined): string | undefined {
-  return host?.startsWith('[') === true ? host.slice(1, host.indexOf(']')) : host?.split(':')[0]
-}
-
-function hostOf(origin: string): string | undefined {
-  return URL.parse(origin)?.host
 }
 
 /** Notes the routes made from now on; the function it returns answers 405 for the methods that they lack. */
@@ -260,6 +258,7 @@ function collectMethods(app: FastifyInstance): () => void {
         method: lacking,
         url,
         schema: { hide: true },
+        config: { isRefusal: true },
         handler: async (_, reply) => {
           void reply.header('allow', allow)
           throw new RestError(405, 'HTTP 405 Method Not Allowed')

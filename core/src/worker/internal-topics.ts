@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { LogError, type Admin } from '../client/client.ts'
+import { LogError, type Admin, type NewTopic } from '../client/client.ts'
 
 /** A compacted topic in which the cluster, or a connector, keeps its state. */
 export interface InternalTopic {
@@ -28,7 +28,12 @@ export async function ensureInternalTopics(
 ): Promise<void> {
   const names = topics.map(({ topic }) => topic)
   const existing = new Set((await admin.topics(names)).map(({ topic }) => topic))
-  await Promise.all(topics.filter(({ topic }) => !existing.has(topic)).map((topic) => create(admin, topic)))
+  const missing = topics.filter(({ topic }) => !existing.has(topic))
+  await Promise.all(
+    missing.map(({ topic, partitions, replicationFactor }) =>
+      createTopic(admin, { topic, partitions, config: topicConfig }, replicationFactor),
+    ),
+  )
   // A cluster of several brokers knows a new topic a moment later.
   while ((await admin.topics(names)).length < topics.length) await sleep(100, undefined, { signal })
   await Promise.all(topics.map((topic) => check(admin, topic)))
@@ -37,9 +42,13 @@ export async function ensureInternalTopics(
 // What is in the newest segment is not compacted, and all of it is read at each start.
 const topicConfig = { 'cleanup.policy': 'compact', 'segment.bytes': String(16 * 1024 * 1024) }
 
-async function create(admin: Admin, { topic, partitions, replicationFactor }: InternalTopic): Promise<void> {
-  const make = (replicas: number) =>
-    admin.createTopics([{ topic, partitions, replicationFactor: replicas, config: topicConfig }])
+/** @param replicationFactor left out: 3, or the broker's default where there are fewer brokers */
+export async function createTopic(
+  admin: Admin,
+  topic: Omit<NewTopic, 'replicationFactor'>,
+  replicationFactor: number | undefined,
+): Promise<void> {
+  const make = (replicas: number) => admin.createTopics([{ ...topic, replicationFactor: replicas }])
   try {
     await make(replicationFactor ?? 3)
   } catch (error) {
