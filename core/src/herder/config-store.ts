@@ -160,6 +160,11 @@ export class ConfigStore {
     return this.#requests.get(request)
   }
 
+  /** Requests that were carried out whose names begin so: the parts of one that changes many connectors. */
+  carriedOutParts(prefix: string): string[] {
+    return [...this.#requests.keys()].filter((request) => request.startsWith(prefix))
+  }
+
   /** Waits until all that is in the topic now has been read. */
   async refresh(): Promise<void> {
     await this.#limited(this.#log.readToEnd(), 'Reading the config topic')

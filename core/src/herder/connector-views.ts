@@ -58,7 +58,7 @@ export class ConnectorViews {
     const stored = this.stored(name)
     return {
       name,
-      config: this.#masked(stored.config),
+      config: this.masked(stored.config),
       tasks: stored.tasks.map((_, task) => ({ connector: name, task })),
       type: this.typeOf(stored),
     }
@@ -93,7 +93,7 @@ export class ConnectorViews {
   /** @throws NotFoundError */
   tasks(name: string): { id: TaskId; config: Config }[] {
     const { tasks } = this.stored(name)
-    return tasks.map((config, task) => ({ id: { connector: name, task }, config: this.#masked(config) }))
+    return tasks.map((config, task) => ({ id: { connector: name, task }, config: this.masked(config) }))
   }
 
   /** @throws NotFoundError */
@@ -121,7 +121,8 @@ export class ConnectorViews {
     return manifest?.type === 'source' && manifest.exactlyOnce
   }
 
-  #masked(config: Config): Config {
+  /** As it may be shown. */
+  masked(config: Config): Config {
     const manifest = this.#pluginOf(config)?.manifest
     return maskSecrets(config, manifest?.settings, frameworkSettings(manifest?.type ?? 'sink'))
   }

@@ -2,6 +2,7 @@ import { AlreadyExistsError, NotFoundError, RetriableError } from '@tidewire/sdk
 import { NotLeaderError, type Cluster } from '../cluster/cluster.ts'
 import { connectorNameProblem } from '../config/connector-settings.ts'
 import { unmaskSecrets } from '../config/secrets.ts'
+import type { SettingErrors } from '../config/settings.ts'
 import type { Logger } from '../logging/logger.ts'
 import type { RestartRequest, TargetState } from './config-records.ts'
 import { sameConfig, sameConfigs, type Config, type ConfigStore, type StoredConnector } from './config-store.ts'
@@ -15,6 +16,22 @@ export interface Written {
   readonly info: ConnectorInfo
   readonly created: boolean
   readonly warnings: readonly string[]
+}
+
+/** What a config would be stored as, and what is wrong with it, as long as no other is stored for the connector meanwhile. */
+export interface CheckedConfig {
+  readonly stored: Config | undefined
+  /** With the stored secrets in place of masks. */
+  readonly config: Config
+  readonly errors: SettingErrors
+  readonly warnings: readonly string[]
+}
+
+/** What applying a config came to. */
+export interface Applied {
+  readonly action: 'create' | 'update' | 'unchanged'
+  /** Undefined where it was carried out before, for the same request. */
+  readonly checked: CheckedConfig | undefined
 }
 
 /** The task runs on another worker, which alone can restart it. Retriable. */
@@ -77,6 +94,43 @@ export class ConnectorWrites {
     return this.#write(name, request, async (before) =>
       before === undefined ? this.#put(name, config, undefined, request) : this.#written(name, before.created),
     )
+  }
+
+  /** Stores nothing. A config that is stored as it is need not be right. */
+  async check(name: string, given: Config): Promise<CheckedConfig> {
+    const stored = this.#options.store.get(name)?.config
+    const config: Config = { ...unmaskSecrets(given, stored), name }
+    const right = { stored, config, errors: {}, warnings: [] }
+    const problem = connectorNameProblem(name)
+    if (problem !== undefined) return { ...right, errors: { name: [problem] } }
+    if (stored !== undefined && sameConfig(stored, config)) return right
+    try {
+      const { errors, warnings } = await this.#options.validator.validate(config)
+      return { ...right, errors, warnings }
+    } catch (error) {
+      if (error instanceof InvalidConfigError) return { ...right, errors: error.errors }
+      throw error
+    }
+  }
+
+  /**
+   * Creates or replaces, unless the config is stored as it is.
+   * @param checked what {@link ConnectorWrites.check} said of it
+   * @throws InvalidConfigError, NotLeaderError
+   */
+  async apply(name: string, given: Config, checked: CheckedConfig, request?: string): Promise<Applied> {
+    const { store } = this.#options
+    return this.#write(name, request, async (before) => {
+      if (before !== undefined) return { action: before.created ? 'create' : 'update', checked: undefined }
+      const isCurrent = checked.stored === store.get(name)?.config
+      const found = isCurrent ? checked : await this.check(name, given)
+      const { stored, config, errors, warnings } = found
+      if (Object.keys(errors).length > 0) throw new InvalidConfigError(errors, warnings)
+      if (stored !== undefined && sameConfig(stored, config)) return { action: 'unchanged', checked: found }
+      this.#warn(name, warnings)
+      await store.putConnector(name, config, undefined, request)
+      return { action: stored === undefined ? 'create' : 'update', checked: found }
+    })
   }
 
   /** Changes the given settings; null removes one. @throws NotFoundError, InvalidConfigError, NotLeaderError */
@@ -178,16 +232,20 @@ export class ConnectorWrites {
     initialState: TargetState | undefined,
     request: string | undefined,
   ): Promise<Written> {
-    const { store, validator, logger } = this.#options
+    const { store, validator } = this.#options
     const problem = connectorNameProblem(name)
     if (problem !== undefined) throw new InvalidConfigError({ name: [problem] })
     const stored = store.get(name)
     const config: Config = { ...unmaskSecrets(given, stored?.config), name }
     const { errors, warnings } = await validator.validate(config)
     if (Object.keys(errors).length > 0) throw new InvalidConfigError(errors, warnings)
-    for (const warning of warnings) logger.warn(warning, { connector: name })
+    this.#warn(name, warnings)
     await store.putConnector(name, config, initialState, request)
     return this.#written(name, stored === undefined, warnings)
+  }
+
+  #warn(name: string, warnings: readonly string[]): void {
+    for (const warning of warnings) this.#options.logger.warn(warning, { connector: name })
   }
 
   #written(name: string, created: boolean, warnings: readonly string[] = []): Written {

@@ -13,6 +13,7 @@ import type { PluginRegistry } from '../plugin/plugin-registry.ts'
 import { ensureInternalTopics } from '../worker/internal-topics.ts'
 import type { TaskId, TaskStatus } from '../worker/task-spec.ts'
 import { AuditLog } from './audit-log.ts'
+import { BulkApply } from './bulk-apply.ts'
 import { ConfigStore, type Config } from './config-store.ts'
 import { ConnectorActor, type ActorContext } from './connector-actor.ts'
 import { ConnectorErrands } from './connector-errands.ts'
@@ -66,6 +67,8 @@ export class Herder {
   readonly plugins: PluginViews
   /** Changes to connectors, for the leader to make. */
   readonly writes: ConnectorWrites
+  /** Many connectors at once. */
+  readonly bulk: BulkApply
   /** Previews, dead letters and re-drives. */
   readonly errands: ConnectorErrands
   /** Of writes by REST. */
@@ -137,6 +140,7 @@ export class Herder {
         this.views.isExactlyOnce(stored) &&
         !hasOthersToFence(stored.producers, tasks),
     })
+    this.bulk = new BulkApply({ store, views: this.views, writes: this.writes, leading: () => this.#leading() })
     this.errands = new ConnectorErrands({
       views: this.views,
       validator,

@@ -1,5 +1,20 @@
 // Made by scripts/rest-docs.ts from docs/openapi.json: npm run docs
 
+export type BulkChange = {
+  readonly action: 'create' | 'update' | 'unchanged' | 'delete'
+  /** By setting; secrets are masked, null is: not set */
+  readonly changes?: Readonly<Record<string, { readonly from: string | null; readonly to: string | null }>>
+  /** Of a dry run: what is wrong with the config, by setting */
+  readonly errors?: Readonly<Record<string, readonly string[]>>
+  readonly warnings?: readonly string[]
+}
+
+export type BulkResult = {
+  readonly dryRun: boolean
+  /** What was done to each, or would be */
+  readonly connectors: Readonly<Record<string, BulkChange>>
+}
+
 /** Settings by name. Secrets are shown as `********`; sent back, that stands for the stored value */
 export type Config = Readonly<Record<string, string>>
 
@@ -296,6 +311,17 @@ export interface Operations {
       readonly initial_state?: 'RUNNING' | 'PAUSED' | 'STOPPED'
     }
     readonly answer: ConnectorInfo
+  }
+  /** Makes the connectors what the configs say: creates, changes, leaves alone and, if so asked, deletes */
+  'PUT /connectors': {
+    readonly query: {
+      /** Delete the connectors that are not named */
+      readonly delete?: boolean
+      /** Say what would be done, and do nothing */
+      readonly dryRun?: boolean
+    }
+    readonly body: Readonly<Record<string, GivenConfig>>
+    readonly answer: BulkResult
   }
   /** What a connector would do, of a config that need not be stored; nothing is written */
   'POST /connectors/preview': { readonly body?: PreviewRequest; readonly answer: Preview }

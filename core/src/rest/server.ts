@@ -11,6 +11,7 @@ import { controlAccess, type Access } from './access.ts'
 import { adminRoutes } from './admin-routes.ts'
 import { health } from './api-schemas.ts'
 import { keepAuditTrail } from './audit-trail.ts'
+import { bulkRoutes } from './bulk-routes.ts'
 import { connectorRoutes } from './connector-routes.ts'
 import { guardOrigins } from './cross-origin.ts'
 import { errandRoutes } from './errand-routes.ts'
@@ -126,6 +127,7 @@ export async function startRest(options: RestOptions): Promise<RestServer> {
   await rootRoutes(app, options, ready)
   const forwarding = new Forwarding({ herder: ready, holdMs, closing: closing.signal })
   connectorRoutes(app, ready, forwarding)
+  bulkRoutes(app, forwarding)
   errandRoutes(app, ready, closing.signal)
   internalRoutes(app, ready)
   adminRoutes(app, ready, holdMs, closing.signal)
