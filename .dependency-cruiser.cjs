@@ -13,6 +13,7 @@ const layers = {
   worker: ['client', 'convert', 'transform', 'plugin', 'config', 'logging'],
   herder: ['cluster', 'worker', 'client', 'convert', 'transform', 'plugin', 'config', 'logging'],
   registry: ['client', 'config', 'logging'],
+  cli: ['client', 'rest-client', 'config', 'logging'],
   rest: ['herder', 'cluster', 'plugin', 'config', 'logging'],
   'rest-client': [],
 }

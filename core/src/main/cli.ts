@@ -1,5 +1,6 @@
-import { Command, Option } from 'commander'
+import { Command, CommanderError, Option } from 'commander'
 import type { Settings } from '@tidewire/sdk'
+import { exitCodes } from '../cli/cli-error.ts'
 import { exitWith, UserError } from './fatal.ts'
 import { environmentName, flagName, type SettingsSources } from './settings-sources.ts'
 import { logCommandSettings, startSettings, workerCommandSettings } from './start-settings.ts'
@@ -11,6 +12,7 @@ export async function main(argv: readonly string[]): Promise<void> {
     .description('Moves data between the systems people run and a partitioned log, as Kafka Connect does.')
     .version(version)
     .showHelpAfterError('(--help shows what there is)')
+    .exitOverride()
 
   withSettings(program.command('start'), startSettings)
     .description('the whole platform in one process: log, worker with REST and console, MQTT gateway')
@@ -69,9 +71,16 @@ Example:
     })
 
   try {
+    // What starts a part of the platform, and starts fast, does without the others.
+    if (!program.commands.some((command) => command.name() === argv[2])) {
+      const { addCommands } = await import('../cli/commands.ts')
+      addCommands(program)
+    }
     await program.parseAsync(argv)
   } catch (error) {
-    exitWith(error)
+    // It has said what is wrong with the command line, or shown the help that was asked for.
+    if (error instanceof CommanderError) process.exitCode = error.exitCode === 0 ? exitCodes.ok : exitCodes.usage
+    else exitWith(error)
   }
 }
 

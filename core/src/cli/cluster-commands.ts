@@ -1,0 +1,26 @@
+import type { Command } from 'commander'
+import { asksWorker, examples, outputOf, seconds, type RestCommandOptions } from './command-options.ts'
+import { withRest } from './rest-connection.ts'
+
+/** `tidewire cluster …` */
+export function clusterCommands(program: Command): void {
+  const cluster = program.command('cluster').description('workers that share their connectors')
+
+  asksWorker(cluster.command('workers'))
+    .description('the workers of the cluster, and how much each runs')
+    .action(async (options: RestCommandOptions) => {
+      const { listWorkers } = await import('./cluster.ts')
+      const out = outputOf(options)
+      await withRest(options, out, (rest) => listWorkers(rest, out))
+    })
+
+  asksWorker(cluster.command('drain'))
+    .description('lets the worker at --url hand all its work to the others, before a planned stop')
+    .option('--timeout <seconds>', 'longest time', seconds, 600_000)
+    .addHelpText('after', examples('tidewire cluster drain --url http://worker-1:8083'))
+    .action(async (options: RestCommandOptions & { timeout: number }) => {
+      const { drainWorker } = await import('./cluster.ts')
+      const out = outputOf(options)
+      await withRest(options, out, (rest) => drainWorker(rest, out, options.timeout))
+    })
+}

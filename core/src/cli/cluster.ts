@@ -1,0 +1,38 @@
+import type { RestClient } from '../rest-client/rest-client.ts'
+import { CliError } from './cli-error.ts'
+import type { Output } from './output.ts'
+
+/** `cluster workers` */
+export async function listWorkers(rest: RestClient, out: Output): Promise<void> {
+  const workers = await rest.call('GET /admin/workers')
+  await out.show(workers, () =>
+    out.table(
+      ['WORKER', 'URL', 'LEADS', 'CONNECTORS', 'TASKS', 'STATE'],
+      workers.map((each) => [
+        each.worker_id,
+        each.url,
+        each.leader ? 'yes' : 'no',
+        each.connectors,
+        each.tasks,
+        each.away_until === undefined ? (each.draining ? 'draining' : 'there') : `away until ${each.away_until}`,
+      ]),
+      { STATE: (state) => (state === 'there' ? 'green' : 'yellow') },
+    ),
+  )
+}
+
+/** `cluster drain`: the worker asked hands its work to the others; waits until none is left. */
+export async function drainWorker(rest: RestClient, out: Output, waitMs: number): Promise<void> {
+  const deadline = performance.now() + waitMs
+  for (;;) {
+    out.progress(`handing the work of ${rest.url} to the others`)
+    const signal = AbortSignal.timeout(Math.max(1, deadline - performance.now()))
+    const left = await rest.call('PUT /admin/drain', { signal }).catch((error: unknown) => {
+      if (!signal.aborted) throw error
+      throw new CliError(`${rest.url} is not drained after ${waitMs / 1000} s: see tidewire cluster workers`)
+    })
+    if (left === undefined) break
+    out.progress(`${left.connectors} connectors and ${left.tasks} tasks left`)
+  }
+  await out.show({ url: rest.url, drained: true }, () => `${rest.url} has handed all its work over`)
+}

@@ -1,0 +1,222 @@
+import { Option, type Command } from 'commander'
+import {
+  asksWorker,
+  collected,
+  count,
+  examples,
+  outputOf,
+  pairsOf,
+  seconds,
+  type RestCommandOptions,
+} from './command-options.ts'
+import { withRest } from './rest-connection.ts'
+
+type Options<T = unknown> = RestCommandOptions & T
+type State = 'RUNNING' | 'PAUSED' | 'STOPPED'
+
+/** `--wait` without a number is a minute. */
+const waitOption = (what: string): Option =>
+  new Option('--wait [seconds]', `wait until ${what}`).argParser(seconds).preset('60')
+
+interface Wait {
+  readonly wait?: number
+}
+
+/** `tidewire connector …` */
+export function connectorCommands(program: Command): void {
+  const connector = program.command('connector').description('connectors of a cluster of workers')
+  reading(connector)
+  changing(connector)
+  states(connector)
+  trying(connector)
+  deadLetters(connector)
+}
+
+function reading(connector: Command): void {
+  asksWorker(connector.command('list'))
+    .alias('ls')
+    .description('all connectors, with the states of their tasks')
+    .option('--state <state>', 'only those that are in it, or have a task that is')
+    .addHelpText(
+      'after',
+      examples('tidewire connector list --state failed', "tidewire connector list -o json | jq -r '.[].name'"),
+    )
+    .action(async (options: Options<{ state?: string }>) => {
+      const { listConnectors } = await import('./connectors.ts')
+      const out = outputOf(options)
+      await withRest(options, out, (rest) => listConnectors(rest, out, options.state))
+    })
+
+  asksWorker(connector.command('describe'))
+    .description('one connector: its state, tasks, config, and why something of it failed')
+    .argument('<connector>')
+    .addHelpText('after', examples('tidewire connector describe orders'))
+    .action(async (name: string, options: Options) => {
+      const { describeConnector } = await import('./connectors.ts')
+      const out = outputOf(options)
+      await withRest(options, out, (rest) => describeConnector(rest, out, name))
+    })
+}
+
+interface CreateOptions extends Wait {
+  readonly name?: string
+  readonly set?: string[]
+  readonly initialState?: State
+  readonly replace?: true
+}
+
+function changing(connector: Command): void {
+  asksWorker(connector.command('create'))
+    .description('creates a connector, from a file or from settings')
+    .argument('[file]', '.json, as it is POSTed or flat, or .properties; - is standard input')
+    .option('--name <name>', 'its name, in place of the file’s')
+    .option('--set <name=value...>', 'settings, in place of those of the file', collected)
+    .addOption(new Option('--initial-state <state>', 'what it begins as').choices(['RUNNING', 'PAUSED', 'STOPPED']))
+    .option('--replace', 'give one that is there this config')
+    .addOption(waitOption('it runs'))
+    .addHelpText(
+      'after',
+      examples(
+        'tidewire connector create config/examples/file-source.json --wait',
+        'tidewire connector create --name demo --set connector.class=datagen-source kafka.topic=demo rate=10',
+      ),
+    )
+    .action(async (file: string | undefined, options: Options<CreateOptions>) => {
+      const { createConnector } = await import('./connector-writes.ts')
+      const { name, set, initialState, replace, wait: waitMs } = options
+      const settings = pairsOf('--set', set)
+      const out = outputOf(options)
+      await withRest(options, out, (rest) =>
+        createConnector(rest, out, { file, name }, { settings, initialState, replace: replace === true, waitMs }),
+      )
+    })
+
+  asksWorker(connector.command('delete'))
+    .description('deletes connectors; their offsets stay, for others of the same name')
+    .argument('<connector...>')
+    .action(async (names: string[], options: Options) => {
+      const { deleteConnectors } = await import('./connector-writes.ts')
+      const out = outputOf(options)
+      await withRest(options, out, (rest) => deleteConnectors(rest, out, names))
+    })
+}
+
+function states(connector: Command): void {
+  const what = {
+    pause: ['lets connectors stand still: their tasks stay, and do nothing', 'they are paused'],
+    resume: ['lets paused or stopped connectors go on', 'they run'],
+    stop: ['stops connectors: they have no tasks until they are resumed', 'they are stopped'],
+  } as const
+  for (const action of ['pause', 'resume', 'stop'] as const) {
+    asksWorker(connector.command(action))
+      .description(what[action][0])
+      .argument('<connector...>')
+      .addOption(waitOption(what[action][1]))
+      .action(async (names: string[], options: Options<Wait>) => {
+        const { setStates } = await import('./connector-writes.ts')
+        const out = outputOf(options)
+        await withRest(options, out, (rest) => setStates(rest, out, action, names, { waitMs: options.wait }))
+      })
+  }
+
+  asksWorker(connector.command('restart'))
+    .description('restarts connectors with their tasks, or one task')
+    .argument('<connector...>')
+    .option('--only-failed', 'only what of them has failed')
+    .option('--connector-only', 'not the tasks')
+    .option('--task <number>', 'only this task', count)
+    .addHelpText('after', examples('tidewire connector restart orders --only-failed'))
+    .action(async (names: string[], options: Options<{ onlyFailed?: true; connectorOnly?: true; task?: number }>) => {
+      const { restartConnectors } = await import('./connector-writes.ts')
+      const { task, onlyFailed = false, connectorOnly = false } = options
+      const out = outputOf(options)
+      await withRest(options, out, (rest) => restartConnectors(rest, out, names, { task, onlyFailed, connectorOnly }))
+    })
+}
+
+interface PreviewCommandOptions {
+  readonly limit?: number
+  readonly from?: 'earliest' | 'latest' | 'committed'
+  readonly task?: number
+  readonly timeout?: number
+}
+
+function trying(connector: Command): void {
+  asksWorker(connector.command('validate'))
+    .description('tells whether a config would be taken, and every setting that is wrong; stores nothing')
+    .argument('<file>', '.json or .properties; - is standard input')
+    .action(async (file: string, options: Options) => {
+      const { validateConnector } = await import('./connector-checks.ts')
+      const out = outputOf(options)
+      await withRest(options, out, (rest) => validateConnector(rest, out, file))
+    })
+
+  asksWorker(connector.command('preview'))
+    .description('shows what a connector would do, record by record; nothing is written anywhere')
+    .argument('<connector>', 'one that there is, or a file')
+    .option('--limit <count>', 'most records (default: 10)', count)
+    .addOption(new Option('--from <place>', 'where to begin').choices(['earliest', 'latest', 'committed']))
+    .option('--task <number>', 'of those that the work is split into', count)
+    .option('--timeout <seconds>', 'what came until then is shown (default: 10)', seconds)
+    .addHelpText('after', examples('tidewire connector preview config/examples/file-source.json --limit 3'))
+    .action(async (given: string, options: Options<PreviewCommandOptions>) => {
+      const { previewConnector } = await import('./connector-checks.ts')
+      const { limit, from, task, timeout: timeoutMs } = options
+      const out = outputOf(options)
+      await withRest(options, out, (rest) => previewConnector(rest, out, given, { limit, from, task, timeoutMs }))
+    })
+}
+
+interface RedriveCommandOptions {
+  readonly letter?: string[]
+  readonly partition?: number
+  readonly from?: number
+  readonly to?: number
+  readonly limit?: number
+  readonly timeout?: number
+  readonly dryRun?: true
+}
+
+function deadLetters(connector: Command): void {
+  const dlq = connector.command('dlq').description('dead letters of a connector')
+
+  asksWorker(dlq.command('list'))
+    .alias('ls')
+    .description('dead letters, with what was wrong')
+    .argument('<connector>')
+    .option('--limit <count>', 'most letters (default: 100)', count)
+    .option('--partition <number>', 'of its dead letter topic', count)
+    .option('--from <place>', 'an offset, earliest, or redriven: what came since the last re-drive')
+    .action(async (name: string, options: Options<{ limit?: number; partition?: number; from?: string }>) => {
+      const { listDeadLetters } = await import('./dead-letters.ts')
+      const { limit, partition, from } = options
+      const out = outputOf(options)
+      await withRest(options, out, (rest) => listDeadLetters(rest, out, name, { limit, partition, from }))
+    })
+
+  asksWorker(dlq.command('redrive'))
+    .description('puts dead letters back through the connector: all since the last re-drive, or those chosen')
+    .argument('<connector>')
+    .option('--letter <partition:offset...>', 'these letters', collected)
+    .option('--partition <number>', 'letters of this partition of its dead letter topic', count)
+    .option('--from <offset>', 'from here on', count)
+    .option('--to <offset>', 'to before here', count)
+    .option('--limit <count>', 'most letters (default: 1000)', count)
+    .option('--timeout <seconds>', 'longest time (default: 60)', seconds)
+    .option('--dry-run', 'only tell what could be put back')
+    .addHelpText(
+      'after',
+      examples(
+        'tidewire connector dlq redrive orders --dry-run',
+        'tidewire connector dlq redrive orders --letter 0:17 0:23',
+      ),
+    )
+    .action(async (name: string, options: Options<RedriveCommandOptions>) => {
+      const { redriveDeadLetters } = await import('./dead-letters.ts')
+      const { letter: letters = [], dryRun = false, timeout: timeoutMs, partition, from, to, limit } = options
+      const out = outputOf(options)
+      await withRest(options, out, (rest) =>
+        redriveDeadLetters(rest, out, name, { letters, partition, from, to, limit, timeoutMs, dryRun }),
+      )
+    })
+}

@@ -1,0 +1,27 @@
+import type { Command } from 'commander'
+import { asksLog, examples, outputOf, type LogCommandOptions } from './command-options.ts'
+import { withLog } from './log-connection.ts'
+
+/** `tidewire group …` */
+export function groupCommands(program: Command): void {
+  const group = program.command('group').description('groups of consumers; that of a sink is connect-<its name>')
+
+  asksLog(group.command('list'))
+    .alias('ls')
+    .description('all groups')
+    .action(async (options: LogCommandOptions) => {
+      const { listGroups } = await import('./groups.ts')
+      const out = outputOf(options)
+      await withLog(options, (client) => listGroups(client, out))
+    })
+
+  asksLog(group.command('lag'))
+    .description('how far a group is behind, partition by partition')
+    .argument('<group>')
+    .addHelpText('after', examples('tidewire group lag connect-sensors-to-file'))
+    .action(async (name: string, options: LogCommandOptions) => {
+      const { showLag } = await import('./groups.ts')
+      const out = outputOf(options)
+      await withLog(options, (client) => showLag(client, out, name))
+    })
+}

@@ -1,0 +1,101 @@
+import { connect } from 'node:net'
+import { readFile } from 'node:fs/promises'
+import { LogError, type LogClient } from '../client/client.ts'
+import { createClient, parseAddress } from '../client/log-client.ts'
+import { loadLogSecurity, logSecuritySettings } from '../config/log-security.ts'
+import { parseProperties } from '../config/properties.ts'
+import { compileSettings } from '../config/settings.ts'
+import { messageOf } from '../logging/message-of.ts'
+import { CliError, exitCodes } from './cli-error.ts'
+
+/** How a command reaches the log. */
+export interface LogOptions {
+  /** `host:port`, several with commas between them. */
+  readonly bootstrap: string
+  /** Kafka's client settings, for a log that is secured. */
+  readonly commandConfig?: string | undefined
+}
+
+const requestTimeoutMs = 10_000
+const probeTimeoutMs = 5_000
+
+/**
+ * Runs `use` with a client of the log, and closes it.
+ * @throws CliError also for what the log refuses
+ */
+export async function withLog<T>(options: LogOptions, use: (client: LogClient) => Promise<T>): Promise<T> {
+  const servers = options.bootstrap.split(',').map((server) => server.trim())
+  const security = options.commandConfig === undefined ? {} : await readSecurity(options.commandConfig)
+  await expectListener(servers)
+  const client = createClient({ bootstrapServers: servers, clientId: 'tidewire-cli', requestTimeoutMs, ...security })
+  try {
+    return await use(client)
+  } catch (error) {
+    throw error instanceof LogError ? explained(error, options) : error
+  } finally {
+    await client.close()
+  }
+}
+
+/** A client tries for a minute to reach the log; whoever waits at a terminal should know at once that nobody listens. */
+async function expectListener(servers: readonly string[]): Promise<void> {
+  const failures: string[] = []
+  for (const server of servers) {
+    try {
+      await probe(parseAddress(server))
+      return
+    } catch (error) {
+      if (error instanceof TypeError) throw new CliError(`--bootstrap: ${server} is not host:port`, exitCodes.usage)
+      failures.push(`${server} (${messageOf(error)})`)
+    }
+  }
+  throw new CliError(
+    `no log answers at ${failures.join(', ')}: start one with tidewire start, or say where it is with --bootstrap or TIDEWIRE_BOOTSTRAP`,
+    exitCodes.unreachable,
+  )
+}
+
+async function probe(address: { readonly host: string; readonly port: number }): Promise<void> {
+  const socket = connect(address)
+  try {
+    await new Promise<void>((resolve, reject) => {
+      socket.setTimeout(probeTimeoutMs, () => reject(new Error('no answer')))
+      socket.once('connect', resolve)
+      socket.once('error', (error: NodeJS.ErrnoException) => reject(new Error(error.code ?? error.message)))
+    })
+  } finally {
+    socket.destroy()
+  }
+}
+
+async function readSecurity(path: string) {
+  try {
+    const settings = parseProperties(await readFile(path, 'utf8'))
+    const { config, errors } = compileSettings(logSecuritySettings, { foreign: () => true })(settings)
+    const faults = Object.values(errors).flat()
+    if (faults.length > 0) throw new Error(faults.join('; '))
+    return await loadLogSecurity(config)
+  } catch (error) {
+    throw new CliError(`${path}: ${messageOf(error)}`, exitCodes.usage, { cause: error })
+  }
+}
+
+function explained(error: LogError, { bootstrap, commandConfig }: LogOptions): CliError {
+  switch (error.code) {
+    case 'NETWORK':
+    case 'TIMEOUT':
+      return new CliError(`the log at ${bootstrap} does not answer: ${error.message}`, exitCodes.unreachable)
+    case 'UNKNOWN_TOPIC_OR_PARTITION':
+    case 'GROUP_ID_NOT_FOUND':
+      return new CliError(error.message, exitCodes.notFound)
+    case 'TLS':
+    case 'SASL_AUTHENTICATION_FAILED':
+    case 'ILLEGAL_SASL_STATE':
+    case 'UNSUPPORTED_SASL_MECHANISM': {
+      const hint = commandConfig === undefined ? ': give security.protocol and the login with --command-config' : ''
+      return new CliError(`the log at ${bootstrap} does not let us in${hint}: ${error.message}`)
+    }
+    default:
+      return new CliError(error.message)
+  }
+}
