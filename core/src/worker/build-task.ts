@@ -88,14 +88,7 @@ function buildSource(definition: Source, { spec, around, clients, config, conver
   const { config: framework, errors } = parseSource(spec.config)
   requireValid(errors)
   const exactlyOnce = isExactlyOnce(definition, framework, settings)
-  const { creation, errors: creationErrors } = parseTopicCreation(spec.config)
-  requireValid(creationErrors)
-  const topics = new SourceTopics({
-    admin: clients.admin.admin,
-    internalTopics: [...settings.internalTopics, framework['offsets.storage.topic'] ?? settings.offsetTopic],
-    create: settings.createTopics,
-    creation,
-  })
+  const topics = sourceTopics(spec, framework, clients, settings)
   const policy = errorPolicy(spec, framework, clients, logger)
   const conversion = new SourceConversion(converters, policy, topics, abort.signal)
   const tracker = new DeliveryTracker()
@@ -135,6 +128,24 @@ function buildSource(definition: Source, { spec, around, clients, config, conver
         ? new ExactlyOnceCommit(context, { boundary, isFull: () => share.isFull })
         : new AtLeastOnceCommit(context, settings.flushIntervalMs)
     },
+  })
+}
+
+/** @throws ConfigError for `topic.creation.*` that make no sense */
+export function sourceTopics(
+  spec: TaskSpec,
+  framework: SourceConnectorConfig,
+  clients: TaskClients,
+  settings: HostSettings,
+): SourceTopics {
+  const { creation, errors } = parseTopicCreation(spec.config)
+  requireValid(errors)
+  const ownOffsets = framework['offsets.storage.topic']
+  return new SourceTopics({
+    admin: clients.admin.admin,
+    internalTopics: [...settings.internalTopics, ...(ownOffsets === undefined ? [] : [ownOffsets])],
+    create: settings.createTopics,
+    creation,
   })
 }
 

@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises'
 import {
   isErrorKind,
   isRetriable,
@@ -9,7 +8,7 @@ import {
 } from '@tidewire/sdk'
 import type { OutRecord } from '../client/client.ts'
 import { messageOf } from '../logging/message-of.ts'
-import { parseSource } from './build-task.ts'
+import { parseSource, sourceTopics } from './build-task.ts'
 import { requireValid } from './connector-config.ts'
 import type { PreviewedRecord, PreviewEnd, PreviewErrand, RecordProblem } from './errand-messages.ts'
 import { NotedErrors, type ErrandSurroundings, type ErrandTask } from './errand-task.ts'
@@ -17,8 +16,7 @@ import { OffsetStore } from './offset-store.ts'
 import type { PreviewRoom } from './preview-room.ts'
 import { plainSchema, plainValue, shownBytes } from './shown-value.ts'
 import { SourceConversion } from './source-conversion.ts'
-import { SourceTopics } from './source-topics.ts'
-import { backoffMs, unlessAborted, within } from './time-limit.ts'
+import { backoffMs, pause, unlessAborted, within } from './time-limit.ts'
 
 const firstReopenMs = 300
 const maxReopenMs = 5000
@@ -41,12 +39,8 @@ export async function previewSource(
   const abort = new AbortController()
   const signal = AbortSignal.any([abort.signal, around.signal])
   const noted = new NotedErrors(framework, around.logger)
-  const topics = new SourceTopics({
-    admin: task.clients.admin.admin,
-    internalTopics: around.settings.internalTopics,
-    create: false,
-    creation: () => ({ group: 'default', partitions: -1, replicationFactor: -1, config: {} }),
-  })
+  // Only asked which topics there may be: none is made.
+  const topics = sourceTopics(spec, framework, task.clients, around.settings)
   const conversion = new SourceConversion(task.converters, noted.policy, topics, signal)
   const context: SourceTaskContext<typeof task.config> = {
     config: task.config,
@@ -90,7 +84,7 @@ export async function previewSource(
       const ending = Promise.resolve(batches?.return?.()).catch(() => undefined)
       await within(endGraceMs, ending)
     }
-    await sleep(backoffMs(failures, firstReopenMs, maxReopenMs), undefined, { signal }).catch(() => undefined)
+    await pause(backoffMs(failures, firstReopenMs, maxReopenMs), signal)
   }
 }
 

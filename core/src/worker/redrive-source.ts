@@ -1,7 +1,6 @@
 import { isErrorKind, type SourceRecord } from '@tidewire/sdk'
 import type { OutRecord } from '../client/client.ts'
-import { parseTopicCreation } from '../config/topic-creation.ts'
-import { parseSource } from './build-task.ts'
+import { parseSource, sourceTopics } from './build-task.ts'
 import { requireValid } from './connector-config.ts'
 import { sourceRecordOf, type DeadLetter } from './dead-letter.ts'
 import type { RedriveErrand, RedrivenLetter } from './errand-messages.ts'
@@ -9,7 +8,6 @@ import { NotedErrors, type ErrandSurroundings, type ErrandTask } from './errand-
 import { outcomeOf, type LetterPosition, type Redrive } from './redrive-outcome.ts'
 import type { RedrivePosition } from './redrive-position.ts'
 import { SourceConversion } from './source-conversion.ts'
-import { SourceTopics } from './source-topics.ts'
 
 interface Converted {
   readonly letter: DeadLetter
@@ -25,14 +23,7 @@ export function openSourceRedrive(
 ): Redrive {
   const { config: framework, errors } = parseSource(spec.config)
   requireValid(errors)
-  const { creation, errors: creationErrors } = parseTopicCreation(spec.config)
-  requireValid(creationErrors)
-  const topics = new SourceTopics({
-    admin: task.clients.admin.admin,
-    internalTopics: [...settings.internalTopics, framework['offsets.storage.topic'] ?? settings.offsetTopic],
-    create: settings.createTopics,
-    creation,
-  })
+  const topics = sourceTopics(spec, framework, task.clients, settings)
   const noted = new NotedErrors(framework, logger)
   const conversion = new SourceConversion(task.converters, noted.policy, topics, signal)
 
