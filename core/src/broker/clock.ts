@@ -2,6 +2,8 @@
 export interface Clock {
   /** Milliseconds since the epoch. */
   now(): number
+  /** Milliseconds since some time or other, which the machine's clock being set does not move: for how long things take. */
+  elapsed(): number
   /** Runs once after `ms`. Does not keep the process alive. */
   after(ms: number, run: () => void): Timer
 }
@@ -16,6 +18,7 @@ const longestDelayMs = 2 ** 31 - 1
 
 export const systemClock: Clock = {
   now: Date.now,
+  elapsed: () => performance.now(),
   after(ms, run) {
     const timer = setTimeout(run, Math.min(ms, longestDelayMs))
     timer.unref()
@@ -33,6 +36,10 @@ export class ManualClock implements Clock {
   }
 
   now(): number {
+    return this.#now
+  }
+
+  elapsed(): number {
     return this.#now
   }
 

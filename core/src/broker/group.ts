@@ -393,7 +393,7 @@ export class Group {
     this.#enter('PreparingRebalance')
     if (isNew && initialRebalanceDelayMs > 0) {
       const rebalanceTimeoutMs = Math.max(this.#roster.rebalanceTimeoutMs(), initialRebalanceDelayMs)
-      this.#initialDelay = { endsAt: clock.now() + rebalanceTimeoutMs, grew: false }
+      this.#initialDelay = { endsAt: clock.elapsed() + rebalanceTimeoutMs, grew: false }
       this.#waitForMore(initialRebalanceDelayMs)
       return
     }
@@ -405,7 +405,7 @@ export class Group {
   #waitForMore(delayMs: number): void {
     this.#setTimer(delayMs, () => {
       const delay = this.#initialDelay!
-      const leftMs = delay.endsAt - this.#options.clock.now()
+      const leftMs = delay.endsAt - this.#options.clock.elapsed()
       if (delay.grew && leftMs > 0) {
         delay.grew = false
         this.#waitForMore(Math.min(this.#options.initialRebalanceDelayMs, leftMs))

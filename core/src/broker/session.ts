@@ -14,12 +14,12 @@ export class Session {
   }
 
   get hasExpired(): boolean {
-    return this.#clock.now() >= this.#expiresAt
+    return this.#clock.elapsed() >= this.#expiresAt
   }
 
   /** Starts it anew: a sign of life. */
   renew(timeoutMs: number): void {
-    this.#expiresAt = this.#clock.now() + timeoutMs
+    this.#expiresAt = this.#clock.elapsed() + timeoutMs
     // The one timer is left running and set again when it fires, so that a sign of life costs nothing. A shorter session than
     // the timer's needs a new one.
     if (this.#timer === undefined || this.#expiresAt < this.#timerAt) this.#arm()
@@ -34,7 +34,7 @@ export class Session {
   #arm(): void {
     this.#timer?.cancel()
     this.#timerAt = this.#expiresAt
-    this.#timer = this.#clock.after(Math.max(0, this.#expiresAt - this.#clock.now()), () => {
+    this.#timer = this.#clock.after(Math.max(0, this.#expiresAt - this.#clock.elapsed()), () => {
       this.#timer = undefined
       if (this.hasExpired) this.#onExpired()
       else this.#arm()

@@ -36,13 +36,13 @@ export const fetchHandler = defineHandler({
       return { errorCode: errorCodes.FETCH_SESSION_ID_NOT_FOUND, responses: [] }
     }
     const wanted = request.topics.map((topic) => resolve(services, topic, context.version))
-    const deadline = services.clock.now() + request.maxWaitMs
+    const deadline = services.clock.elapsed() + request.maxWaitMs
     const wake = new Wake(wanted, context)
     try {
       for (;;) {
         wake.reset()
         const round = await readWithin(services, request, wanted)
-        const leftMs = deadline - services.clock.now()
+        const leftMs = deadline - services.clock.elapsed()
         const isEnough = round.failed || round.bytes >= request.minBytes || wanted.length === 0
         if (isEnough || leftMs <= 0) {
           context.onSent(round.release)
