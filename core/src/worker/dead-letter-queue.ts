@@ -2,6 +2,7 @@ import type { LogClient, OutHeader, Producer, ProducerOptions } from '../client/
 import { LogError } from '../client/client.ts'
 import { originHeader } from './dead-letter.ts'
 import type { DeadLetters, FailedRecord } from './error-policy.ts'
+import { createTopic } from './internal-topics.ts'
 
 export interface DeadLetterOptions {
   readonly client: Pick<LogClient, 'admin' | 'producer'>
@@ -15,9 +16,6 @@ export interface DeadLetterOptions {
   readonly connector: string
   readonly task: number
 }
-
-/** Kafka Connect's default for the topic's replicas. */
-const defaultReplicationFactor = 3
 
 /**
  * Writes failed records, as they were, to the dead letter topic, with Kafka Connect's `__connect.errors.*` headers if
@@ -69,15 +67,7 @@ export class DeadLetterQueue implements DeadLetters {
     const { client, producerOptions, topic, replicationFactor } = this.#options
     const { admin } = client
     if ((await admin.topics([topic])).length === 0) {
-      const make = async (factor: number): Promise<unknown> =>
-        admin.createTopics([{ topic, partitions: 1, replicationFactor: factor }])
-      try {
-        await make(replicationFactor ?? defaultReplicationFactor)
-      } catch (error) {
-        const few = error instanceof LogError && error.code === 'INVALID_REPLICATION_FACTOR'
-        if (!few || replicationFactor !== undefined) throw error
-        await make(-1)
-      }
+      await createTopic(admin, { topic, partitions: 1 }, replicationFactor)
     }
     return client.producer({ deliveryTimeoutMs: 0, ...producerOptions })
   }
