@@ -392,6 +392,10 @@ export interface Operations {
     readonly path: { readonly name: string; readonly task: number }
     readonly answer: TaskState
   }
+  /** This document as a page to read */
+  'GET /docs': {}
   /** Whether this worker is ready */
   'GET /health': { readonly answer: Health }
+  /** This document */
+  'GET /openapi.json': { readonly answer: unknown }
 }

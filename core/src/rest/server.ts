@@ -1,4 +1,4 @@
-import { createHash, randomUUID } from 'node:crypto'
+import { randomUUID } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import type { IncomingMessage } from 'node:http'
 import { fastify, type FastifyInstance, type FastifyReply, type FastifyServerOptions, type RouteOptions } from 'fastify'
@@ -14,8 +14,10 @@ import { keepAuditTrail } from './audit-trail.ts'
 import { bulkRoutes } from './bulk-routes.ts'
 import { connectorRoutes } from './connector-routes.ts'
 import { guardOrigins } from './cross-origin.ts'
+import { docsRoutes } from './docs-routes.ts'
 import { errandRoutes } from './errand-routes.ts'
 import { Forwarding } from './forwarding.ts'
+import { sendPage } from './html-page.ts'
 import { internalRoutes } from './internal-routes.ts'
 import { parseJsonBody } from './json-body.ts'
 import { Listeners, type Listener, type ListenerOptions, type ServerTls } from './listeners.ts'
@@ -132,6 +134,7 @@ export async function startRest(options: RestOptions): Promise<RestServer> {
   internalRoutes(app, ready)
   adminRoutes(app, ready, holdMs, closing.signal)
   pluginRoutes(app, ready)
+  docsRoutes(app)
   answerOtherMethods()
 
   await app.ready()
@@ -182,22 +185,6 @@ const docs = {
     summary: 'Whether this worker is ready',
     response: { 200: health, 503: about('It is starting', health) },
   },
-}
-
-/** The page runs its own script and style, asks this server, and nothing else. */
-function sendPage(reply: FastifyReply, page: string): FastifyReply {
-  const hashes = (tag: string): string =>
-    [...page.matchAll(new RegExp(`<${tag}>([^]*?)</${tag}>`, 'g'))]
-      .map(([, text]) => `'sha256-${createHash('sha256').update(text!).digest('base64')}'`)
-      .join(' ')
-  return reply
-    .header('content-type', 'text/html; charset=utf-8')
-    .header('vary', 'accept')
-    .header(
-      'content-security-policy',
-      `default-src 'none'; script-src ${hashes('script')}; style-src ${hashes('style')}; img-src data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'`,
-    )
-    .send(page)
 }
 
 function acceptJsonOnly(app: FastifyInstance): void {

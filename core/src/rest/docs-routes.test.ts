@@ -1,0 +1,27 @@
+import { Script } from 'node:vm'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { silentLogger } from '../logging/logger.ts'
+import { RestClient } from '../rest-client/rest-client.ts'
+import { startRest, type RestServer } from './server.ts'
+
+let server: RestServer
+
+beforeAll(async () => {
+  server = await startRest({ logger: silentLogger, version: '1' })
+})
+afterAll(() => server.close())
+
+test('the document is served, also while the worker starts', async () => {
+  const document = await new RestClient({ url: server.url }).call('GET /openapi.json')
+  expect(document).toMatchObject({ openapi: '3.1.0', paths: { '/connectors': { get: { tags: ['Connectors'] } } } })
+})
+
+test('the page to read it runs nothing but its own script', async () => {
+  const answer = await fetch(`${server.url}/docs`)
+  const page = await answer.text()
+  expect(answer.headers.get('content-security-policy')).toMatch(/^default-src 'none'; script-src 'sha256-/)
+  expect(page).not.toMatch(/(src|href)="https?:/)
+  expect(page).not.toMatch(/ style="| on\w+="/)
+  const [, script] = /<script>([^]*?)<\/script>/.exec(page)!
+  expect(() => new Script(script!)).not.toThrow()
+})
