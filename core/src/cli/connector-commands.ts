@@ -91,6 +91,36 @@ function changing(connector: Command): void {
       )
     })
 
+  asksWorker(connector.command('apply'))
+    .description(
+      'makes the connectors what files say: creates, updates, leaves alone; all are checked before one is changed',
+    )
+    .argument('<paths...>', 'files, and folders of them')
+    .option('--delete', 'delete those that are in none of the files')
+    .option('--dry-run', 'only tell what would be done, as connector diff does')
+    .addOption(waitOption('those that were changed run'))
+    .addHelpText('after', examples('tidewire connector apply connectors/ --delete'))
+    .action(async (paths: string[], options: Options<Wait & { delete?: true; dryRun?: true }>) => {
+      const { applyConnectors, diffConnectors } = await import('./connector-apply.ts')
+      const { wait: waitMs, dryRun, delete: deletes = false } = options
+      const out = outputOf(options)
+      await withRest(options, out, (rest) =>
+        dryRun === true
+          ? diffConnectors(rest, out, paths, { deletes })
+          : applyConnectors(rest, out, paths, { deletes, waitMs }),
+      )
+    })
+
+  asksWorker(connector.command('diff'))
+    .description('tells what apply would do; exit code 5 where there is something')
+    .argument('<paths...>', 'files, and folders of them')
+    .option('--delete', 'as for apply')
+    .action(async (paths: string[], options: Options<{ delete?: true }>) => {
+      const { diffConnectors } = await import('./connector-apply.ts')
+      const out = outputOf(options)
+      await withRest(options, out, (rest) => diffConnectors(rest, out, paths, { deletes: options.delete === true }))
+    })
+
   asksWorker(connector.command('delete'))
     .description('deletes connectors; their offsets stay, for others of the same name')
     .argument('<connector...>')

@@ -24,6 +24,7 @@ export async function withRest<T>(
   const rest = new RestClient({
     url,
     ...(authorization === undefined ? {} : { authorization }),
+    parse: parseExactly,
     onWarning: (text) => out.warn(`warning: ${text}`),
   })
   try {
@@ -33,6 +34,16 @@ export async function withRest<T>(
   } finally {
     out.settle()
   }
+}
+
+// TypeScript's library does not know it yet.
+const rawJson = (JSON as unknown as { rawJSON: (text: string) => unknown }).rawJSON
+
+/** JSON whose numbers are printed with the digits that they came with: a record's may have more than a number holds. */
+function parseExactly(json: string): unknown {
+  return JSON.parse(json, (_, value: unknown, { source }: { source?: string } = {}) =>
+    typeof value === 'number' && source !== undefined && String(value) !== source ? rawJson(source) : value,
+  )
 }
 
 /** @throws CliError */

@@ -12,6 +12,8 @@ export interface RestClientOptions {
   readonly authorization?: string
   /** Gets the texts of `Warning` headers. */
   readonly onWarning?: (text: string) => void
+  /** Makes values of the answers' JSON. Default `JSON.parse`, to which a number of a record may lose digits. */
+  readonly parse?: (json: string) => unknown
 }
 
 /** The worker answered with an error. */
@@ -88,7 +90,7 @@ export class RestClient {
   async call<N extends keyof Operations>(operation: N, ...[input]: Arguments<InputOf<N>>): Promise<AnswerOf<N>> {
     const response = await this.#ask(operation, input, 'application/json')
     const body = await this.#read(response.text(), input?.signal)
-    return (body === '' ? undefined : JSON.parse(body)) as AnswerOf<N>
+    return (body === '' ? undefined : (this.#options.parse ?? JSON.parse)(body)) as AnswerOf<N>
   }
 
   /** The answer's lines as they come (`application/x-ndjson`). @throws as {@link RestClient.call} */
