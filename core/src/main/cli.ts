@@ -58,6 +58,26 @@ Example:
       await runWorker({ ...sources, file: file ?? sources.file })
     })
 
+  withSettings(program.command('standalone'), workerCommandSettings)
+    .description(
+      'a worker whose connectors are those of files, as connect-standalone has it; REST changes none of them',
+    )
+    .argument('<file>', 'settings of the worker, .properties or .json')
+    .argument('<connectors...>', 'files of connectors, .json or .properties, and folders of them')
+    .addHelpText(
+      'after',
+      `
+Offsets, states and configs are in the log, in topics connect-standalone-*: nothing is kept on the machine. Several of these on
+one log need a group.id and topics of their own each. A connector of an earlier start that is in none of the files is stopped.
+
+Example:
+  tidewire standalone config/standalone.properties config/examples/file-source.json config/examples/file-sink.json`,
+    )
+    .action(async (file: string, connectors: string[], options: Record<string, unknown>) => {
+      const { runStandalone } = await import('./standalone-command.ts')
+      await runStandalone({ ...sourcesOf(options, workerCommandSettings), file }, connectors)
+    })
+
   program
     .command('user')
     .description('sets the password of a user of the log (SASL), read from standard input; see docs/security.md')

@@ -1,6 +1,6 @@
 import { isConverterSetting } from '../config/connector-settings.ts'
-import { parseWorkerConfig, workerSettings } from '../config/worker-settings.ts'
-import { createProcessLogger } from '../logging/logger.ts'
+import { parseWorkerConfig, workerSettings, type ParsedWorkerConfig } from '../config/worker-settings.ts'
+import { createProcessLogger, type Logger } from '../logging/logger.ts'
 import { UserError } from './fatal.ts'
 import { gatherSettings, parsePart, type SettingsSources } from './settings-sources.ts'
 import { stopOnSignals } from './shutdown.ts'
@@ -9,6 +9,25 @@ import { startWorker } from './worker.ts'
 
 /** `tidewire worker`: a worker alone, on whatever log its `bootstrap.servers` names. */
 export async function runWorker(sources: SettingsSources): Promise<void> {
+  const { parsed, logger } = await readWorkerSettings(sources)
+  const worker = await startWorker(parsed, logger)
+  stopOnSignals(async () => worker.close(), console.log)
+  console.log(
+    `The worker is up: REST on ${worker.url}, the log on ${parsed.config['bootstrap.servers'].join(',')}. Ctrl-C stops it.`,
+  )
+}
+
+/**
+ * The settings of a worker that runs by itself, and its log, which has been told what is odd about them.
+ * @param defaults in place of the worker's own
+ * @param others names that the caller reads from what was gathered
+ * @throws UserError with every setting at fault
+ */
+export async function readWorkerSettings(
+  sources: SettingsSources,
+  defaults: Readonly<Record<string, string>> = {},
+  others: readonly string[] = [],
+): Promise<{ parsed: ParsedWorkerConfig; gathered: Readonly<Record<string, string>>; logger: Logger }> {
   const known = { ...workerSettings, ...workerCommandSettings }
   // A settings file made for Kafka Connect may hold names that only Java knows: those get a warning from the worker.
   const gathered = await gatherSettings(
@@ -18,15 +37,11 @@ export async function runWorker(sources: SettingsSources): Promise<void> {
   )
   const command = parsePart(workerCommandSettings, gathered)
   const logger = createProcessLogger(command['log.level'])
-  const parsed = parseWorkerConfig(
-    Object.fromEntries(Object.entries(gathered).filter(([name]) => !Object.hasOwn(workerCommandSettings, name))),
-  )
+  const isForWorker = (name: string): boolean => !Object.hasOwn(workerCommandSettings, name) && !others.includes(name)
+  const own = Object.entries(gathered).filter(([name]) => isForWorker(name))
+  const parsed = parseWorkerConfig({ ...defaults, ...Object.fromEntries(own) })
   const faults = Object.values(parsed.errors).flat()
   if (faults.length > 0) throw new UserError(faults.join('; '))
   for (const warning of parsed.warnings) logger.warn(warning)
-  const worker = await startWorker(parsed, logger)
-  stopOnSignals(async () => worker.close(), console.log)
-  console.log(
-    `The worker is up: REST on ${worker.url}, the log on ${parsed.config['bootstrap.servers'].join(',')}. Ctrl-C stops it.`,
-  )
+  return { parsed, gathered, logger }
 }

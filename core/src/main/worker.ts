@@ -33,6 +33,7 @@ export interface RunningWorker {
 /**
  * Starts a worker. REST listens from the first moment and answers 503 until all is read from the log; a log that does
  * not answer yet is waited for.
+ * @param filesOnly REST refuses what would change connectors
  * @param onFatal the worker cannot be part of its cluster any more, and writes nothing from now on
  * @throws UserError when another worker of the cluster has its name, the group belongs to something else, or an internal
  *   topic has settings that would lose state
@@ -42,6 +43,7 @@ export async function startWorker(
   { config, converterSettings, clientSettings }: ParsedWorkerConfig,
   logger: Logger,
   onFatal: (error: Error) => void = exitWith,
+  { filesOnly = false }: { readonly filesOnly?: boolean } = {},
 ): Promise<RunningWorker> {
   const [security, { workerTls, ...secured }, commit] = await Promise.all([
     readSecurity(config),
@@ -53,7 +55,7 @@ export async function startWorker(
   void plugins.list().catch(() => undefined)
   const advertisedHost = config['rest.advertised.host.name']
   const writeHoldMs = config['rest.write.hold.ms']
-  const rest = await startRest({ ...secured, config, logger, version, commit, advertisedHost, writeHoldMs })
+  const rest = await startRest({ ...secured, config, logger, version, commit, advertisedHost, writeHoldMs, filesOnly })
   const listener = advertised(rest.listeners, config['rest.advertised.listener'])
   const client = createClient({
     bootstrapServers: config['bootstrap.servers'],

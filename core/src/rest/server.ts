@@ -16,6 +16,7 @@ import { connectorRoutes } from './connector-routes.ts'
 import { guardOrigins } from './cross-origin.ts'
 import { docsRoutes } from './docs-routes.ts'
 import { errandRoutes } from './errand-routes.ts'
+import { refuseChanges } from './files-only.ts'
 import { Forwarding } from './forwarding.ts'
 import { sendPage } from './html-page.ts'
 import { internalRoutes } from './internal-routes.ts'
@@ -47,6 +48,8 @@ export interface RestOptions {
   readonly commit?: string | undefined
   /** `rest.write.hold.ms`. Default 60 000. */
   readonly writeHoldMs?: number
+  /** The connectors come from files: what would change them is refused. */
+  readonly filesOnly?: boolean
   /** Told of every route as it is made. */
   readonly onRoute?: (route: RouteOptions) => void
 }
@@ -125,6 +128,7 @@ export async function startRest(options: RestOptions): Promise<RestServer> {
   limitRates(app, config, options.logger)
   guardOrigins(app, { settings: config, advertisedHost: options.advertisedHost, listenerOf })
   controlAccess(app, options.access, ready, (request) => listenerOf(request) === undefined)
+  if (options.filesOnly === true) refuseChanges(app)
   const answerOtherMethods = collectMethods(app)
   await rootRoutes(app, options, ready)
   const forwarding = new Forwarding({ herder: ready, holdMs, closing: closing.signal })
