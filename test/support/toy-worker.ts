@@ -115,6 +115,7 @@ export class ToyWorker {
     await this.cluster.start({
       assigned: (connectors) => this.#follow(connectors),
       leadershipChanged: () => undefined,
+      assignmentRead: () => undefined,
       work: () => this.#toys.units,
     })
     this.#follow(new Set(this.#toys.units.map(({ connector }) => connector)))

@@ -73,6 +73,8 @@ export interface ClusterListener {
    * config topic has been read to its end as it is now, with earlier leaders fenced.
    */
   leadershipChanged(leads: boolean): void | Promise<void>
+  /** A new assignment has been read: {@link Cluster.workers} may be others. */
+  assignmentRead(): void
   /** For the leader: all that has to run somewhere, as the config topic says now. */
   work(): Iterable<Unit>
 }

@@ -407,6 +407,7 @@ export class LogCluster implements Cluster {
       this.#options.logger.info('another worker leads the cluster', { group: this.#groupId, leader, generation })
     }
     this.#view = assignment
+    this.#listener?.assignmentRead()
     const after = this.#part?.owns ?? new Set<UnitKey>()
     const changed = new Set<string>()
     for (const key of before) if (!after.has(key)) changed.add(connectorOf(key))

@@ -132,7 +132,8 @@ export class ConnectorViews {
   }
 }
 
-function stateInfo({ state, workerId, trace, version }: Status, owner: ClusterOwner | undefined): StateInfo {
+/** As it is shown. @param owner who is to run it, as the assignment says */
+export function stateInfo({ state, workerId, trace, version }: Status, owner: ClusterOwner | undefined): StateInfo {
   // Whoever vanished cannot say so itself. Why something failed stays of interest, and STOPPED is still true.
   const isAway = owner?.awayUntil !== undefined && state !== 'FAILED' && state !== 'STOPPED'
   return {

@@ -14,6 +14,7 @@ import { ensureInternalTopics } from '../worker/internal-topics.ts'
 import type { TaskId, TaskStatus } from '../worker/task-spec.ts'
 import { AuditLog } from './audit-log.ts'
 import { BulkApply } from './bulk-apply.ts'
+import { ClusterEvents } from './cluster-events.ts'
 import { ConfigStore, type Config } from './config-store.ts'
 import { ConnectorActor, type ActorContext } from './connector-actor.ts'
 import { ConnectorErrands } from './connector-errands.ts'
@@ -69,6 +70,8 @@ export class Herder {
   readonly writes: ConnectorWrites
   /** Many connectors at once. */
   readonly bulk: BulkApply
+  /** What changes, as it is seen. */
+  readonly events: ClusterEvents
   /** Previews, dead letters and re-drives. */
   readonly errands: ConnectorErrands
   /** Of writes by REST. */
@@ -119,6 +122,7 @@ export class Herder {
         if (task === undefined) return store.get(connector) !== undefined && cluster.ownsConnector(connector)
         return store.get(connector)?.tasks[task] !== undefined && cluster.ownsTask(connector, task)
       },
+      changed: (connector, task, status) => this.events.stateChanged(connector, task, status),
     })
     const validator = new ConfigValidator(plugins, {
       check: (ref, raw) => this.#ready().runner.check(ref, raw),
@@ -126,6 +130,7 @@ export class Herder {
       overridePolicy: config['connector.client.config.override.policy'],
     })
     this.views = new ConnectorViews(store, this.#statuses, plugins, cluster)
+    this.events = new ClusterEvents({ store, statuses: this.#statuses, views: this.views, cluster })
     this.plugins = new PluginViews(plugins, validator, (name) => this.views.storedConfig(name))
     this.writes = new ConnectorWrites({
       store,
@@ -184,6 +189,7 @@ export class Herder {
         assigned: (connectors) => this.#assigned(connectors),
         leadershipChanged: (leads) => this.#leadershipChanged(leads),
         work: () => this.#work(),
+        assignmentRead: () => this.events.assignmentChanged(),
       }),
     ])
     this.#context = {
@@ -203,6 +209,7 @@ export class Herder {
       nextRun: () => ++this.#runs,
     }
     if (cluster.leads) this.#clearStatuses()
+    this.events.start()
     for (const name of this.#store.connectors()) this.#wake(name)
   }
 
@@ -317,6 +324,7 @@ export class Herder {
   #changed(connector: string): void {
     const { cluster } = this.#options
     if (cluster.leads && !this.#store.isAhead(connector)) cluster.workChanged()
+    this.events.connectorChanged(connector)
     this.#wake(connector)
   }
 

@@ -37,6 +37,8 @@ export interface StatusStoreOptions {
   readonly workerId: string
   /** Whether this worker is the one to run it, as far as it knows. */
   readonly isMine: (connector: string, task: number | undefined) => boolean
+  /** Another state is known now. Not called while the topic is first read, nor where one is removed. */
+  readonly changed: (connector: string, task: number | undefined, status: Status) => void
 }
 
 interface ConnectorStates {
@@ -56,6 +58,7 @@ export class StatusStore {
   readonly #told = new Map<string, string | null>()
   readonly #writes: LatestWrites
   readonly #stop = new AbortController()
+  #live = false
 
   constructor(options: StatusStoreOptions) {
     this.#options = options
@@ -64,8 +67,9 @@ export class StatusStore {
     this.#writes = new LatestWrites({ log: this.#log, topic, logger, signal: this.#stop.signal })
   }
 
-  start(): Promise<void> {
-    return this.#log.start()
+  async start(): Promise<void> {
+    await this.#log.start()
+    this.#live = true
   }
 
   /** Resolves when what has been told is written, or cannot be within the time. */
@@ -188,10 +192,13 @@ export class StatusStore {
   #apply({ connector, task }: StatusKey, status: Status | undefined): void {
     const entry = this.#states.get(connector) ?? { connector: undefined, tasks: new Map<number, Status>() }
     this.#states.set(connector, entry)
+    const before = task === undefined ? entry.connector : entry.tasks.get(task)
     if (task === undefined) entry.connector = status
     else if (status === undefined) entry.tasks.delete(task)
     else entry.tasks.set(task, status)
     if (entry.connector === undefined && entry.tasks.size === 0) this.#states.delete(connector)
+    // What comes back from the log was known already.
+    if (this.#live && status !== undefined && !isSame(before, status)) this.#options.changed(connector, task, status)
   }
 }
 
@@ -219,6 +226,10 @@ function parseStatus(text: string): Status {
     ...(typeof trace === 'string' ? { trace } : {}),
     ...(typeof version === 'string' ? { version } : {}),
   }
+}
+
+function isSame(a: Status | undefined, b: Status): boolean {
+  return a?.state === b.state && a.workerId === b.workerId && a.trace === b.trace && a.version === b.version
 }
 
 function mayFollow(stored: Status | undefined, next: Status): boolean {

@@ -218,6 +218,7 @@ describe('status store', () => {
       logger: silentLogger,
       workerId: 'w1:1',
       isMine: () => false,
+      changed: () => undefined,
     })
     await store.start()
     return store

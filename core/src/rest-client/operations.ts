@@ -15,6 +15,33 @@ export type BulkResult = {
   readonly connectors: Readonly<Record<string, BulkChange>>
 }
 
+/** The data of an event, by its name */
+export type ClusterEvent =
+  | { readonly connector: string; readonly change: 'created' | 'updated' | 'deleted'; readonly config?: Config }
+  | { readonly connector: string; readonly state: 'STARTED' | 'PAUSED' | 'STOPPED' }
+  | { readonly connector: string; readonly tasks: number }
+  | {
+      readonly connector: string
+      readonly task?: number
+      /** `STALLED`: it has work and does not get on; the trace says what it waits for */
+      readonly state: 'UNASSIGNED' | 'RUNNING' | 'STALLED' | 'PAUSED' | 'FAILED' | 'RESTARTING' | 'STOPPED'
+      /** host:port of the worker that runs it, or ran it last */
+      readonly worker_id: string
+      /** Of the plugin */
+      readonly version?: string
+      /** Why it failed, or what it waits for */
+      readonly trace?: string
+    }
+  | {
+      readonly workers: readonly {
+        readonly worker_id: string
+        readonly leader: boolean
+        readonly draining: boolean
+        readonly away_until?: string
+      }[]
+    }
+  | {}
+
 /** Settings by name. Secrets are shown as `********`; sent back, that stands for the stored value */
 export type Config = Readonly<Record<string, string>>
 
@@ -394,6 +421,14 @@ export interface Operations {
   }
   /** This document as a page to read */
   'GET /docs': {}
+  /** Changes of connectors, tasks and workers, as server-sent events */
+  'GET /events': {
+    readonly query: {
+      /** Of these alone */
+      readonly connector?: readonly string[]
+    }
+    readonly event: ClusterEvent
+  }
   /** Whether this worker is ready */
   'GET /health': { readonly answer: Health }
   /** This document */

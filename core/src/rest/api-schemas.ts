@@ -49,7 +49,7 @@ const state = oneOfTexts(
   ['UNASSIGNED', 'RUNNING', 'STALLED', 'PAUSED', 'FAILED', 'RESTARTING', 'STOPPED'],
   '`STALLED`: it has work and does not get on; the trace says what it waits for',
 )
-const stateFields = {
+export const stateFields = {
   state,
   worker_id: about('host:port of the worker that runs it, or ran it last', text),
   version: about('Of the plugin', text),

@@ -17,6 +17,7 @@ import { guardOrigins } from './cross-origin.ts'
 import { docsRoutes } from './docs-routes.ts'
 import { errandRoutes } from './errand-routes.ts'
 import { refuseChanges } from './files-only.ts'
+import { eventRoutes } from './event-routes.ts'
 import { Forwarding } from './forwarding.ts'
 import { sendPage } from './html-page.ts'
 import { internalRoutes } from './internal-routes.ts'
@@ -139,6 +140,7 @@ export async function startRest(options: RestOptions): Promise<RestServer> {
   adminRoutes(app, ready, holdMs, closing.signal)
   pluginRoutes(app, ready)
   docsRoutes(app)
+  eventRoutes(app, ready, closing.signal)
   answerOtherMethods()
 
   await app.ready()

@@ -1,11 +1,11 @@
 /** A cluster of one worker in memory: it leads, and all work is its own. */
-import type { Cluster, ClusterListener, ClusterOwner, StateRecord } from '../../cluster/cluster.ts'
+import type { Cluster, ClusterListener, ClusterOwner, ClusterWorker, StateRecord } from '../../cluster/cluster.ts'
 import { NotLeaderError } from '../../cluster/cluster.ts'
 import type { MemoryLog } from './memory-log.ts'
 
 export class SoleCluster implements Cluster {
   readonly lease = new SharedArrayBuffer(8)
-  readonly workers = []
+  workers: readonly ClusterWorker[] = []
   generation = 1
   leads = true
   leaderUrl: string | undefined = 'http://127.0.0.1:8083'
@@ -44,6 +44,12 @@ export class SoleCluster implements Cluster {
     }
     this.generation++
     this.#listener!.assigned(new Set(units.map((unit) => unit.replace(/-\d+$/, ''))))
+  }
+
+  /** A new assignment says so. */
+  assign(workers: readonly ClusterWorker[]): void {
+    this.workers = workers
+    this.#listener!.assignmentRead()
   }
 
   async lead(leads: boolean): Promise<void> {
