@@ -13,5 +13,7 @@ export const datagenSource = defineSource({
     'generate.timeout': 'a reading is generated at once',
   },
   exactlyOnce: true,
+  alterOffsets: async (_, offsets) => (await import('./offsets.ts')).checkCounts(offsets),
+  offsetsFrom: async (config, from) => (await import('./offsets.ts')).countFrom(config, from),
   read: async (context) => (await import('./source-task.ts')).generate(context),
 })

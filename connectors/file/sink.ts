@@ -7,5 +7,6 @@ export const fileSink = defineSink({
   doc: 'Writes topics to a text file, one record a line, once each if so wished.',
   config: sinkConfig,
   tasks: () => [{}], // a file has one writer
+  alterOffsets: async (config, offsets) => (await import('./sink-offsets.ts')).alterOffsets(config, offsets),
   write: async (context) => (await import('./sink-task.ts')).openFileSink(context),
 })

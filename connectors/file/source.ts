@@ -7,5 +7,7 @@ export const fileSource = defineSource({
   doc: 'Reads a text file line by line into a topic, and follows it as it grows.',
   config: sourceConfig,
   exactlyOnce: true,
+  alterOffsets: async (_, offsets) => (await import('./source-offsets.ts')).checkOffsets(offsets),
+  offsetsFrom: async (config, from) => (await import('./source-offsets.ts')).offsetsFrom(config, from),
   read: async (context) => (await import('./source-task.ts')).readLines(context),
 })

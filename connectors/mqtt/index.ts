@@ -1,4 +1,5 @@
 import { definePlugin, defineSource } from '@tidewire/sdk'
+import { refuseOffsets } from './no-offsets.ts'
 import { checkGateway, gatewayConfig } from './gateway-config.ts'
 import { checkSource, sourceConfig, splitSource, unsupportedSourceSettings } from './source-config.ts'
 
@@ -16,6 +17,8 @@ export default definePlugin({
       unsupported: unsupportedSourceSettings,
       check: checkSource,
       tasks: splitSource,
+      alterOffsets: (_, offsets) =>
+        refuseOffsets(offsets, 'the MQTT broker', 'another mqtt.client.id.prefix begins a session anew'),
       read: async (context) => (await import('./source-task.ts')).readSource(context),
     }),
     defineSource({
@@ -25,6 +28,7 @@ export default definePlugin({
         'broker in between. A QoS 1 or 2 message is acknowledged once it is in the log.',
       config: gatewayConfig,
       check: checkGateway,
+      alterOffsets: (_, offsets) => refuseOffsets(offsets, 'each device', 'the device has to send again'),
       read: async (context) => (await import('./gateway-task.ts')).readGateway(context),
     }),
   ],

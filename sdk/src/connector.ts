@@ -1,7 +1,9 @@
 import type { ConfigOf, ConfigProblems, Settings } from './config.ts'
 import type {
+  SinkOffsetChange,
   SinkRecord,
   SourceOffset,
+  SourceOffsetChange,
   SourcePartition,
   SourceRecord,
   TopicPartition,
@@ -111,6 +113,20 @@ interface ConnectorDefinition<S extends Settings, C = ConfigOf<S>> {
   ) => readonly Readonly<Record<string, string>>[] | Promise<readonly Readonly<Record<string, string>>[]>
 }
 
+/** What {@link SourceDefinition.alterOffsets} and its like get from the runtime. */
+export interface OffsetsContext {
+  readonly connector: string
+  /** Aborted when nobody waits for the answer any more. */
+  readonly signal: AbortSignal
+  readonly log: Logger
+}
+
+/**
+ * Where a source is to begin: at what is newest now, at a time (milliseconds since the epoch), or at a position that is
+ * one number, whatever that means to the connector.
+ */
+export type SourceStart = 'latest' | { readonly timestamp: number } | { readonly offset: number }
+
 /** Declares a source connector; see {@link defineSource}. */
 export interface SourceDefinition<S extends Settings = Settings> extends ConnectorDefinition<S> {
   /**
@@ -123,6 +139,29 @@ export interface SourceDefinition<S extends Settings = Settings> extends Connect
    * `transaction.boundary=connector` can be configured. Default: false.
    */
   readonly transactionBoundaries?: boolean
+  /**
+   * Somebody changes stored offsets, while the connector is stopped (KIP-875). Looks whether they are such as `read` can go
+   * on from and, where the other side keeps a position too, changes that. Called before they are stored, and perhaps
+   * again with the same ones; on the worker that leads, which need not be one that runs the tasks.
+   * @returns whether that was all: false where the other side keeps a position that has to be changed there. Left out:
+   *   the offsets are stored unseen, and the answer is false.
+   * @throws ConfigError with what is wrong. An offset of null is not refused: it is how to get rid of one that is wrong.
+   */
+  readonly alterOffsets?: (
+    config: ConfigOf<S>,
+    offsets: readonly SourceOffsetChange[],
+    context: OffsetsContext,
+  ) => boolean | Promise<boolean>
+  /**
+   * The offsets to store for a start from there; for what it leaves out, the stored ones stay. To begin anew needs none:
+   * the stored ones are forgotten. Left out: only that is possible.
+   * @throws ConfigError where it cannot be done, with what can
+   */
+  readonly offsetsFrom?: (
+    config: ConfigOf<S>,
+    from: SourceStart,
+    context: OffsetsContext & { readonly stored: readonly SourceOffsetChange[] },
+  ) => readonly SourceOffsetChange[] | Promise<readonly SourceOffsetChange[]>
   /**
    * The task: an async generator of batches. The runtime asks for the next batch when there is room for it, which is
    * the back-pressure; batches of a few hundred records or tens of kilobytes are best. Give up
@@ -205,6 +244,19 @@ export interface SinkTask {
 
 /** Declares a sink connector; see {@link defineSink}. */
 export interface SinkDefinition<S extends Settings = Settings> extends ConnectorDefinition<S> {
+  /**
+   * Somebody changes the consumer group's offsets, while the connector is stopped (KIP-875): for a sink that keeps offsets
+   * on the other side, to change these too. Called before the group's are changed, and perhaps again with the same ones; on
+   * the worker that leads, which need not be one that runs the tasks.
+   * @returns whether that was all: false where the other side keeps an offset that has to be changed there. Left out:
+   *   the answer is false.
+   * @throws ConfigError with what is wrong. An offset of null is not refused.
+   */
+  readonly alterOffsets?: (
+    config: ConfigOf<S>,
+    offsets: readonly SinkOffsetChange[],
+    context: OffsetsContext,
+  ) => boolean | Promise<boolean>
   /** Makes a task, connected and ready. Throwing RetriableError has it called again after a pause. */
   readonly write: (context: SinkTaskContext<ConfigOf<S>>) => SinkTask | Promise<SinkTask>
 }

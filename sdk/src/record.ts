@@ -71,3 +71,15 @@ export interface TopicPartition {
 export interface TopicPartitionOffset extends TopicPartition {
   readonly offset: number
 }
+
+/** What is to become of the stored offset of a source partition; null: it is forgotten. */
+export interface SourceOffsetChange {
+  readonly partition: SourcePartition
+  readonly offset: SourceOffset | null
+}
+
+/** What is to become of the committed offset of a topic partition; null: it is forgotten. */
+export interface SinkOffsetChange extends TopicPartition {
+  /** The next to read. */
+  readonly offset: number | null
+}

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { defineConfig } from '../config.ts'
-import { defineSink, defineSource, type SinkTask, type Source } from '../connector.ts'
+import { defineSink, defineSource, type Sink, type SinkTask, type Source } from '../connector.ts'
 import type { SinkRecord } from '../record.ts'
 import { type ConformanceCase } from './conformance.ts'
 import { sinkConformance } from './sink-conformance.ts'
@@ -27,10 +27,15 @@ async function failures(cases: ConformanceCase[]): Promise<string[]> {
 
 type Read = Source<typeof config>['read']
 
-const sourceFailures = (read: Read, exactlyOnce = true, timeoutMs = 4_000) =>
+const sourceFailures = (
+  read: Read,
+  exactlyOnce = true,
+  timeoutMs = 4_000,
+  hooks: Pick<Source<typeof config>, 'alterOffsets'> = {},
+) =>
   failures(
     sourceConformance({
-      source: defineSource({ name: 'array-source', doc: 'Reads an array', config, exactlyOnce, read }),
+      source: defineSource({ name: 'array-source', doc: 'Reads an array', config, exactlyOnce, read, ...hooks }),
       timeoutMs,
       system: () => {
         const { id, entries } = newSystem()
@@ -120,6 +125,27 @@ describe('sourceConformance', () => {
   ])('finds a source that %s', async (_, read, found) => {
     expect(await sourceFailures(read, true, 50)).toContain(found)
   })
+
+  test('finds a source that refuses offsets of its own, or to forget those that it has not', async () => {
+    const altering = (alterOffsets: NonNullable<Source<typeof config>['alterOffsets']>) =>
+      sourceFailures(
+        readFrom((stored) => stored),
+        true,
+        4_000,
+        { alterOffsets },
+      )
+    expect(await altering(() => true)).toEqual([])
+    const refusing = (refused: boolean) => {
+      if (refused) throw new Error('no such partition')
+      return true
+    }
+    expect(await altering((_, offsets) => refusing(offsets.some(({ offset }) => offset !== null)))).toEqual([
+      'goes on from offsets that it was set back to',
+    ])
+    expect(
+      await altering((_, offsets) => refusing(offsets.some(({ partition: { array } }) => array !== 'only'))),
+    ).toEqual(['lets offsets be forgotten, whatever they are'])
+  })
 })
 
 const sinkFailures = (task: (entries: string[]) => Partial<SinkTask> & { exactlyOnce?: boolean }, timeoutMs = 4_000) =>
@@ -196,5 +222,41 @@ describe('sinkConformance', () => {
     ],
   ])('finds a sink that %s', async (_, task, found) => {
     expect(await sinkFailures(task, 50)).toContain(found)
+  })
+
+  test('finds a sink that keeps to offsets of its own though others were set', async () => {
+    const keeping = (alter: (kept: Map<string, number>, id: string, offset: number) => void) => {
+      const kept = new Map<string, number>()
+      const alterOffsets: Sink<typeof config>['alterOffsets'] = ({ id }, [change]) => {
+        alter(kept, id, change!.offset ?? 0)
+        return true
+      }
+      const sink = defineSink({
+        name: 'array-sink',
+        doc: 'Writes an array, and knows how far it is',
+        config,
+        alterOffsets,
+        write: (context) => ({
+          open: (opened) => {
+            const offset = kept.get(context.config.id)
+            for (const each of opened) if (offset !== undefined) context.seek({ ...each, offset })
+          },
+          put: (records) => {
+            const { id } = context.config
+            systems.get(id)!.push(...texts(records))
+            if (records.length > 0) kept.set(id, records.at(-1)!.offset + 1)
+          },
+        }),
+      })
+      const system = () => {
+        const { id, entries } = newSystem()
+        return { config: { id }, read: () => [...entries] }
+      }
+      return failures(
+        sinkConformance({ sink, system }).filter(({ name }) => name === 'goes on from offsets that it was set to'),
+      )
+    }
+    expect(await keeping((kept, id, offset) => kept.set(id, offset))).toEqual([])
+    expect(await keeping(() => undefined)).toEqual(['goes on from offsets that it was set to'])
   })
 })

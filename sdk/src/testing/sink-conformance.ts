@@ -2,8 +2,10 @@ import assert from 'node:assert/strict'
 import type { Settings } from '../config.ts'
 import type { Sink } from '../connector.ts'
 import type { SinkRecord } from '../record.ts'
+import { recordingLogger } from './logs.ts'
+import { parseConfig } from './parse-config.ts'
 import { conformanceCase, reportsMissingSettings, type ConformanceCase, type ConformanceSystem } from './conformance.ts'
-import { runSink, sinkRecord, type SinkRunOptions } from './sink-run.ts'
+import { runSink, sinkRecord, type SinkRun, type SinkRunOptions } from './sink-run.ts'
 
 /** An external system that a sink writes to. */
 export interface SinkSystem extends ConformanceSystem {
@@ -138,6 +140,44 @@ export function sinkConformance<S extends Settings>(spec: SinkConformance<S>): C
       await run.put(records(1, 0, 6)) // opened anew at the committed offset
       await run.flush()
       await expectStored(made, [...texts(0, 0, 6), ...texts(1, 0, 6)], true)
+    }),
+    ...alteredOffsets(spec, start, records),
+  ]
+}
+
+/** What {@link Sink.alterOffsets} has to do, where there is one. */
+function alteredOffsets<S extends Settings>(
+  { sink, system }: SinkConformance<S>,
+  start: (made: SinkSystem, options?: SinkRunOptions) => SinkRun,
+  records: (partition: number, from: number, to: number) => SinkRecord[],
+): ConformanceCase[] {
+  const { alterOffsets } = sink
+  if (alterOffsets === undefined) return []
+  return [
+    conformanceCase('goes on from offsets that it was set to', system, async (made, stopLater) => {
+      const run = stopLater(start(made))
+      await run.put(records(0, 0, 3))
+      await run.flush()
+      await run.stop()
+      /** The first offset that a next run wants, with the group's offset changed as the sink is told. */
+      const startAt = async (offset: number | null) => {
+        const changes = [{ topic: 'topic', partition: 0, offset }]
+        const signal = new AbortController().signal
+        const context = { connector: sink.name, signal, log: recordingLogger([]) }
+        const config = parseConfig(sink, made.config)
+        const answer = await alterOffsets(config, changes, context)
+        assert.equal(await alterOffsets(config, changes, context), answer, 'asked again, it says something else')
+        return stopLater(start(made, { committed: offset === null ? [] : [{ topic: 'topic', partition: 0, offset }] }))
+      }
+      const ahead = await startAt(5)
+      await ahead.put(records(0, 0, 8))
+      await ahead.flush()
+      await ahead.stop()
+      assert.deepEqual([...new Set(await made.read())].toSorted(), [...texts(0, 0, 3), ...texts(0, 5, 8)])
+      const anew = await startAt(null)
+      await anew.put(records(0, 0, 8))
+      await anew.flush()
+      assert.deepEqual([...new Set(await made.read())].toSorted(), texts(0, 0, 8))
     }),
   ]
 }

@@ -3,7 +3,9 @@ import type { Settings } from '../config.ts'
 import type { Source } from '../connector.ts'
 import type { SourceRecord } from '../record.ts'
 import { conformanceCase, reportsMissingSettings, type ConformanceCase, type ConformanceSystem } from './conformance.ts'
+import { recordingLogger } from './logs.ts'
 import { OffsetStore } from './offset-store.ts'
+import { parseConfig } from './parse-config.ts'
 import { runSource, type SourceRun, type SourceRunOptions } from './source-run.ts'
 
 /** An external system that a source reads from. */
@@ -135,6 +137,7 @@ export function sourceConformance<S extends Settings>(spec: SourceConformance<S>
       // Where the system itself keeps the position, there is nothing to start again with.
       await expectNext(next, source.exactlyOnce === true ? before : await made.add(1))
     }),
+    ...alteredOffsets(spec, start, expectNext),
     conformanceCase('stops in the middle of a backlog', system, async (made) => {
       await made.add(2_500)
       const run = start(made)
@@ -163,6 +166,50 @@ export function sourceConformance<S extends Settings>(spec: SourceConformance<S>
       await new Promise((resolve) => setTimeout(resolve, 20))
       await run.stop()
       await waiting
+    }),
+  ]
+}
+
+/** What {@link Source.alterOffsets} has to do, where there is one. */
+function alteredOffsets<S extends Settings>(
+  { source, system }: SourceConformance<S>,
+  start: (made: SourceSystem, options?: SourceRunOptions) => SourceRun,
+  expectNext: (run: SourceRun, expected: readonly string[]) => Promise<void>,
+): ConformanceCase[] {
+  const { alterOffsets } = source
+  if (alterOffsets === undefined) return []
+  const alter = async (made: SourceSystem, offsets: Parameters<typeof alterOffsets>[1]) =>
+    alterOffsets(parseConfig(source, made.config), offsets, {
+      connector: source.name,
+      signal: new AbortController().signal,
+      log: recordingLogger([]),
+    })
+  return [
+    conformanceCase('goes on from offsets that it was set back to', system, async (made, stopLater) => {
+      const expected = await made.add(6)
+      const run = stopLater(start(made))
+      await run.take(6)
+      await run.acknowledge(2)
+      const earlier = [...run.offsets]
+      await run.acknowledge()
+      await run.stop()
+      const answer = await alter(made, earlier)
+      assert.equal(await alter(made, earlier), answer, 'asked again, it says something else')
+      // Where the system itself keeps the position, it stays.
+      if (source.exactlyOnce === true) await expectNext(stopLater(start(made, { offsets: earlier })), expected.slice(2))
+    }),
+    conformanceCase('lets offsets be forgotten, whatever they are', system, async (made, stopLater) => {
+      await made.add(2)
+      const run = stopLater(start(made))
+      await run.take(2)
+      await run.acknowledge()
+      await run.stop()
+      const partitions = [...[...run.offsets].map(({ partition }) => partition), { conformance: 'unknown' }]
+      await alter(
+        made,
+        partitions.map((partition) => ({ partition, offset: null })),
+      )
+      await alter(made, [])
     }),
   ]
 }
