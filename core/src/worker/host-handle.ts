@@ -58,18 +58,21 @@ export class HostHandle {
   readonly #turns = turnBuffer()
   readonly #loans = loansBuffer()
   readonly #budget: SharedArrayBuffer
-  /** Keys of the tasks that were started here, by slot. */
-  readonly #slots = new Map<number, string>()
+  /** Of the tasks that were started here, by key, in the order of their numbers. */
+  readonly #slots = new Map<string, number>()
   readonly #heapMb: number
   readonly #pending = new Map<number, Pending>()
   #nextId = 1
   #dead: string | undefined
   #error: unknown
   #alive = true
+  /** It has loaded: there was a first word. */
+  #isUp = false
   #missedBeats = 0
   /** The turn that the last look found the thread in. */
   #lastTurn: number | undefined
   #killedFor: string | undefined
+  #ending: Promise<unknown> | undefined
   readonly #events: HostEvents
 
   constructor(name: string, settings: HostSettings, { heapMb, isShared }: HostLimits, events: HostEvents) {
@@ -115,33 +118,40 @@ export class HostHandle {
 
   /** A number for a task that is started here; see turns.ts. */
   takeSlot(task: string): number {
-    const slot = this.#slots.size + 1
-    this.#slots.set(slot, task)
+    const slot = this.#slots.get(task) ?? this.#slots.size + 1
+    this.#slots.set(task, slot)
     return slot
   }
 
   /** To be called after {@link countMissedBeats}: the turn that the thread has been in since the last call, if it has. */
   longTurn(): LongTurn | undefined {
     const { slot, step, count } = turnOf(this.#turns)
-    const isLong = this.#missedBeats > 0 && this.#lastTurn === count
+    const isLong = this.#missedBeats > 0 && this.#lastTurn === count && this.#isUp
     this.#lastTurn = count
-    return isLong ? { task: this.#slots.get(slot), step } : undefined
+    return isLong ? { task: this.#taskOf(slot), step } : undefined
   }
 
   /** Ends the thread at once, whatever it is doing. `cause` is told of the task whose turn it was. */
   async kill(cause: string): Promise<void> {
-    this.#killedFor = cause
-    await this.#thread.terminate()
+    this.#killedFor ??= cause
+    await this.#terminate()
   }
 
   /** Ends the thread, without an event: its work is done. */
   async terminate(): Promise<void> {
     this.#die('the host thread was closed')
-    await this.#thread.terminate()
+    await this.#terminate()
+  }
+
+  /** What does not end at once is asked every second, and each time would be one more that waits for it. */
+  async #terminate(): Promise<void> {
+    this.#ending ??= this.#thread.terminate()
+    await this.#ending
   }
 
   #onMessage(message: HostMessage): void {
     this.#alive = true
+    this.#isUp = true
     if (message.kind === 'alive') {
       this.health = message
       return
@@ -161,10 +171,15 @@ export class HostHandle {
     if (this.#dead !== undefined) return
     const cause = this.#killedFor ?? this.#causeOf(code)
     const { slot, step } = turnOf(this.#turns)
-    const task = this.#slots.get(slot)
+    const task = this.#taskOf(slot)
     const reason = `the host thread ended: ${task === undefined ? 'a connector' : `task ${task}`} ${cause} (in ${step})`
     this.#die(reason)
     this.#events.onDeath({ reason, culprit: task === undefined ? undefined : { task, cause: `${cause} (in ${step})` } })
+  }
+
+  #taskOf(slot: number): string | undefined {
+    for (const [task, its] of this.#slots) if (its === slot) return task
+    return undefined
   }
 
   #causeOf(code: number): string {
