@@ -1,3 +1,4 @@
+import type { Stats } from 'node:fs'
 import { open, stat, type FileHandle } from 'node:fs/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
 import {
@@ -58,11 +59,10 @@ async function* follow(
     const { bytesRead } = await file.read(buffer, filled, buffer.length - filled, position + filled)
     if (bytesRead === 0) {
       const rest = buffer.toString('utf8', 0, filled)
-      const fate = await fateOf(file, config.file, position + filled)
+      const fate = await nextOf(file, position + filled, config, signal)
       // What a replaced file ends with is a line, since nobody is left to complete it.
       if (fate === 'replaced' && filled > 0) yield { lines: [record(rest, position + filled)], end: position + filled }
-      if (fate !== 'same') return
-      await sleep(config['poll.interval.ms'], undefined, { signal }).catch(() => undefined)
+      if (fate !== 'grown') return
       continue
     }
     filled += bytesRead
@@ -94,15 +94,28 @@ function enlarge(buffer: Buffer, maxBytes: number, path: string, position: numbe
   return larger
 }
 
-/** What became of an open file that had nothing to read at `position`. */
-async function fateOf(file: FileHandle, path: string, position: number): Promise<'same' | 'truncated' | 'replaced'> {
-  const mine = await file.stat()
-  if (mine.size < position) return 'truncated'
-  const atPath = await stat(path).catch(ifMissing)
-  // A missing one is about to be replaced; until then the old one may still be written to.
-  if (atPath === undefined || (atPath.ino === mine.ino && atPath.dev === mine.dev)) return 'same'
-  return mine.size > position ? 'same' : 'replaced'
+/** Waits until something becomes of an open file that had nothing to read at `position`; undefined: the task stops. */
+async function nextOf(
+  file: FileHandle,
+  position: number,
+  { file: path, 'poll.interval.ms': pauseMs }: FileSourceConfig,
+  signal: AbortSignal,
+): Promise<'grown' | 'truncated' | 'replaced' | undefined> {
+  const opened = await file.stat()
+  while (!signal.aborted) {
+    const atPath = await stat(path).catch(ifMissing)
+    // One look at the path is enough while it leads to the open file, and it does so mostly.
+    const mine = atPath !== undefined && isSameFile(atPath, opened) ? atPath : await file.stat()
+    if (mine.size < position) return 'truncated'
+    if (mine.size > position) return 'grown'
+    // A missing one is about to be replaced; until then the old one may still be written to.
+    if (atPath !== undefined && !isSameFile(atPath, opened)) return 'replaced'
+    await sleep(pauseMs, undefined, { signal }).catch(() => undefined)
+  }
+  return undefined
 }
+
+const isSameFile = (one: Stats, other: Stats): boolean => one.ino === other.ino && one.dev === other.dev
 
 /** The file, opened as soon as it exists; undefined when the task stops before. */
 async function openWhenThere({ config, signal, log }: Context): Promise<FileHandle | undefined> {
