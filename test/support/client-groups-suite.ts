@@ -2,7 +2,7 @@
 import { beforeAll, describe, expect, test } from 'vitest'
 import type { TopicPartition } from '@tidewire/sdk'
 import { encodeAssignment, encodeCooperativeSubscription } from '../../core/src/client/assignors.ts'
-import type { LogClient } from '../../core/src/client/client.ts'
+import type { LogClient, LogError } from '../../core/src/client/client.ts'
 import { flatten, newTopic, uniqueName, values, type SeenRecord } from './client-topics.ts'
 import { PollingConsumer } from './polling-consumer.ts'
 import { until } from './until.ts'
@@ -194,6 +194,14 @@ export function describeGroups(clientOf: () => LogClient): void {
       const [member] = group!.members
       expect(member!.assigned).toHaveLength(2)
       expect(member!.assigned).toEqual(expect.arrayContaining([...consumer.assignment()]))
+      const [held] = consumer.assignment()
+      const refusal = (work: Promise<void>): Promise<unknown> =>
+        work.catch((error: unknown) => (error as LogError).code)
+      expect(await refusal(client.admin.alterGroupOffsets(groupId, [{ ...held!, offset: 0 }]))).toBe(
+        'UNKNOWN_MEMBER_ID',
+      )
+      expect(await refusal(client.admin.deleteGroupOffsets(groupId, [held!]))).toBe('GROUP_SUBSCRIBED_TO_TOPIC')
+      expect(await refusal(client.admin.deleteGroup(groupId))).toBe('NON_EMPTY_GROUP')
       await consumer.close()
     })
 

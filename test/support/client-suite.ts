@@ -208,7 +208,15 @@ export function describeClient(name: string, start: () => Promise<LogUnderTest>)
       expect((await client.admin.offsets(partitions, { timestamp: 1_500 })).map((each) => each.offset)).toEqual([1, -1])
       const groupId = uniqueName('group')
       expect(await client.admin.groupOffsets(groupId)).toEqual([])
-      await client.admin.alterGroupOffsets(groupId, [{ topic, partition: 1, offset: 4 }])
+      await client.admin.alterGroupOffsets(groupId, [
+        { topic, partition: 0, offset: 2 },
+        { topic, partition: 1, offset: 4 },
+      ])
+      await client.admin.deleteGroupOffsets(groupId, [
+        { topic, partition: 0 },
+        { topic: 'missing', partition: 0 },
+      ])
+      await client.admin.deleteGroupOffsets(uniqueName('group'), partitions)
       expect(await client.admin.groupOffsets(groupId)).toEqual([{ topic, partition: 1, offset: 4 }])
       expect(await client.admin.group(groupId)).toMatchObject({ groupId, state: 'Empty', members: [] })
       expect(await client.admin.groups()).toContainEqual(expect.objectContaining({ groupId, type: 'classic' }))

@@ -16,7 +16,7 @@ import {
 import type { Cluster, TopicMetadata } from './cluster.ts'
 import { brokerError, throwBrokerError } from './connection.ts'
 import { fenceProducers } from './fence-producers.ts'
-import { commitGroupOffsets, fetchGroupOffsets } from './group-offsets.ts'
+import { commitGroupOffsets, deleteGroupOffsets, fetchGroupOffsets } from './group-offsets.ts'
 import { fetchGroup, fetchGroups } from './groups.ts'
 import { fetchOffsets, type OffsetAt } from './list-offsets.ts'
 import { partitionKey } from './topic-partitions.ts'
@@ -154,6 +154,12 @@ export class LogAdmin implements Admin {
 
   async alterGroupOffsets(groupId: string, offsets: readonly TopicPartitionOffset[]): Promise<void> {
     await this.#retry(`altering offsets of group ${groupId}`, () => commitGroupOffsets(this.#cluster, groupId, offsets))
+  }
+
+  async deleteGroupOffsets(groupId: string, partitions: readonly TopicPartition[]): Promise<void> {
+    await this.#retry(`deleting offsets of group ${groupId}`, () =>
+      deleteGroupOffsets(this.#cluster, groupId, partitions),
+    )
   }
 
   async deleteGroup(groupId: string): Promise<void> {

@@ -323,6 +323,11 @@ export interface Admin {
   group(groupId: string): Promise<GroupDescription | undefined>
   groupOffsets(groupId: string): Promise<readonly TopicPartitionOffset[]>
   alterGroupOffsets(groupId: string, offsets: readonly TopicPartitionOffset[]): Promise<void>
+  /**
+   * Forgets the group's offsets for these. Not an error where there are none.
+   * @throws LogError NON_EMPTY_GROUP, GROUP_SUBSCRIBED_TO_TOPIC: a member may commit them again
+   */
+  deleteGroupOffsets(groupId: string, partitions: readonly TopicPartition[]): Promise<void>
   /** Not an error where there is none. */
   deleteGroup(groupId: string): Promise<void>
   /**

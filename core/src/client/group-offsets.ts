@@ -1,8 +1,9 @@
 import type { TopicPartition, TopicPartitionOffset } from '@tidewire/sdk'
 import { offsetCommit } from '../protocol/messages/offset-commit.ts'
+import { offsetDelete } from '../protocol/messages/offset-delete.ts'
 import { offsetFetch } from '../protocol/messages/offset-fetch.ts'
 import type { Cluster } from './cluster.ts'
-import { throwBrokerError, type Connection } from './connection.ts'
+import { brokerError, throwBrokerError, type Connection } from './connection.ts'
 import { byTopic } from './topic-partitions.ts'
 
 /** Last version of OffsetCommit and of OffsetFetch that names topics rather than giving their ids. */
@@ -70,6 +71,31 @@ export async function fetchGroupOffsets(
         return { topic: name, partition: partitionIndex, offset: committedOffset }
       }),
     )
+  })
+}
+
+/** Forgets committed offsets (KIP-496); those that are not there are forgotten already. One attempt. @throws LogError */
+export async function deleteGroupOffsets(
+  cluster: Cluster,
+  groupId: string,
+  partitions: readonly TopicPartition[],
+): Promise<void> {
+  if (partitions.length === 0) return
+  const topics = byTopic(partitions, ({ partition }) => ({ partitionIndex: partition })).map(([name, list]) => ({
+    name,
+    partitions: list,
+  }))
+  await cluster.withCoordinator('group', groupId, cluster.pool, async (connection) => {
+    const response = await connection.request(offsetDelete, { groupId, topics })
+    const error = brokerError(response.errorCode, `deleting offsets of group ${groupId}`)
+    if (error?.code === 'GROUP_ID_NOT_FOUND') return
+    if (error !== undefined) throw error
+    for (const { name, partitions: list } of response.topics) {
+      for (const { partitionIndex, errorCode } of list) {
+        const refused = brokerError(errorCode, `deleting the offset of ${name}-${partitionIndex} of group ${groupId}`)
+        if (refused !== undefined && refused.code !== 'UNKNOWN_TOPIC_OR_PARTITION') throw refused
+      }
+    }
   })
 }
 

@@ -48,6 +48,7 @@ function readOnly(client: LogClient): LogClient {
       createTopics: refuse,
       deleteTopics: refuse,
       alterGroupOffsets: refuse,
+      deleteGroupOffsets: refuse,
       deleteGroup: refuse,
       fenceProducers: refuse,
     },

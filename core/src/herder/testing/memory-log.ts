@@ -181,6 +181,7 @@ export class MemoryLog {
       group: unsupported,
       groupOffsets: unsupported,
       alterGroupOffsets: unsupported,
+      deleteGroupOffsets: unsupported,
       deleteGroup: unsupported,
     }
   }

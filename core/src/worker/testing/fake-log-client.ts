@@ -513,6 +513,10 @@ class FakeAdmin implements Admin {
     for (const offset of offsets) group.set(topicKey(offset), offset)
   }
 
+  async deleteGroupOffsets(groupId: string, partitions: readonly TopicPartition[]): Promise<void> {
+    for (const each of partitions) this.#log.groups.get(groupId)?.delete(topicKey(each))
+  }
+
   async deleteGroup(groupId: string): Promise<void> {
     this.#log.groups.delete(groupId)
   }
