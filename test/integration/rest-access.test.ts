@@ -230,7 +230,7 @@ test('http and https side by side; what is no TLS ends its own connection only',
 })
 
 test.each([
-  [{ listeners: 'https://127.0.0.1:0' }, /^ssl\.keystore\.location: needed for https/],
+  [{ listeners: 'https://127.0.0.1:0' }, /^listeners\.https\.ssl\.keystore\.location: needed for https/],
   [
     { listeners: 'https://127.0.0.1:0', 'listeners.https.ssl.keystore.location': '/nowhere' },
     /^listeners\.https\.ssl\.keystore/,

@@ -131,6 +131,20 @@ describe('bodies', () => {
     },
   )
 
+  test('more large bodies than there is room for: those beyond are told to come again, the others go on', async () => {
+    const large = Array.from({ length: 70 }, () => open())
+    const answers = large.map((socket) => untilClosed(socket))
+    const begun = head('POST /connectors', 'content-type: application/json', 'transfer-encoding: chunked')
+    for (const socket of large) socket.write(`${begun}1\r\n \r\n`)
+    const first = await Promise.race(large.map((socket) => new Promise<Buffer>((data) => socket.once('data', data))))
+    expect(first.toString()).toMatch(/^HTTP\/1\.1 503 [^]*retry-after: 1\r\n/)
+    expect((await worker.ask('GET', '/connectors')).status).toBe(200)
+    expect((await Promise.all(answers)).map((answer) => statuses(answer)[0]).sort()).toEqual([
+      ...(Array(64).fill(408) as number[]),
+      ...(Array(6).fill(503) as number[]),
+    ])
+  })
+
   test.each([
     [
       'an end that never comes',

@@ -34,11 +34,13 @@ export async function restSecurity(config: WorkerConfig, logger: Logger): Promis
   // Also without a listener of its own: other workers may have one.
   const material = isSecure || prefix !== '' ? await load(https, prefix) : undefined
   if (isSecure && (material?.key === undefined || material.certificate === undefined)) {
-    throw new UserError(`${prefix}ssl.keystore.location: needed for https, with a private key and a certificate (PEM)`)
+    throw new UserError(
+      'listeners.https.ssl.keystore.location: needed for https, with a private key and a certificate chain (PEM)',
+    )
   }
   const clientAuth = https['ssl.client.auth']
   if (isSecure && clientAuth !== 'none' && material?.ca === undefined) {
-    throw new UserError(`${prefix}ssl.truststore.location: needed with ssl.client.auth=${clientAuth}`)
+    throw new UserError(`listeners.https.ssl.truststore.location: needed with ssl.client.auth=${clientAuth}`)
   }
   const access = await accessOf(config, isSecure ? clientAuth : 'none', logger)
   checkProtection(config, listeners, access, isSecure ? clientAuth : 'none', logger)

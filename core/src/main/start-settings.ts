@@ -16,7 +16,7 @@ export const logCommandSettings = defineConfig({
     type: 'string',
     default: '127.0.0.1',
     importance: 'high',
-    doc: 'Address that every listener binds to. Anything but loopback opens the platform, which has no access control yet, to the network',
+    doc: 'Address that every listener binds to. Anything but loopback opens the platform to the network: see docs/security.md for users and TLS',
   },
   'log.port': { ...port, default: 9092, doc: 'Port of the log: the Kafka protocol. 0 takes a free one' },
   'log.level': { ...logLevel, default: 'info' },
@@ -26,7 +26,11 @@ export const logCommandSettings = defineConfig({
 export const startSettings = defineConfig({
   ...logCommandSettings,
   'log.level': { ...logLevel, default: 'warn' },
-  'rest.port': { ...port, default: 8083, doc: 'Port of the REST API and the console. 0 takes a free one' },
+  'rest.port': {
+    ...port,
+    default: 8083,
+    doc: 'Port of the REST API and the console, unless listeners says where it listens. 0 takes a free one',
+  },
   'mqtt.port': { ...port, minimum: 1, default: 1883, doc: 'Port of the MQTT gateway' },
   quickstart: {
     type: 'boolean',

@@ -37,7 +37,6 @@ const embeddedWorker: Readonly<Record<string, string>> = {
 /** Settings that `start` decides itself: the parts of one process always find each other. */
 const decidedHere = [
   'bootstrap.servers',
-  'listeners',
   'log.security.protocol',
   ...Object.keys(logSecuritySettings).filter((name) => !Object.hasOwn(brokerSettings, name)),
 ]
@@ -59,7 +58,7 @@ export async function start(sources: SettingsSources): Promise<void> {
   const logger = createProcessLogger(config['log.level'])
   await expectFree(host, config['log.port'], 'log.port', 'the log')
   await expectFree(host, config['mqtt.port'], 'mqtt.port', 'the MQTT gateway')
-  await expectFree(host, config['rest.port'], 'rest.port', 'REST')
+  if (gathered['listeners'] === undefined) await expectFree(host, config['rest.port'], 'rest.port', 'REST')
 
   const log = await startBrokerThread({
     host,
@@ -106,9 +105,9 @@ async function deployAll(worker: RunningWorker, config: StartConfig, dataDir: st
 function workerConfig(gathered: Readonly<Record<string, string>>, config: StartConfig, log: string) {
   const raw = {
     ...embeddedWorker,
+    listeners: `http://${bracketed(config['bind.address'])}:${config['rest.port']}`,
     ...Object.fromEntries(Object.entries(gathered).filter(([name]) => isForWorker(name) || isConverterSetting(name))),
     'bootstrap.servers': log,
-    listeners: `http://${bracketed(config['bind.address'])}:${config['rest.port']}`,
   }
   const parsed = parseWorkerConfig(raw)
   const faults = Object.values(parsed.errors).flat()
@@ -116,9 +115,12 @@ function workerConfig(gathered: Readonly<Record<string, string>>, config: StartC
   return parsed
 }
 
-/** The worker reaches its log over loopback, in plain text: what secures the log's other listeners is not for it. */
+/**
+ * The worker reaches its log over loopback, in plain text: what secures the log's other listeners is not for it. Those of
+ * REST have settings of their own, `listeners.https.ssl.*`.
+ */
 function isForWorker(name: string): boolean {
-  return Object.hasOwn(workerSettings, name) && !Object.hasOwn(logSecuritySettings, name)
+  return Object.hasOwn(workerSettings, name) && !Object.hasOwn(logSecuritySettings, name) && !name.startsWith('ssl.')
 }
 
 /**
@@ -206,7 +208,8 @@ function banner(up: {
 }): string {
   const host = loopbackOf(up.config['bind.address'])
   const mqtt = up.config['mqtt.port']
-  const rest = `http://${host}:${new URL(up.restUrl).port}`
+  const { protocol, port } = new URL(up.restUrl)
+  const rest = `${protocol}//${host}:${port}`
   const lines = [
     `Tidewire ${version} is up, in ${(up.tookMs / 1000).toFixed(2)} s. Ctrl-C stops it.`,
     '',

@@ -11,6 +11,7 @@ import { controlAccess, type Access } from './access.ts'
 import { adminRoutes } from './admin-routes.ts'
 import { health } from './api-schemas.ts'
 import { keepAuditTrail } from './audit-trail.ts'
+import { boundBodies } from './body-budget.ts'
 import { bulkRoutes } from './bulk-routes.ts'
 import { connectorRoutes } from './connector-routes.ts'
 import { guardOrigins } from './cross-origin.ts'
@@ -129,6 +130,7 @@ export async function startRest(options: RestOptions): Promise<RestServer> {
   limitRates(app, config, options.logger)
   guardOrigins(app, { settings: config, advertisedHost: options.advertisedHost, listenerOf })
   controlAccess(app, options.access, ready, (request) => listenerOf(request) === undefined)
+  boundBodies(app)
   if (options.filesOnly === true) refuseChanges(app)
   const answerOtherMethods = collectMethods(app)
   await rootRoutes(app, options, ready)
