@@ -25,6 +25,7 @@ import { configDigest, LeaderRequests } from './leader-requests.ts'
 import { PluginViews } from './plugin-views.ts'
 import { SessionKeys } from './session-keys.ts'
 import { StatusStore } from './status-store.ts'
+import { TopicTails } from './topic-tail.ts'
 import type { TaskRunner } from './task-runner.ts'
 import { ConfigValidator } from './validation.ts'
 import { WorkerRequests, type WorkerTls } from './worker-request.ts'
@@ -72,6 +73,8 @@ export class Herder {
   readonly bulk: BulkApply
   /** What changes, as it is seen. */
   readonly events: ClusterEvents
+  /** Topics as they grow. */
+  readonly tails: TopicTails
   /** Previews, dead letters and re-drives. */
   readonly errands: ConnectorErrands
   /** Of writes by REST. */
@@ -146,6 +149,7 @@ export class Herder {
         !hasOthersToFence(stored.producers, tasks),
     })
     this.bulk = new BulkApply({ store, views: this.views, writes: this.writes, leading: () => this.#leading() })
+    this.tails = new TopicTails(client, config)
     this.errands = new ConnectorErrands({
       views: this.views,
       validator,

@@ -268,6 +268,25 @@ export type ShownBytes = {
   readonly truncated?: boolean
 }
 
+export type TailedBytes = {
+  readonly encoding: 'utf-8' | 'json' | 'base64'
+  /** Text, or the JSON value */
+  readonly data: unknown
+  /** Of all of it, in bytes */
+  readonly size: number
+  readonly truncated?: boolean
+}
+
+export type TailedRecord = {
+  readonly topic: string
+  readonly partition: number
+  readonly offset: number
+  readonly timestamp: number
+  readonly key: TailedBytes | null
+  readonly value: TailedBytes | null
+  readonly headers: readonly { readonly key: string; readonly value: TailedBytes | null }[]
+}
+
 export type TaskConfig = { readonly id: TaskId; readonly config: Config }
 
 export type TaskId = { readonly connector: string; readonly task: number }
@@ -433,4 +452,19 @@ export interface Operations {
   'GET /health': { readonly answer: Health }
   /** This document */
   'GET /openapi.json': { readonly answer: unknown }
+  /** Records of a topic as server-sent events, as they come */
+  'GET /topics/{topic}/tail': {
+    readonly path: { readonly topic: string }
+    readonly query: {
+      /** `latest`: what comes from now on; `earliest`; an offset of a partition */
+      readonly from?: string
+      /** This one alone */
+      readonly partition?: number
+      /** Ends after so many */
+      readonly limit?: number
+      /** `json`: values as the JSON that they hold; what is no text is in base64 */
+      readonly format?: 'text' | 'json' | 'base64'
+    }
+    readonly event: TailedRecord
+  }
 }

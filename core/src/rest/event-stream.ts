@@ -69,7 +69,7 @@ export class EventStream {
 
   #write(text: string): void {
     if (this.#stream.writableEnded || this.#stream.destroyed) return
-    this.#stream.write(text)
     if (this.#stream.readableLength + this.#stream.writableLength > maxUnreadBytes) this.#stream.destroy()
+    else this.#stream.write(text)
   }
 }

@@ -29,6 +29,7 @@ import { limitRates } from './request-rates.ts'
 import { sendHeaders, type HeaderRule } from './response-headers.ts'
 import { messageFor, RestError, statusOf, type ErrorBody } from './rest-error.ts'
 import { about, object, text } from './route-schema.ts'
+import { tailRoutes } from './tail-routes.ts'
 
 export interface RestOptions {
   /** Default: one with http on loopback, on any free port. */
@@ -143,6 +144,7 @@ export async function startRest(options: RestOptions): Promise<RestServer> {
   pluginRoutes(app, ready)
   docsRoutes(app)
   eventRoutes(app, ready, closing.signal)
+  tailRoutes(app, ready, closing.signal)
   answerOtherMethods()
 
   await app.ready()
