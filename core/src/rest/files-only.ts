@@ -6,8 +6,6 @@ import { RestError } from './rest-error.ts'
 const possible: ReadonlySet<string> = new Set([
   'POST /connectors/:/restart',
   'POST /connectors/:/tasks/:/restart',
-  'POST /connectors/preview',
-  'POST /connectors/:/preview',
   'POST /connectors/:/dlq/redrive',
   'PUT /connectors/:/topics/reset',
   'PUT /admin/loggers/:',
