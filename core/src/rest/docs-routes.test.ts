@@ -1,7 +1,6 @@
 import { Script } from 'node:vm'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { silentLogger } from '../logging/logger.ts'
-import { RestClient } from '../rest-client/rest-client.ts'
 import { startRest, type RestServer } from './server.ts'
 
 let server: RestServer
@@ -12,8 +11,12 @@ beforeAll(async () => {
 afterAll(() => server.close())
 
 test('the document is served, also while the worker starts', async () => {
-  const document = await new RestClient({ url: server.url }).call('GET /openapi.json')
-  expect(document).toMatchObject({ openapi: '3.1.0', paths: { '/connectors': { get: { tags: ['Connectors'] } } } })
+  const answer = await fetch(`${server.url}/openapi.json`)
+  expect(answer.headers.get('content-type')).toBe('application/json; charset=utf-8')
+  expect(await answer.json()).toMatchObject({
+    openapi: '3.1.0',
+    paths: { '/connectors': { get: { tags: ['Connectors'] } } },
+  })
 })
 
 test('the page to read it runs nothing but its own script', async () => {

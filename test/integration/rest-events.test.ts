@@ -1,11 +1,12 @@
+/** Server-sent events of changes, by the client that the command line uses. */
 import { connect } from 'node:net'
 import { once } from 'node:events'
 import { afterEach, beforeEach, expect, onTestFinished, test } from 'vitest'
-import { startHerder, until, type Fixture } from '../herder/testing/fixture.ts'
-import { silentLogger } from '../logging/logger.ts'
-import { RestClient } from '../rest-client/rest-client.ts'
-import type { ServerEvent } from '../rest-client/server-events.ts'
-import { startRest, type RestServer } from './server.ts'
+import { startHerder, until, type Fixture } from '../../core/src/herder/testing/fixture.ts'
+import { silentLogger } from '../../core/src/logging/logger.ts'
+import { RestClient } from '../../core/src/rest-client/rest-client.ts'
+import type { ServerEvent } from '../../core/src/rest-client/server-events.ts'
+import { startRest, type RestServer } from '../../core/src/rest/server.ts'
 
 const source = { 'connector.class': 'test-source', url: 'tcp://x' }
 let fixture: Fixture
