@@ -84,9 +84,10 @@ export async function startTidewire(
 /** Runs a command of the command line to its end. */
 export async function runTidewire(
   args: readonly string[],
-  options: { readonly env?: Record<string, string>; readonly cwd?: string } = {},
+  options: { readonly env?: Record<string, string>; readonly cwd?: string; readonly input?: string } = {},
 ): Promise<{ code: number | null; stdout: string; stderr: string }> {
   const child = spawnTidewire(args, options)
+  child.stdin?.end(options.input)
   const output = collect(child)
   await once(child, 'close')
   return { code: child.exitCode, ...output() }
@@ -94,7 +95,13 @@ export async function runTidewire(
 
 function spawnTidewire(
   args: readonly string[],
-  options: { readonly npm?: boolean; readonly env?: Record<string, string>; readonly cwd?: string },
+  options: {
+    readonly npm?: boolean
+    readonly env?: Record<string, string>
+    readonly cwd?: string
+    /** Of standard input; left out: there is none. */
+    readonly input?: string
+  },
 ): ChildProcess {
   const [command, before]: [string, string[]] =
     options.npm === true
@@ -104,7 +111,7 @@ function spawnTidewire(
   return spawn(command, [...before, ...rest], {
     cwd: options.cwd ?? root,
     env: { ...process.env, ...options.env },
-    stdio: ['ignore', 'pipe', 'pipe'],
+    stdio: [options.input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],
     // A group of its own, so that a signal reaches what npm started as well, as Ctrl-C does.
     detached: true,
   })

@@ -26,7 +26,7 @@ export async function drainWorker(rest: RestClient, out: Output, waitMs: number)
   const deadline = performance.now() + waitMs
   for (;;) {
     out.progress(`handing the work of ${rest.url} to the others`)
-    const signal = AbortSignal.timeout(Math.max(1, deadline - performance.now()))
+    const signal = AbortSignal.timeout(Math.max(1, Math.ceil(deadline - performance.now())))
     const left = await rest.call('PUT /admin/drain', { signal }).catch((error: unknown) => {
       if (!signal.aborted) throw error
       throw new CliError(`${rest.url} is not drained after ${waitMs / 1000} s: see tidewire cluster workers`)

@@ -1,5 +1,4 @@
 import { Argument, type Command } from 'commander'
-import { exitCodes } from './cli-error.ts'
 import { clusterCommands } from './cluster-commands.ts'
 import { examples } from './command-options.ts'
 import { shells, type Shell } from './completion.ts'
@@ -13,11 +12,6 @@ import { topicCommands } from './topic-commands.ts'
  * @throws CliError from the actions
  */
 export function addCommands(program: Command): void {
-  // Whoever reads the output (`| head`) may have seen enough.
-  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code === 'EPIPE') process.exit(exitCodes.ok)
-    throw error
-  })
   connectorCommands(program)
   pluginCommands(program)
   topicCommands(program)

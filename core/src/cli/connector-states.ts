@@ -35,7 +35,9 @@ export async function awaitState(
     if (reached && tasksThere) return
     const seen = `${connector.state}, tasks ${tasks.map((task) => task.state).join(', ') || 'none'}`
     if (performance.now() >= deadline) {
-      throw new CliError(`connector ${name} is not ${wanted} after ${waitMs / 1000} s: it is ${seen}`)
+      const why = [connector, ...tasks].find(({ trace }) => trace !== undefined)?.trace?.split('\n')[0]
+      const more = why === undefined ? '' : `: ${why}`
+      throw new CliError(`connector ${name} is not ${wanted} after ${waitMs / 1000} s: it is ${seen}${more}`)
     }
     out.progress(`waiting for ${name} to be ${wanted}: ${seen}`)
     await sleep(pauseMs)

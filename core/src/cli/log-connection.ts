@@ -1,5 +1,6 @@
 import { connect } from 'node:net'
 import { readFile } from 'node:fs/promises'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { LogError, type LogClient } from '../client/client.ts'
 import { createClient, parseAddress } from '../client/log-client.ts'
 import { loadLogSecurity, logSecuritySettings } from '../config/log-security.ts'
@@ -18,6 +19,7 @@ export interface LogOptions {
 
 const requestTimeoutMs = 10_000
 const probeTimeoutMs = 5_000
+const answerTimeoutMs = 15_000
 
 /**
  * Runs `use` with a client of the log, and closes it.
@@ -29,6 +31,7 @@ export async function withLog<T>(options: LogOptions, use: (client: LogClient) =
   await expectListener(servers)
   const client = createClient({ bootstrapServers: servers, clientId: 'tidewire-cli', requestTimeoutMs, ...security })
   try {
+    await expectAnswer(client, options)
     return await use(client)
   } catch (error) {
     throw error instanceof LogError ? explained(error, options) : error
@@ -53,6 +56,21 @@ async function expectListener(servers: readonly string[]): Promise<void> {
     `no log answers at ${failures.join(', ')}: start one with tidewire start, or say where it is with --bootstrap or TIDEWIRE_BOOTSTRAP`,
     exitCodes.unreachable,
   )
+}
+
+/** A listener that wants TLS or a log-in may close the connection, or say nothing at all. */
+async function expectAnswer({ admin }: LogClient, { bootstrap, commandConfig }: LogOptions): Promise<void> {
+  const late = new AbortController()
+  const silence = sleep(answerTimeoutMs, undefined, { signal: late.signal }).then(() => {
+    const hint = commandConfig === undefined ? ': if it wants TLS or a log-in, give them with --command-config' : ''
+    throw new CliError(`${bootstrap} takes connections, and does not answer as a log${hint}`, exitCodes.unreachable)
+  })
+  try {
+    await Promise.race([admin.clusterId(), silence])
+  } finally {
+    silence.catch(() => undefined)
+    late.abort()
+  }
 }
 
 async function probe(address: { readonly host: string; readonly port: number }): Promise<void> {

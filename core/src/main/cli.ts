@@ -95,6 +95,8 @@ Example:
     if (!program.commands.some((command) => command.name() === argv[2])) {
       const { addCommands } = await import('../cli/commands.ts')
       addCommands(program)
+      // Whoever reads the output (`| head`) may have seen enough.
+      process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1))
     }
     await program.parseAsync(argv)
   } catch (error) {

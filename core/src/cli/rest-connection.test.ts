@@ -1,0 +1,68 @@
+import { createServer, type IncomingHttpHeaders } from 'node:http'
+import { once } from 'node:events'
+import type { AddressInfo } from 'node:net'
+import { expect, test } from 'vitest'
+import { exitCodes } from './cli-error.ts'
+import { Output } from './output.ts'
+import { whereAndWho, withRest } from './rest-connection.ts'
+
+const quiet = new Output({ format: 'json', stdout: { write: () => true, once: () => undefined } })
+
+test('the address: with a scheme or without, with a path, and never with the password in it', () => {
+  expect(whereAndWho('worker:8083', {}).url).toBe('http://worker:8083')
+  expect(whereAndWho('https://proxy/connect/', {}).url).toBe('https://proxy/connect')
+  expect(whereAndWho('http://me:a%20b@worker:1', {})).toEqual({
+    url: 'http://worker:1',
+    authorization: `Basic ${Buffer.from('me:a b').toString('base64')}`,
+  })
+  expect(() => whereAndWho('ftp://worker', {})).toThrow('--url ftp://worker')
+})
+
+test('who asks: the user of the environment, else its token', () => {
+  const basic = `Basic ${Buffer.from('me:pw').toString('base64')}`
+  expect(whereAndWho('worker:1', { TIDEWIRE_USER: 'me', TIDEWIRE_PASSWORD: 'pw' }).authorization).toBe(basic)
+  expect(whereAndWho('worker:1', { TIDEWIRE_TOKEN: 'abc' }).authorization).toBe('Bearer abc')
+  expect(whereAndWho('worker:1', {}).authorization).toBeUndefined()
+})
+
+async function answering(status: number, body: string) {
+  const seen: IncomingHttpHeaders[] = []
+  const server = createServer((request, response) => {
+    seen.push(request.headers)
+    response.writeHead(status, { 'content-type': 'application/json' }).end(body)
+  }).listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, seen, close: () => server.close() }
+}
+
+test.each([
+  [401, 'TIDEWIRE_USER', exitCodes.failed],
+  [403, 'it was so', exitCodes.failed],
+  [404, 'it was so', exitCodes.notFound],
+  [503, 'cannot do this now', exitCodes.unreachable],
+])('status %i', async (status, message, exitCode) => {
+  const server = await answering(status, JSON.stringify({ error_code: status, message: 'it was so' }))
+  const failing = withRest({ url: server.url }, quiet, (rest) => rest.call('GET /admin/workers'), {})
+  await expect(failing).rejects.toMatchObject({ exitCode, message: expect.stringContaining(message) as string })
+  server.close()
+})
+
+test('nobody there: which address was tried, and how to start a worker', async () => {
+  const server = await answering(200, '')
+  server.close()
+  const failing = withRest({ url: server.url }, quiet, (rest) => rest.call('GET /health'), {})
+  await expect(failing).rejects.toMatchObject({
+    exitCode: exitCodes.unreachable,
+    message: expect.stringMatching(`no worker answers at ${server.url} .*ECONNREFUSED.*tidewire start`) as string,
+  })
+})
+
+test('the login goes along, and numbers keep their digits', async () => {
+  const server = await answering(200, '[{"connectors": 9007199254740993, "tasks": 1.50}]')
+  const workers = await withRest({ url: server.url }, quiet, (rest) => rest.call('GET /admin/workers'), {
+    TIDEWIRE_TOKEN: 'abc',
+  })
+  expect(server.seen[0]!.authorization).toBe('Bearer abc')
+  expect(JSON.stringify(workers)).toBe('[{"connectors":9007199254740993,"tasks":1.50}]')
+  server.close()
+})

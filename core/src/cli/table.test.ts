@@ -1,0 +1,43 @@
+import { expect, test } from 'vitest'
+import { formatPairs, formatTable, harmless } from './table.ts'
+
+test('columns are as wide as they need, numbers stand to the right, and nothing follows a line', () => {
+  const table = formatTable(
+    ['NAME', 'TASKS', 'STATE'],
+    [
+      ['a', 12, 'RUNNING'],
+      ['longer', null, ''],
+      ['ä😀', 3, 'FAILED'],
+    ],
+  )
+  expect(table.split('\n')).toEqual([
+    'NAME    TASKS  STATE',
+    'a          12  RUNNING',
+    'longer      –',
+    'ä😀          3  FAILED',
+  ])
+})
+
+test('a table of a terminal ends where that ends', () => {
+  const table = formatTable(['A', 'TEXT'], [['x', 'a long text']], 10)
+  expect(table.split('\n')).toEqual(['A  TEXT', 'x  a long…'])
+})
+
+test('colours take no room', () => {
+  const red = '\u001b[31mFAILED\u001b[39m'
+  expect(formatTable(['STATE', 'N'], [[red, 1]]).split('\n')).toEqual(['STATE   N', `${red}  1`])
+})
+
+test('pairs stand side by side', () => {
+  expect(
+    formatPairs([
+      ['Name', 'x'],
+      ['State of it', 'y'],
+    ]),
+  ).toBe('Name         x\nState of it  y')
+})
+
+test('what would steer a terminal is made visible', () => {
+  expect(harmless('a\u001b[2Jb\r\n\u202ec')).toBe('a\\u001b[2Jb\\u000d\\u000a\\u202ec')
+  expect(harmless('a\n\tb', '\n\t')).toBe('a\n\tb')
+})
