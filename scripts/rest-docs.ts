@@ -76,7 +76,9 @@ function describe(method: string, path: string, operation: Operation): string {
     }
   }
   const result = [...results].map(([kind, types]) => `readonly ${kind}: ${[...types].join(' | ')}`)
-  return `${comment(summary)}'${method.toUpperCase()} ${path}': { ${[...given, ...result].join('\n')} }`
+  const fields = [...given, ...result]
+  const type = fields.length === 0 ? 'object' : `{ ${fields.join('\n')} }`
+  return `${comment(summary)}'${method.toUpperCase()} ${path}': ${type}`
 }
 
 function typeOf(schema: ReferringSchema): string {
@@ -94,6 +96,7 @@ function typeOf(schema: ReferringSchema): string {
       if (properties === undefined) {
         return `Readonly<Record<string, ${additionalProperties === undefined ? 'unknown' : typeOf(additionalProperties)}>>`
       }
+      if (Object.keys(properties).length === 0) return 'Readonly<Record<string, never>>'
       return `{ ${Object.entries(properties)
         .map(([name, each]) => {
           const key = /^[A-Za-z_]\w*$/.test(name) ? name : JSON.stringify(name)

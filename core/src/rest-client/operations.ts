@@ -40,7 +40,7 @@ export type ClusterEvent =
         readonly away_until?: string
       }[]
     }
-  | {}
+  | Readonly<Record<string, never>>
 
 /** Settings by name. Secrets are shown as `********`; sent back, that stands for the stored value */
 export type Config = Readonly<Record<string, string>>
@@ -439,7 +439,7 @@ export interface Operations {
     readonly answer: TaskState
   }
   /** This document as a page to read */
-  'GET /docs': {}
+  'GET /docs': object
   /** Changes of connectors, tasks and workers, as server-sent events */
   'GET /events': {
     readonly query: {

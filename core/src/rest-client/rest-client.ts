@@ -2,7 +2,7 @@
  * A client of the REST API, for the command line and for scripts. What a call takes and gives stands in ./operations.ts,
  * which is generated from what the routes declare: `client.call('GET /connectors/{name}/status', { path: { name } })`.
  */
-import type { Operations } from './operations.ts'
+import type { ErrorBody, Operations } from './operations.ts'
 import { eventsOf, linesOf, type ServerEvent } from './server-events.ts'
 
 export interface RestClientOptions {
@@ -195,7 +195,7 @@ function warnings(header: string | null): string[] {
 function errorOf(response: Response, body: string): RestClientError {
   const { status, headers } = response
   const retryAfter = headers.get('retry-after')
-  const { error_code: code, message } = jsonObject(body)
+  const { error_code: code, message }: { readonly [K in keyof ErrorBody]?: unknown } = jsonObject(body)
   return new RestClientError(
     status,
     typeof code === 'number' ? code : status,
