@@ -8,6 +8,25 @@ import { version } from './version.ts'
 
 /** Parses the arguments and runs the command that they name; each command is loaded only when it is called. */
 export async function main(argv: readonly string[]): Promise<void> {
+  const program = createProgram()
+  try {
+    // What starts a part of the platform, and starts fast, does without the others.
+    if (!program.commands.some((command) => command.name() === argv[2])) {
+      const { addCommands } = await import('../cli/commands.ts')
+      addCommands(program)
+      // Whoever reads the output (`| head`) may have seen enough.
+      process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1))
+    }
+    await program.parseAsync(argv)
+  } catch (error) {
+    // It has said what is wrong with the command line, or shown the help that was asked for.
+    if (error instanceof CommanderError) process.exitCode = error.exitCode === 0 ? exitCodes.ok : exitCodes.usage
+    else exitWith(error)
+  }
+}
+
+/** The commands that start a part of the platform, or belong to one. */
+export function createProgram(): Command {
   const program = new Command('tidewire')
     .description('Moves data between the systems people run and a partitioned log, as Kafka Connect does.')
     .version(version)
@@ -26,7 +45,7 @@ Examples:
   tidewire start                                      the platform and the quickstart, data in ./data
   tidewire start --empty --data-dir /var/lib/tidewire
   tidewire start --rest-port 9083 --log-port 19092 --mqtt-port 2883
-  TIDEWIRE_BIND_ADDRESS=0.0.0.0 tidewire start        open to the network: there is no access control yet`,
+  TIDEWIRE_BIND_ADDRESS=0.0.0.0 tidewire start        open to the network: see docs/security.md`,
     )
     .action(async (options: Record<string, unknown>) => {
       const sources = sourcesOf(options, startSettings)
@@ -74,6 +93,7 @@ Example:
   tidewire standalone config/standalone.properties config/examples/file-source.json config/examples/file-sink.json`,
     )
     .action(async (file: string, connectors: string[], options: Record<string, unknown>) => {
+      if (options['config'] !== undefined) throw new UserError('give one settings file, not two')
       const { runStandalone } = await import('./standalone-command.ts')
       await runStandalone({ ...sourcesOf(options, workerCommandSettings), file }, connectors)
     })
@@ -90,20 +110,7 @@ Example:
       await changeUser(name, file, remove === true)
     })
 
-  try {
-    // What starts a part of the platform, and starts fast, does without the others.
-    if (!program.commands.some((command) => command.name() === argv[2])) {
-      const { addCommands } = await import('../cli/commands.ts')
-      addCommands(program)
-      // Whoever reads the output (`| head`) may have seen enough.
-      process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1))
-    }
-    await program.parseAsync(argv)
-  } catch (error) {
-    // It has said what is wrong with the command line, or shown the help that was asked for.
-    if (error instanceof CommanderError) process.exitCode = error.exitCode === 0 ? exitCodes.ok : exitCodes.usage
-    else exitWith(error)
-  }
+  return program
 }
 
 /** A flag for each setting, and `--config` and `--set` for the rest. */
