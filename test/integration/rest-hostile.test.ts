@@ -18,6 +18,7 @@ beforeAll(async () => {
   worker = await testWorker(broker.address, {
     'rest.header.timeout.ms': '1000',
     'rest.request.timeout.ms': '2000',
+    'rest.idle.timeout.ms': '1500',
     'rest.max.connections': String(maxConnections),
   })
   port = Number(new URL(worker.url).port)
@@ -359,6 +360,30 @@ describe('names and paths', () => {
     await worker.reaches('shared', 'RUNNING', 1)
     expect((await worker.ask('DELETE', '/connectors/shared')).status).toBe(204)
   })
+})
+
+test('a client that asks for much and reads nothing of it is closed', async () => {
+  const socket = open()
+  await once(socket, 'connect')
+  // More than the buffers of both sides hold.
+  for (let i = 0; i < 500; i++) socket.write(head('GET /openapi.json'))
+  await until('its end', () => {
+    // Whoever does not read learns of the end by writing only.
+    if (!socket.closed) socket.write('x')
+    return socket.closed
+  })
+})
+
+test('an answer that takes longer than a connection may be silent is waited for', async () => {
+  const { status, body } = await worker.ask('POST', '/connectors/preview', {
+    config: { ...source, name: 'slow' },
+    timeoutMs: 4000,
+  })
+  expect([status, (body as { ended: string }).ended]).toEqual([200, 'timeout'])
+})
+
+test('a connection that is silent between two requests is closed', async () => {
+  expect(statuses(await exchange(head('GET /connectors')))).toEqual([200])
 })
 
 test('a client that leaves before its answer: the write is carried out, and nothing is left behind', async () => {

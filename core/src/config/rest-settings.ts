@@ -150,7 +150,7 @@ export const restSettings = defineConfig({
     default: 60_000,
     minimum: 1,
     importance: 'low',
-    doc: 'How long a connection may be silent between two requests, in milliseconds.',
+    doc: 'How long a connection may be silent between two requests, or not be read while an answer waits, in milliseconds.',
   },
   'access.control.allow.origin': {
     type: 'list',

@@ -14,7 +14,7 @@ import type { Duplex } from 'node:stream'
 import type { TLSSocket } from 'node:tls'
 import type { SslMaterial } from '../config/ssl-settings.ts'
 import type { Logger } from '../logging/logger.ts'
-import { isLoopback } from './client-address.ts'
+import { clientOf, isLoopback } from './client-address.ts'
 import { RareWarning } from '../logging/rare-warning.ts'
 import type { ErrorBody } from './rest-error.ts'
 
@@ -63,7 +63,9 @@ export class Listeners {
   readonly #warning: RareWarning
   readonly #servers: Server[] = []
   readonly #cameBy = new WeakMap<IncomingMessage, Listener>()
-  readonly #byAddress = new Map<string, number>()
+  readonly #byClient = new Map<string, number>()
+  /** Whose request is in work, or its answer on its way. */
+  readonly #busy = new WeakSet<Duplex>()
   #connections = 0
   #underWay = 0
   #closing = false
@@ -111,8 +113,10 @@ export class Listeners {
     const handle: Handler = (request, response) => {
       this.#cameBy.set(request, listener)
       this.#underWay++
+      this.#busy.add(request.socket)
       response.once('close', () => {
         this.#underWay--
+        this.#busy.delete(request.socket)
         this.#endOthers()
       })
       handler(request, response)
@@ -130,10 +134,14 @@ export class Listeners {
     const server = protocol === 'https' ? this.#secureServer(handler) : createHttpServer(this.#settings(), handler)
     server.on('connection', (socket) => this.#admit(socket))
     server.on('clientError', answerClientError)
+    server.timeout = this.#options.connections.idleTimeoutMs
+    server.on('timeout', (socket: Socket) => this.#silent(socket))
     await new Promise<void>((listening, failed) => {
       server.once('error', failed)
       server.listen(port, host, () => {
         server.off('error', failed)
+        // Too many open files, for one: that passes, and the process is to live through it.
+        server.on('error', (error) => this.#warning.tell('A connection to REST could not be taken', { error }))
         listening()
       })
     })
@@ -188,9 +196,17 @@ export class Listeners {
     return server
   }
 
+  /** An answer may take its time; a client that does not read it may not. */
+  #silent(socket: Socket): void {
+    if (this.#busy.has(socket) && socket.writableLength === 0)
+      socket.setTimeout(this.#options.connections.idleTimeoutMs)
+    else socket.destroy()
+  }
+
   #admit(socket: Socket): void {
     const address = socket.remoteAddress ?? ''
-    const fromThere = this.#byAddress.get(address) ?? 0
+    const client = clientOf(address)
+    const fromThere = this.#byClient.get(client) ?? 0
     const { maxConnections, maxConnectionsPerIp } = this.#options.connections
     const tooManyFromThere = maxConnectionsPerIp > 0 && fromThere >= maxConnectionsPerIp && !isLoopback(address)
     if (this.#connections >= maxConnections || tooManyFromThere) {
@@ -202,12 +218,12 @@ export class Listeners {
       return
     }
     this.#connections++
-    this.#byAddress.set(address, fromThere + 1)
+    this.#byClient.set(client, fromThere + 1)
     socket.once('close', () => {
       this.#connections--
-      const left = this.#byAddress.get(address)! - 1
-      if (left === 0) this.#byAddress.delete(address)
-      else this.#byAddress.set(address, left)
+      const left = this.#byClient.get(client)! - 1
+      if (left === 0) this.#byClient.delete(client)
+      else this.#byClient.set(client, left)
     })
   }
 }
