@@ -41,6 +41,18 @@ const roles = {
 
 export const restSettings = defineConfig({
   ...prefixed,
+  'topic.tracking.enable': {
+    type: 'boolean',
+    default: true,
+    importance: 'low',
+    doc: 'Whether GET /connectors/{name}/topics tells which topics a connector has used; the status topic keeps them.',
+  },
+  'topic.tracking.allow.reset': {
+    type: 'boolean',
+    default: true,
+    importance: 'low',
+    doc: 'Whether PUT /connectors/{name}/topics/reset may empty that list.',
+  },
   'ssl.client.auth': httpsSettings['ssl.client.auth'],
   'rest.advertised.listener': {
     type: 'string',

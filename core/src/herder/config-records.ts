@@ -32,7 +32,8 @@ export type ConfigRecord =
   /** All transactional producers of earlier tasks are fenced; so many are there from now on. */
   | { readonly kind: 'fenced'; readonly connector: string; readonly tasks: number }
   | { readonly kind: 'session-key'; readonly sessionKey: SessionKey }
-  /** Kafka Connect's own that mean nothing here so far: logger levels. */
+  /** KIP-976: for all workers that are there when it is written. */
+  | { readonly kind: 'logger-level'; readonly logger: string; readonly level: string }
   | { readonly kind: 'other' }
 
 export function connectorRecord(connector: string, properties: Properties | null): TopicLogRecord {
@@ -74,6 +75,10 @@ export function sessionKeyRecord({ key, algorithm, createdAt }: SessionKey): Top
   }
 }
 
+export function loggerLevelRecord(logger: string, level: string): TopicLogRecord {
+  return { key: `logger-cluster-${logger}`, value: JSON.stringify({ level }) }
+}
+
 /** @throws Error that says what is wrong with the record */
 export function parseConfigRecord({ key, value }: TopicLogRecord): ConfigRecord {
   const content = value === null ? null : (JSON.parse(value) as unknown)
@@ -108,6 +113,8 @@ export function parseConfigRecord({ key, value }: TopicLogRecord): ConfigRecord 
   }
   connector = connectorOf('tasks-fencing-')
   if (connector !== undefined) return { kind: 'fenced', connector, tasks: number(content, 'task-count') }
+  const logger = connectorOf('logger-cluster-')
+  if (logger !== undefined && content !== null) return { kind: 'logger-level', logger, level: text(content, 'level') }
   if (key === 'session-key') return { kind: 'session-key', sessionKey: sessionKey(content) }
   return { kind: 'other' }
 }
@@ -117,6 +124,12 @@ function sessionKey(content: unknown): SessionKey {
   const algorithm = field(content, 'algorithm')
   if (typeof key !== 'string' || typeof algorithm !== 'string') throw new Error("it has no 'key' and 'algorithm'")
   return { key: Buffer.from(key, 'base64'), algorithm, createdAt: number(content, 'creation-timestamp') }
+}
+
+function text(content: unknown, name: string): string {
+  const value = field(content, name)
+  if (typeof value !== 'string') throw new Error(`it has no text '${name}'`)
+  return value
 }
 
 function number(content: unknown, name: string): number {

@@ -5,6 +5,7 @@ import {
   commitRecord,
   connectorRecord,
   fencedRecord,
+  loggerLevelRecord,
   parseConfigRecord,
   restartRecord,
   sessionKeyRecord,
@@ -45,6 +46,8 @@ export interface ConfigStoreListener {
   changing(): void
   /** Someone asked for a restart. Requests of the past, read at start, are not given. */
   restartRequested(connector: string, request: RestartRequest): void
+  /** The same for the level of a logger on all workers. */
+  loggerLevelSet(logger: string, level: string): void
 }
 
 export interface ConfigStoreOptions {
@@ -201,6 +204,10 @@ export class ConfigStore {
     await this.#write([restartRecord(connector, restart)], request)
   }
 
+  async putLoggerLevel(logger: string, level: string, request?: string): Promise<void> {
+    await this.#write([loggerLevelRecord(logger, level)], request)
+  }
+
   /** All earlier producers are fenced: these tasks may start. */
   async putFenced(connector: string, tasks: number): Promise<void> {
     await this.#write([fencedRecord(connector, tasks)])
@@ -258,6 +265,8 @@ export class ConfigStore {
         this.#sessionKeys = [parsed.sessionKey, ...this.#sessionKeys.slice(0, 1)]
       } else if (parsed.kind === 'restart') {
         if (this.#live) listener.restartRequested(parsed.connector, parsed.request)
+      } else if (parsed.kind === 'logger-level') {
+        if (this.#live) listener.loggerLevelSet(parsed.logger, parsed.level)
       } else if (this.#apply(parsed) && this.#live) {
         listener.changed(parsed.connector)
       }
@@ -274,7 +283,7 @@ export class ConfigStore {
   }
 
   /** Returns whether there is something to tell. */
-  #apply(record: Exclude<ConfigRecord, { kind: 'restart' | 'session-key' | 'other' }>): boolean {
+  #apply(record: Exclude<ConfigRecord, { kind: 'restart' | 'session-key' | 'logger-level' | 'other' }>): boolean {
     const { connector } = record
     const entry = this.#connectors.get(connector)
     switch (record.kind) {

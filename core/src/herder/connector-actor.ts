@@ -139,6 +139,18 @@ export class ConnectorActor {
     this.wake()
   }
 
+  /** What is known of the connector's topics was reset: those that it goes on using are told anew. */
+  forgetTopics(): void {
+    const { runner, logger } = this.#context
+    for (const [task, { handedOver }] of this.#tasks) {
+      if (!handedOver) continue
+      runner.forgetTopics({ connector: this.#name, task }).catch((error: unknown) => {
+        // Its thread died: the task begins anew, and tells them anyway.
+        logger.debug('a task was not told to forget its topics', { connector: this.#name, task, error: messageOf(error) })
+      })
+    }
+  }
+
   /** A task host told something about a task. */
   taskTold({ task, state, trace, generation }: TaskStatus): void {
     // News of a run that was stopped meanwhile is of no interest.

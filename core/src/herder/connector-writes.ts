@@ -185,6 +185,13 @@ export class ConnectorWrites {
     })
   }
 
+  /** Of all workers of the cluster (KIP-976). @throws NotLeaderError */
+  async setLoggerLevel(logger: string, level: string, request?: string): Promise<void> {
+    await this.#write(`logger ${logger}`, request, async (before) => {
+      if (before === undefined) await this.#options.store.putLoggerLevel(logger, level, request)
+    })
+  }
+
   /** For the worker that runs it. @throws NotFoundError, NotOwnerError */
   async restartTask(name: string, task: number, request?: string): Promise<void> {
     const { store, views, cluster, restartTask } = this.#options

@@ -8,6 +8,7 @@ import { isRetriable, RetriableError } from '@tidewire/sdk'
 import type { LogClient } from '../client/client.ts'
 import { NotLeaderError, type Cluster, type Unit } from '../cluster/cluster.ts'
 import type { WorkerConfig } from '../config/worker-settings.ts'
+import { levelNamed, LogLevels } from '../logging/log-levels.ts'
 import type { Logger } from '../logging/logger.ts'
 import type { PluginRegistry } from '../plugin/plugin-registry.ts'
 import { ensureInternalTopics } from '../worker/internal-topics.ts'
@@ -18,6 +19,7 @@ import { ClusterEvents } from './cluster-events.ts'
 import { ConfigStore, type Config } from './config-store.ts'
 import { ConnectorActor, type ActorContext } from './connector-actor.ts'
 import { ConnectorErrands } from './connector-errands.ts'
+import { ConnectorTopics } from './connector-topics.ts'
 import { ConnectorViews } from './connector-views.ts'
 import { ConnectorWrites } from './connector-writes.ts'
 import { clusterTopics } from './cluster-topics.ts'
@@ -40,17 +42,21 @@ export interface HerderOptions {
   readonly plugins: PluginRegistry
   /**
    * Called when the herder starts. The runner tells states by the first function, and asks the second, of a task that
-   * writes in transactions, whether it may go on: when its id is its own, and before it reads.
+   * writes in transactions, whether it may go on: when its id is its own, and before it reads. By the third it tells
+   * topics that tasks begin to use.
    */
   readonly startRunner: (
     onStatus: (status: TaskStatus) => void,
     mayRun: (id: TaskId, run: number) => Promise<boolean>,
+    onTopic: (id: TaskId, topic: string) => void,
   ) => TaskRunner
   /** How others reach this worker, host:port. */
   readonly workerId: string
   readonly logger: Logger
   /** For other workers that are reached by https. */
   readonly workerTls?: WorkerTls | undefined
+  /** Of this process's loggers. Default: some that nobody goes by. */
+  readonly levels?: LogLevels | undefined
   /** Longest time for a connector to say how its work splits, beyond the runner's own limit. Default 65 000. */
   readonly planTimeoutMs?: number
 }
@@ -80,6 +86,9 @@ export class Herder {
   /** Of writes by REST. */
   readonly audit: AuditLog
   readonly keys: SessionKeys
+  /** Which topics connectors have used. */
+  readonly topics: ConnectorTopics
+  readonly levels: LogLevels
   /** To other workers. */
   readonly requests: WorkerRequests
   readonly cluster: Cluster
@@ -113,6 +122,7 @@ export class Herder {
         changed: (connector) => this.#changed(connector),
         changing: () => cluster.workChanged(),
         restartRequested: (connector, request) => this.#actors.get(connector)?.restart(request),
+        loggerLevelSet: (logger, level) => this.#setLoggerLevel(logger, level),
       },
     })
     this.#store = store
@@ -126,6 +136,7 @@ export class Herder {
         return store.get(connector)?.tasks[task] !== undefined && cluster.ownsTask(connector, task)
       },
       changed: (connector, task, status) => this.events.stateChanged(connector, task, status),
+      topicsReset: (connector) => this.#actors.get(connector)?.forgetTopics(),
     })
     const validator = new ConfigValidator(plugins, {
       check: (ref, raw) => this.#ready().runner.check(ref, raw),
@@ -160,6 +171,8 @@ export class Herder {
       planTimeoutMs: options.planTimeoutMs ?? defaultPlanTimeoutMs,
     })
     this.audit = new AuditLog({ client, config, logger })
+    this.topics = new ConnectorTopics(store, this.#statuses, config)
+    this.levels = options.levels ?? new LogLevels()
     this.keys = new SessionKeys({ store, cluster, config, logger })
     this.requests = new WorkerRequests(options.workerTls)
     this.#leader = new LeaderRequests({ cluster, keys: this.keys, requests: this.requests, logger })
@@ -182,6 +195,7 @@ export class Herder {
     const runner = this.#options.startRunner(
       (status) => this.#actors.get(status.connector)?.taskTold(status),
       (id, run) => this.#mayRun(id, run),
+      (id, topic) => this.topics.used(id, topic),
     )
     this.#runner = runner
     await this.#firstAnswer(() => ensureInternalTopics(client.admin, clusterTopics(config)))
@@ -354,6 +368,12 @@ export class Herder {
       await this.#leader.fence(connector, () => this.fence(connector), signal)
       if (!isOver()) await this.#store.refresh()
     }
+  }
+
+  #setLoggerLevel(logger: string, text: string): void {
+    const level = levelNamed(text)
+    if (level === undefined) this.#options.logger.warn('ignoring an unknown level for a logger', { logger, level: text })
+    else this.levels.set(logger, level)
   }
 
   #ready(): ActorContext {

@@ -3,6 +3,7 @@ import type { LogClient } from '../client/client.ts'
 import type { Logger } from '../logging/logger.ts'
 import { LatestWrites } from '../cluster/latest-writes.ts'
 import { TopicLog, type TopicLogRecord } from '../cluster/topic-log.ts'
+import { parseTopicKey, TopicStatuses, topicStatusRecord, type TopicStatus } from './topic-statuses.ts'
 
 /** STALLED is no word of Kafka Connect's. */
 export type State = 'UNASSIGNED' | 'RUNNING' | 'STALLED' | 'PAUSED' | 'FAILED' | 'RESTARTING' | 'STOPPED'
@@ -39,6 +40,8 @@ export interface StatusStoreOptions {
   readonly isMine: (connector: string, task: number | undefined) => boolean
   /** Another state is known now. Not called while the topic is first read, nor where one is removed. */
   readonly changed: (connector: string, task: number | undefined, status: Status) => void
+  /** Topics of a connector were reset: what it uses from now on is to be told anew. */
+  readonly topicsReset: (connector: string) => void
 }
 
 interface ConnectorStates {
@@ -54,6 +57,7 @@ export class StatusStore {
   readonly #options: StatusStoreOptions
   readonly #log: TopicLog
   readonly #states = new Map<string, ConnectorStates>()
+  readonly #topics = new TopicStatuses()
   /** By key: what was told last and has not come back yet. Until it does, an older echo must not bring the past back. */
   readonly #told = new Map<string, string | null>()
   readonly #writes: LatestWrites
@@ -88,7 +92,7 @@ export class StatusStore {
 
   /** Connectors that have a status of any kind, also those that do not exist any more. */
   connectors(): string[] {
-    return [...this.#states.keys()]
+    return [...new Set([...this.#states.keys(), ...this.#topics.connectors()])]
   }
 
   connector(name: string): Status | undefined {
@@ -118,8 +122,23 @@ export class StatusStore {
     this.#tell(`status-task-${connector}-${task}`, status)
   }
 
-  /** Removes the status of the connector and of all its tasks. */
+  /** The topics that the connector has used since it was made, or since they were reset. */
+  topics(connector: string): string[] {
+    return this.#topics.of(connector)
+  }
+
+  /** A task uses a topic. Told once; when it was first seen to stays. */
+  putTopic(status: TopicStatus): void {
+    if (!this.#topics.has(status)) this.#tellRecord(topicStatusRecord(status))
+  }
+
+  resetTopics(connector: string): void {
+    for (const record of this.#topics.tombstones(connector)) this.#tellRecord(record)
+  }
+
+  /** Removes the status of the connector and of all its tasks, and the topics that it used. */
   remove(connector: string): void {
+    this.resetTopics(connector)
     if (!this.#states.has(connector)) return
     this.#tell(`status-connector-${connector}`, null)
     for (const [task] of this.tasks(connector)) this.removeTask(connector, task)
@@ -140,6 +159,10 @@ export class StatusStore {
             generation: status.generation,
             ...(status.version === undefined ? {} : { version: status.version }),
           })
+    this.#tellRecord({ key, value })
+  }
+
+  #tellRecord({ key, value }: TopicLogRecord): void {
     // Memory knows at once, so that what is asked next has the answer; the log's own echo comes to the same.
     this.#read({ key, value })
     this.#told.set(key, value)
@@ -179,6 +202,11 @@ export class StatusStore {
   }
 
   #read({ key, value }: TopicLogRecord): void {
+    const used = parseTopicKey(key)
+    if (used !== undefined) {
+      if (this.#topics.apply(used, value) && this.#live) this.#options.topicsReset(used.connector)
+      return
+    }
     const target = parseKey(key)
     if (target === undefined) return
     try {

@@ -21,7 +21,13 @@ async function configStore(
     writer: { write: (...args) => log.writeAtomically(...args) },
     topic,
     logger: silentLogger,
-    listener: { changed: () => undefined, changing: () => undefined, restartRequested: () => undefined, ...listener },
+    listener: {
+      changed: () => undefined,
+      changing: () => undefined,
+      restartRequested: () => undefined,
+      loggerLevelSet: () => undefined,
+      ...listener,
+    },
     readTimeoutMs: 1000,
   })
   await store.start()
@@ -206,6 +212,18 @@ describe('config store', () => {
   })
 })
 
+test('levels of loggers are told as they are set, in Kafka Connect’s records, and not once they are past', async () => {
+  const log = new MemoryLog()
+  const loggerLevelSet = vi.fn<ConfigStoreListener['loggerLevelSet']>()
+  const first = await configStore(log, { loggerLevelSet })
+  await first.putLoggerLevel('org.example', 'DEBUG')
+  expect(log.records(topic)).toEqual([{ key: 'logger-cluster-org.example', value: '{"level":"DEBUG"}' }])
+  expect(loggerLevelSet.mock.calls).toEqual([['org.example', 'DEBUG']])
+  const second = await configStore(log, { loggerLevelSet })
+  expect(loggerLevelSet).toHaveBeenCalledOnce()
+  await Promise.all([first.close(), second.close()])
+})
+
 describe('status store', () => {
   const statusTopic = 'connect-status'
   async function statusStore(log: MemoryLog): Promise<StatusStore> {
@@ -219,6 +237,7 @@ describe('status store', () => {
       workerId: 'w1:1',
       isMine: () => false,
       changed: () => undefined,
+      topicsReset: () => undefined,
     })
     await store.start()
     return store

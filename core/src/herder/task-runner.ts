@@ -13,6 +13,8 @@ export interface TaskRunner {
   stopTask(id: TaskId): Promise<void>
   pauseTask(id: TaskId): Promise<void>
   resumeTask(id: TaskId): Promise<void>
+  /** Topics that it goes on using are told anew. */
+  forgetTopics(id: TaskId): Promise<void>
   /** How the connector splits its work. @throws ConfigError with what is wrong, where `check` finds something */
   planTasks(ref: PluginRef, config: Config, maxTasks: number): Promise<Record<string, string>[]>
   check(ref: PluginRef, config: Config): Promise<ConfigProblems>

@@ -1,5 +1,6 @@
 import { inspect } from 'node:util'
 import type { Logger as SdkLogger } from '@tidewire/sdk'
+import { loggerOf, LogLevels, type LevelName } from './log-levels.ts'
 
 /** A logger that can be narrowed: what it writes carries the bindings of all its parents. */
 export interface Logger extends SdkLogger {
@@ -29,13 +30,23 @@ export function createLogger(sink: LogSink, bindings: Readonly<Record<string, un
 }
 
 /** As other Node programs number them in their JSON lines. */
-const ranks: Readonly<Record<LogLevel, number>> = { trace: 10, debug: 20, info: 30, warn: 40, error: 50, silent: 60 }
+const ranks: Readonly<Record<Parameters<LogSink['write']>[0], number>> = { debug: 20, info: 30, warn: 40, error: 50 }
+
+/** As the loggers' levels are set while the process runs. */
+export function levelsFrom(level: LogLevel): LogLevels {
+  return new LogLevels(level === 'silent' ? 'OFF' : (level.toUpperCase() as LevelName))
+}
 
 /** The process's own log: JSON lines on standard error, so that standard output stays free for what a command prints. */
-export function createProcessLogger(level: LogLevel, out: { write(line: string): unknown } = process.stderr): Logger {
+export function createProcessLogger(
+  levels: LogLevels | LogLevel,
+  out: { write(line: string): unknown } = process.stderr,
+): Logger {
+  const enabled = typeof levels === 'string' ? levelsFrom(levels) : levels
   return createLogger({
-    write(lineLevel, message, details) {
-      if (ranks[lineLevel] >= ranks[level]) out.write(`${jsonLine(ranks[lineLevel], message, details)}\n`)
+    write(level, message, details) {
+      if (!enabled.isEnabled(loggerOf(details), level.toUpperCase() as LevelName)) return
+      out.write(`${jsonLine(ranks[level], message, details)}\n`)
     },
   })
 }

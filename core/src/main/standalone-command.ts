@@ -34,12 +34,12 @@ const leaderWaitMs = 60_000
  */
 export async function runStandalone(sources: SettingsSources, paths: readonly string[]): Promise<void> {
   const files = await readConnectorFiles(paths)
-  const { parsed, gathered, logger } = await readWorkerSettings(sources, defaults, [offsetsFile])
+  const { parsed, gathered, logger, levels } = await readWorkerSettings(sources, defaults, [offsetsFile])
   if (gathered[offsetsFile] !== undefined) {
     const topic = parsed.config['offset.storage.topic']
     logger.warn(`${offsetsFile} has no effect: offsets are kept in topic ${topic}, and what the file has is not read`)
   }
-  const worker = await startWorker(parsed, logger, undefined, { filesOnly: true })
+  const worker = await startWorker(parsed, logger, undefined, { filesOnly: true, levels })
   try {
     expectAlone(worker.herder, parsed.config['group.id'])
     await deploy(worker.herder, files, logger)

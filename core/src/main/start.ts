@@ -7,7 +7,7 @@ import { startBrokerThread } from '../broker/start-broker-thread.ts'
 import { isConverterSetting } from '../config/connector-settings.ts'
 import { logSecuritySettings } from '../config/log-security.ts'
 import { parseWorkerConfig, workerSettings } from '../config/worker-settings.ts'
-import { createProcessLogger } from '../logging/logger.ts'
+import { createProcessLogger, levelsFrom } from '../logging/logger.ts'
 import { exitWith, UserError } from './fatal.ts'
 import { gatewayName, quickstartConnectors, type ConnectorFile } from './quickstart.ts'
 import { gatherSettings, parsePart, type SettingsSources } from './settings-sources.ts'
@@ -55,7 +55,8 @@ export async function start(sources: SettingsSources): Promise<void> {
   const config = parsePart(startSettings, gathered)
   const dataDir = resolve(config['data.dir'])
   const host = config['bind.address']
-  const logger = createProcessLogger(config['log.level'])
+  const levels = levelsFrom(config['log.level'])
+  const logger = createProcessLogger(levels)
   await expectFree(host, config['log.port'], 'log.port', 'the log')
   await expectFree(host, config['mqtt.port'], 'mqtt.port', 'the MQTT gateway')
   if (gathered['listeners'] === undefined) await expectFree(host, config['rest.port'], 'rest.port', 'REST')
@@ -74,6 +75,8 @@ export async function start(sources: SettingsSources): Promise<void> {
     worker = await startWorker(
       workerConfig(gathered, config, `${loopbackOf(host)}:${log.port}`),
       logger.child({ part: 'worker' }),
+      undefined,
+      { levels },
     )
   } catch (error) {
     await log.close()

@@ -5,6 +5,7 @@ import { MembershipError } from '../cluster/membership-error.ts'
 import { loadLogSecurity, type LogSecurity } from '../config/log-security.ts'
 import type { ParsedWorkerConfig, WorkerConfig } from '../config/worker-settings.ts'
 import { Herder } from '../herder/herder.ts'
+import type { LogLevels } from '../logging/log-levels.ts'
 import type { Logger } from '../logging/logger.ts'
 import { PluginRegistry } from '../plugin/plugin-registry.ts'
 import { isElsewhere } from '../rest/rest-error.ts'
@@ -43,7 +44,7 @@ export async function startWorker(
   { config, converterSettings, clientSettings }: ParsedWorkerConfig,
   logger: Logger,
   onFatal: (error: Error) => void = exitWith,
-  { filesOnly = false }: { readonly filesOnly?: boolean } = {},
+  { filesOnly = false, levels }: { readonly filesOnly?: boolean; readonly levels?: LogLevels } = {},
 ): Promise<RunningWorker> {
   const [security, { workerTls, ...secured }, commit] = await Promise.all([
     readSecurity(config),
@@ -79,14 +80,15 @@ export async function startWorker(
     config,
     converterSettings,
     plugins,
-    startRunner: (onStatus, mayRun) => {
+    startRunner: (onStatus, mayRun, onTopic) => {
       const { lease } = cluster
-      const hosts = new TaskHosts({ config, clientSettings, security, workerId, logger, onStatus, mayRun, lease })
+      const hosts = new TaskHosts({ onTopic, config, clientSettings, security, workerId, logger, onStatus, mayRun, lease })
       hosts.warmUp()
       return hosts
     },
     workerId,
     workerTls,
+    levels,
     logger,
   })
   const close = async (): Promise<void> => {

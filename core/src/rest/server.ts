@@ -8,6 +8,7 @@ import { compileSettings } from '../config/settings.ts'
 import type { Herder } from '../herder/herder.ts'
 import type { Logger } from '../logging/logger.ts'
 import { controlAccess, type Access } from './access.ts'
+import { activeTopicRoutes } from './active-topic-routes.ts'
 import { adminRoutes } from './admin-routes.ts'
 import { health } from './api-schemas.ts'
 import { keepAuditTrail } from './audit-trail.ts'
@@ -24,6 +25,7 @@ import { sendPage } from './html-page.ts'
 import { internalRoutes } from './internal-routes.ts'
 import { parseJsonBody } from './json-body.ts'
 import { Listeners, type Listener, type ListenerOptions, type ServerTls } from './listeners.ts'
+import { loggerRoutes } from './logger-routes.ts'
 import { pluginRoutes } from './plugin-routes.ts'
 import { limitRates } from './request-rates.ts'
 import { sendHeaders, type HeaderRule } from './response-headers.ts'
@@ -142,6 +144,8 @@ export async function startRest(options: RestOptions): Promise<RestServer> {
   internalRoutes(app, ready)
   adminRoutes(app, ready, holdMs, closing.signal)
   pluginRoutes(app, ready)
+  activeTopicRoutes(app, ready)
+  loggerRoutes(app, ready, forwarding)
   docsRoutes(app)
   eventRoutes(app, ready, closing.signal)
   tailRoutes(app, ready, closing.signal)

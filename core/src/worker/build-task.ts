@@ -11,6 +11,7 @@ import { compileSettings } from '../config/settings.ts'
 import { parseTopicCreation } from '../config/topic-creation.ts'
 import type { Logger } from '../logging/logger.ts'
 import { loadConnector, loadConverter } from '../plugin/load.ts'
+import type { ActiveTopics } from './active-topics.ts'
 import { AtLeastOnceCommit } from './at-least-once-commit.ts'
 import type { ByteBudget } from './byte-budget.ts'
 import { parseConnectorConfig, requireValid } from './connector-config.ts'
@@ -48,6 +49,7 @@ export interface TaskSurroundings {
   readonly lease: Lease
   /** For a task whose connector is somebody else to the log, or reaches it in another way. */
   readonly openClient: OpenClient
+  readonly activeTopics: ActiveTopics
   /** See task-client.ts. */
   readonly mayRun: () => Promise<boolean>
 }
@@ -88,7 +90,7 @@ function buildSource(definition: Source, { spec, around, clients, config, conver
   const { config: framework, errors } = parseSource(spec.config)
   requireValid(errors)
   const exactlyOnce = isExactlyOnce(definition, framework, settings)
-  const topics = sourceTopics(spec, framework, clients, settings)
+  const topics = sourceTopics(spec, framework, clients, settings, around.activeTopics)
   const policy = errorPolicy(spec, framework, clients, logger)
   const conversion = new SourceConversion(converters, policy, topics, abort.signal)
   const tracker = new DeliveryTracker()
@@ -137,6 +139,7 @@ export function sourceTopics(
   framework: SourceConnectorConfig,
   clients: TaskClients,
   settings: HostSettings,
+  active?: ActiveTopics,
 ): SourceTopics {
   const { creation, errors } = parseTopicCreation(spec.config)
   requireValid(errors)
@@ -146,6 +149,7 @@ export function sourceTopics(
     internalTopics: [...settings.internalTopics, ...(ownOffsets === undefined ? [] : [ownOffsets])],
     create: settings.createTopics,
     creation,
+    active,
   })
 }
 
@@ -225,6 +229,7 @@ function buildSink(definition: Sink, { spec, around, clients, config, converters
     activity: around.activity,
     abort,
     lease: around.lease,
+    activeTopics: around.activeTopics,
     maxPutRecords: clients.maxPollRecords,
     share,
     flushIntervalMs: settings.flushIntervalMs,

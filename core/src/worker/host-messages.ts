@@ -27,6 +27,8 @@ export interface HostSettings {
   /** `task.stalled.after.ms`. */
   readonly stalledAfterMs: number
   readonly createTopics: boolean
+  /** `topic.tracking.enable`. */
+  readonly trackTopics: boolean
   /** How often the thread says that it is alive. */
   readonly heartbeatMs: number
   /** Of the whole worker; see byte-budget.ts. */
@@ -61,6 +63,8 @@ export interface HostCalls {
   stop: { args: { readonly id: TaskId; readonly graceMs: number }; answer: 'ended' | 'cut off' }
   pause: { args: { readonly id: TaskId }; answer: undefined }
   resume: { args: { readonly id: TaskId }; answer: undefined }
+  /** See {@link ActiveTopics.forget}. */
+  forgetTopics: { args: { readonly id: TaskId }; answer: undefined }
   /** The answer to a `mayRun`. */
   mayRun: { args: { readonly question: number; readonly yes: boolean }; answer: undefined }
   plan: {
@@ -100,6 +104,8 @@ export type HostMessage =
       readonly overtaken: boolean
     }
   | { readonly kind: 'stalled'; readonly id: TaskId; readonly generation: number; readonly trace: string }
+  /** It has used a topic for the first time; see active-topics.ts. */
+  | { readonly kind: 'topic'; readonly id: TaskId; readonly generation: number; readonly topic: string }
   /** A task that writes in transactions has fenced its predecessor: may it go on? */
   | { readonly kind: 'mayRun'; readonly id: TaskId; readonly generation: number; readonly question: number }
   | ({ readonly kind: 'log' } & LoggedLine)

@@ -27,6 +27,7 @@ import type { SinkConversion, Slice } from './sink-conversion.ts'
 import { leasePollMs, type Lease } from './lease.ts'
 import { SinkPositions } from './sink-positions.ts'
 import { SinkRejections } from './sink-rejections.ts'
+import type { ActiveTopics } from './active-topics.ts'
 import type { TaskActivity } from './task-activity.ts'
 import type { TaskRunner } from './task-runner.ts'
 import { backoffMs, pause, within } from './time-limit.ts'
@@ -49,6 +50,8 @@ export interface SinkTaskOptions {
   readonly abort: AbortController
   /** Without it nothing is put, flushed or committed; what was fetched waits. */
   readonly lease: Lease
+  /** Is told of the topics that records came from. Left out: nobody is. */
+  readonly activeTopics?: ActiveTopics | undefined
   /** `max.poll.records`: most records in one `put`. Default 4000. */
   readonly maxPutRecords?: number | undefined
   /** What of the worker's memory the task may have; given back when it ends. */
@@ -271,11 +274,13 @@ export class SinkTaskRunner implements TaskRunner {
   async #convert(slices: Slice[] | undefined): Promise<readonly SinkRecord[] | undefined> {
     if (slices === undefined) return undefined
     this.#rejections.given(slices)
-    const { activity, conversion } = this.#options
+    const { activity, conversion, activeTopics } = this.#options
     const records: SinkRecord[] = []
     for (const slice of slices) {
+      const before = records.length
       const converting = activity.call('convert', () => conversion.convert(slice, records))
       if (converting !== undefined) await converting
+      if (records.length > before) activeTopics?.note(slice.topic)
     }
     if (records.length > 0 || slices.length === 0) return records
     // All were poison, or only transaction markers: nothing to put, but dealt with.

@@ -1,6 +1,7 @@
 import { DataError } from '@tidewire/sdk'
 import { LogError, type Admin, type NewTopic } from '../client/client.ts'
 import type { TopicCreation } from '../config/topic-creation.ts'
+import { ActiveTopics } from './active-topics.ts'
 
 export interface SourceTopicsOptions {
   readonly admin: Admin
@@ -10,6 +11,8 @@ export interface SourceTopicsOptions {
   readonly create: boolean
   /** `topic.creation.*` of the connector. */
   readonly creation: TopicCreation
+  /** Is told of the topics in use. Left out: nobody is. */
+  readonly active?: ActiveTopics | undefined
 }
 
 const legalName = /^[a-zA-Z0-9._-]{1,249}$/
@@ -17,11 +20,13 @@ const legalName = /^[a-zA-Z0-9._-]{1,249}$/
 /** The topics that a source task writes to: which it may, and that they exist. */
 export class SourceTopics {
   readonly #options: SourceTopicsOptions
+  readonly #active: ActiveTopics
   readonly #allowed = new Set<string>()
   #missing: string[] = []
 
   constructor(options: SourceTopicsOptions) {
     this.#options = options
+    this.#active = options.active ?? new ActiveTopics()
   }
 
   /** Whether topics came up that are not known to exist: {@link create} them before their records are sent. */
@@ -30,11 +35,14 @@ export class SourceTopics {
   }
 
   /**
-   * Called for each change of topic.
+   * Called for each change of topic, and with the first of each batch.
    * @throws DataError where the record must not go there
    */
   check(topic: string | undefined): void {
-    if (topic !== undefined && this.#allowed.has(topic)) return
+    if (topic !== undefined && this.#allowed.has(topic)) {
+      this.#active.note(topic)
+      return
+    }
     if (topic === undefined || topic === '') throw new DataError('the record has no topic')
     if (!legalName.test(topic) || topic === '.' || topic === '..') {
       throw new DataError(
@@ -63,6 +71,7 @@ export class SourceTopics {
       await Promise.all(byGroup.entries().map(async ([group, topics]) => this.#make(group, topics)))
     }
     this.#missing = this.#missing.filter((name) => !names.includes(name))
+    for (const name of names) this.#active.note(name)
   }
 
   async #make(group: string, topics: readonly NewTopic[]): Promise<void> {

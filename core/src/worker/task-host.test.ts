@@ -52,6 +52,7 @@ const settings: HostBirth = {
   exactlyOnce: true,
   stalledAfterMs: 60_000,
   createTopics: true,
+  trackTopics: true,
   heartbeatMs: 1000,
   budget: budgetBuffer(1 << 20),
   lease: endlessLease(),

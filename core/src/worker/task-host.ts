@@ -9,6 +9,7 @@ import type { Logger } from '../logging/logger.ts'
 import { messageOf } from '../logging/message-of.ts'
 import { loadConnector } from '../plugin/load.ts'
 import type { PluginRef } from '../plugin/manifest.ts'
+import { ActiveTopics } from './active-topics.ts'
 import { ByteBudget } from './byte-budget.ts'
 import { buildTask } from './build-task.ts'
 import { parseConnectorConfig, requireValid } from './connector-config.ts'
@@ -36,6 +37,7 @@ type Config = Readonly<Record<string, string>>
 interface HostedTask {
   readonly spec: TaskSpec
   readonly activity: TaskActivity
+  readonly topics: ActiveTopics
   /** Undefined until it is put together. */
   runner: TaskRunner | undefined
   paused: boolean
@@ -90,6 +92,7 @@ export class TaskHost {
     stop: async ({ id, graceMs }) => this.#stop(id, graceMs),
     pause: async ({ id }) => this.#setPaused(id, true),
     resume: async ({ id }) => this.#setPaused(id, false),
+    forgetTopics: async ({ id }) => this.#forgetTopics(id),
     mayRun: async ({ question, yes }) => this.#answered(question, yes),
     plan: async ({ ref, config, maxTasks }) => this.#plan(ref, config, maxTasks),
     check: async ({ ref, config }) => parseConnectorConfig(await loadConnector(ref), config).problems,
@@ -125,6 +128,7 @@ export class TaskHost {
     const task: HostedTask = {
       spec,
       activity: new TaskActivity(slot, this.#turns),
+      topics: new ActiveTopics(this.#settings.trackTopics ? (topic) => this.#tellTopic(spec, topic) : undefined),
       runner: undefined,
       paused: spec.targetState === 'PAUSED',
       stopping: false,
@@ -162,6 +166,7 @@ export class TaskHost {
     const runner = await buildTask(spec, {
       settings: this.#settings,
       activity: task.activity,
+      activeTopics: task.topics,
       budget: this.#budget,
       logger: this.#logger,
       lease: this.#lease,
@@ -226,6 +231,15 @@ export class TaskHost {
       this.#tellRunning(task)
     }
     return Promise.resolve(undefined)
+  }
+
+  #forgetTopics(id: TaskId): Promise<undefined> {
+    this.#tasks.get(taskKey(id))?.topics.forget()
+    return Promise.resolve(undefined)
+  }
+
+  #tellTopic(spec: TaskSpec, topic: string): void {
+    this.#post({ kind: 'topic', id: idOf(spec), generation: spec.generation, topic })
   }
 
   /** One map of settings a task, as the connector splits its work. */

@@ -30,6 +30,8 @@ export interface TaskHostsOptions {
   readonly clientSettings?: ParsedWorkerConfig['clientSettings']
   /** Every change of a task's state. */
   readonly onStatus: (status: TaskStatus) => void
+  /** A task has used a topic for the first time (KIP-558). Left out: nobody is told. */
+  readonly onTopic?: (id: TaskId, topic: string) => void
   /** Until when this worker counts as a member of its cluster; see lease.ts. Default: for ever. */
   readonly lease?: SharedArrayBuffer
   /** Whether this run of a task may go on, by the newest config and assignment. Default: it may. */
@@ -146,6 +148,13 @@ export class TaskHosts {
 
   async resumeTask(id: TaskId): Promise<void> {
     await this.#setTarget(id, 'STARTED')
+  }
+
+  /** Topics that it goes on using are told anew. Nothing to do for an unknown task. */
+  async forgetTopics(id: TaskId): Promise<void> {
+    const host = this.#tasks.get(taskKey(id))?.host
+    if (host === undefined || host.isDead) return
+    await host.call('forgetTopics', { id: { connector: id.connector, task: id.task } })
   }
 
   /**
@@ -283,6 +292,10 @@ export class TaskHosts {
     const task = this.#tasks.get(taskKey(message.id))
     // News of a run that is over.
     if (task?.host !== host || task.spec.generation !== message.generation) return
+    if (message.kind === 'topic') {
+      this.#options.onTopic?.(message.id, message.topic)
+      return
+    }
     clearTimeout(task.slowStart)
     if (message.kind === 'failed') this.#failed(task, message)
     else if (message.kind === 'stalled') this.#stalled(task, message.trace)
@@ -454,6 +467,7 @@ function hostSettings(options: TaskHostsOptions): HostSettings {
     stalledAfterMs: config['task.stalled.after.ms'],
     exactlyOnce: config['exactly.once.source.support'] === 'enabled',
     createTopics: config['topic.creation.enable'],
+    trackTopics: config['topic.tracking.enable'],
     heartbeatMs,
     budget: budgetBuffer(config['worker.max.buffered.bytes']),
     lease: lease ?? endlessLease(),

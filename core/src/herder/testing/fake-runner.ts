@@ -51,6 +51,10 @@ export class FakeRunner implements TaskRunner {
     this.tell(`${connector}-${task}`, 'RUNNING')
   }
 
+  async forgetTopics({ connector, task }: TaskId): Promise<void> {
+    this.calls.push(`forget topics ${connector}-${task}`)
+  }
+
   async planTasks(_ref: unknown, config: Config, maxTasks: number): Promise<Record<string, string>[]> {
     this.calls.push(`plan ${config['name']!}`)
     return this.plan(config, maxTasks)
