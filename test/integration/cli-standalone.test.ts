@@ -1,5 +1,5 @@
-import { appendFile, readFile, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { appendFile, mkdir, readFile, writeFile } from 'node:fs/promises'
+import { join, resolve } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { testBroker, type TestBroker } from '../support/broker.ts'
 import { runTidewire, startTidewire, type Running } from '../support/tidewire.ts'
@@ -83,6 +83,26 @@ test('runs what its files say, goes on where it was, and is changed by its files
   await until('the new line', async () => (await written()).endsWith('c\n'))
   expect(await written()).toBe('a\nb\nc\n')
   expect(await third.stop()).toBe(0)
+})
+
+test('the example in config runs as its first lines say', async () => {
+  const root = resolve(import.meta.dirname, '../..')
+  const cwd = path('example')
+  await mkdir(cwd)
+  await writeFile(join(cwd, 'README.md'), '# of the test\n')
+  const command = /npm run tidewire -- (standalone .*)/.exec(
+    await readFile(join(root, 'config/standalone.properties'), 'utf8'),
+  )![1]!
+  const args = command.split(' ').map((word) => (word.startsWith('config/') ? join(root, word) : word))
+  // Beside the other tests of this file, on a log whose address is not the default.
+  const apart = ['group.id', 'config.storage.topic', 'offset.storage.topic', 'status.storage.topic'].map(
+    (name) => `${name}=example-${name}`,
+  )
+  const settings = [`bootstrap.servers=${broker.address}`, 'listeners=http://127.0.0.1:0', ...apart]
+  const example = await startTidewire([...args, ...settings.flatMap((setting) => ['--set', setting])], { cwd })
+  const copied = async () => readFile(join(cwd, 'data/lines.txt'), 'utf8').catch(() => '')
+  await until('the lines of README.md', async () => (await copied()).includes('# of the test\n'))
+  expect(await example.stop()).toBe(0)
 })
 
 test('a wrong config ends it, with its file and what is wrong', async () => {

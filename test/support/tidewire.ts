@@ -73,7 +73,7 @@ export async function startPlatform(
  */
 export async function startTidewire(
   args: readonly string[],
-  options: { readonly npm?: boolean; readonly env?: Record<string, string> } = {},
+  options: { readonly npm?: boolean; readonly env?: Record<string, string>; readonly cwd?: string } = {},
 ): Promise<Running> {
   const child = spawnTidewire(args, options)
   const output = collect(child)

@@ -15,7 +15,7 @@ test('the address: with a scheme or without, with a path, and never with the pas
     url: 'http://worker:1',
     authorization: `Basic ${Buffer.from('me:a b').toString('base64')}`,
   })
-  expect(() => whereAndWho('ftp://worker', {})).toThrow('--url ftp://worker')
+  expect(() => whereAndWho('ftp://me:secret@worker', {})).toThrow(/^--url: expected http:\/\/host:port$/)
 })
 
 test('who asks: the user of the environment, else its token', () => {

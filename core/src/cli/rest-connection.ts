@@ -50,7 +50,8 @@ function parseExactly(json: string): unknown {
 export function whereAndWho(text: string, env: Environment): { url: string; authorization: string | undefined } {
   const url = URL.parse(/^\w+:\/\//.test(text) ? text : `http://${text}`)
   if (url === null || (url.protocol !== 'http:' && url.protocol !== 'https:')) {
-    throw new CliError(`--url ${text}: expected http://host:port`, exitCodes.usage)
+    // Not what it is: it may hold a password.
+    throw new CliError('--url: expected http://host:port', exitCodes.usage)
   }
   const user = decodeURIComponent(url.username) || env['TIDEWIRE_USER']
   const password = decodeURIComponent(url.password) || env['TIDEWIRE_PASSWORD']

@@ -78,9 +78,10 @@ function tail(topic: Command): void {
       ),
     )
     .action(async (name: string, options: Options<TailCommandOptions>) => {
-      const { tailFromOf, tailTopic } = await import('./topic-tail.ts')
+      const { tailTopic } = await import('./topic-tail.ts')
+      const { placeOf } = await import('./place.ts')
       const { lines: last, follow = false, partition, limit = Infinity, values = false } = options
-      const from = options.from === undefined ? undefined : tailFromOf(options.from)
+      const from = options.from === undefined ? undefined : placeOf('--from', options.from)
       const out = outputOf(options)
       await withLog(options, (client) => tailTopic(client, out, name, { from, last, follow, partition, limit, values }))
     })

@@ -1,12 +1,13 @@
 import type { Admin, InRecord, LogClient, Reader } from '../client/client.ts'
 import { CliError, exitCodes } from './cli-error.ts'
 import type { Output } from './output.ts'
+import type { Place } from './place.ts'
 import { harmless } from './table.ts'
 import { existing, rangesOf, type PartitionRange } from './topics.ts'
 
 export interface TailOptions {
   /** Where to begin; left out: so that `last` records come. */
-  readonly from?: TailFrom | undefined
+  readonly from?: Place | undefined
   readonly last: number
   /** Whether to wait for what comes. */
   readonly follow: boolean
@@ -16,8 +17,6 @@ export interface TailOptions {
   /** Values alone, as they are. */
   readonly values: boolean
 }
-
-export type TailFrom = 'earliest' | 'latest' | { readonly offset: number } | { readonly timestamp: number }
 
 /** A record as `-o json` shows it; `topic produce --json` takes the same. */
 export interface ShownRecord {
@@ -40,20 +39,6 @@ type Found = InRecord & { readonly partition: number }
 const idleMs = 5_000
 /** Years 1 to 9999. */
 const maxTimestamp = 253_402_300_799_999
-
-/** @throws CliError */
-export function tailFromOf(text: string): TailFrom {
-  if (text === 'earliest' || text === 'latest') return text
-  if (/^\d{1,15}$/.test(text)) return { offset: Number(text) }
-  const timestamp = Date.parse(text)
-  if (Number.isNaN(timestamp)) {
-    throw new CliError(
-      `--from ${text}: expected earliest, latest, an offset or a time (2026-01-31T12:00)`,
-      exitCodes.usage,
-    )
-  }
-  return { timestamp }
-}
 
 /** `topic tail`: the newest records of a topic, or those from somewhere on, and those to come. */
 export async function tailTopic(client: LogClient, out: Output, topic: string, options: TailOptions): Promise<void> {

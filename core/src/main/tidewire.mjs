@@ -13,12 +13,14 @@ if (major < 24) {
   process.exit(1)
 }
 
-// What can only be set before a process begins: it begins once more in its own place, with the same process id.
+// What can only be set before a process begins: one that is to run for long begins once more in its own place, with the
+// same process id.
 // - glibc gives every thread an arena of its own (35 MiB of idle memory here), and after the first freed buffer of some
 //   size takes the next of that size from its heap, where it leaves holes: large buffers are to go back to the system.
 // - V8 lets each thread's young generation grow to 32 MiB, which only the task hosts have a use for; they set their own.
 // - The log syncs partitions side by side on libuv's threads; four are too few for a disk that takes more at a time.
-if (process.platform === 'linux' && process.env['MALLOC_ARENA_MAX'] === undefined) {
+const runsForLong = ['start', 'log', 'worker', 'standalone'].includes(process.argv[2] ?? '')
+if (runsForLong && process.platform === 'linux' && process.env['MALLOC_ARENA_MAX'] === undefined) {
   const environment = {
     MALLOC_ARENA_MAX: '2',
     MALLOC_MMAP_THRESHOLD_: '262144',
@@ -30,6 +32,7 @@ if (process.platform === 'linux' && process.env['MALLOC_ARENA_MAX'] === undefine
   const flags = ['--max-semi-space-size=2', ...resolver, ...process.execArgv, ...process.argv.slice(1)]
   process.execve?.(process.execPath, [process.execPath, ...flags], environment)
 }
+if (!runsForLong) await import('./resolve-sources.mjs')
 
 process.env['NODE_COMPILE_CACHE'] ??= join(import.meta.dirname, '../../../node_modules/.cache/tidewire')
 nodeModule.enableCompileCache(process.env['NODE_COMPILE_CACHE'])
