@@ -2,8 +2,10 @@
  * Keeps secrets out of answers: settings declared as `password` are shown as a mask, and a mask that comes back in a
  * write stands for the stored value, so that tools which read, change and write a config go on working.
  */
+import { inspect } from 'node:util'
 import type { Settings } from '@tidewire/sdk'
 import { isSecretOverride } from './client-settings.ts'
+import { literalPattern } from './literal-pattern.ts'
 
 /** What is shown in place of a secret. */
 export const secretMask = '********'
@@ -13,15 +15,19 @@ const soundsSecret = /passw|secret|token|credential|api[._-]?key|private[._-]?ke
 
 /**
  * The config as it may be shown. Without the declaration (its plugin is gone or broken) nobody can say what is secret,
- * so all but the `open` names is masked.
+ * so all but the `open` names is masked. A value that is no secret itself, but says where one is, is shown.
  */
 export function maskSecrets(
   config: Readonly<Record<string, string>>,
   settings: Settings | undefined,
   open: Settings,
+  isReference: (value: string) => boolean = () => false,
 ): Record<string, string> {
   return Object.fromEntries(
-    Object.entries(config).map(([name, value]) => [name, isSecret(name, settings, open) ? secretMask : value]),
+    Object.entries(config).map(([name, value]) => [
+      name,
+      isSecret(name, settings, open) && !isReference(value) ? secretMask : value,
+    ]),
   )
 }
 
@@ -38,21 +44,68 @@ export function unmaskSecrets(
   )
 }
 
-/**
- * Takes the config's secrets out of texts that connectors and drivers make, which must not hold any and sometimes do. Those
- * of fewer than four characters are left: they would be found in any text.
- */
-export function secretScrubber(
+/** The values of a config's secrets. */
+export function secretValues(
   config: Readonly<Record<string, string>>,
   settings: Settings | undefined,
   open: Settings,
-): (text: string) => string {
-  const secrets = Object.entries(config).flatMap(([name, value]) =>
-    value.length >= 4 && isSecret(name, settings, open) ? [value] : [],
-  )
-  // The longest first: one may be part of another.
-  secrets.sort((a, b) => b.length - a.length)
-  return (text) => secrets.reduce((left, secret) => left.replaceAll(secret, secretMask), text)
+): string[] {
+  return Object.entries(config).flatMap(([name, value]) => (isSecret(name, settings, open) ? [value] : []))
+}
+
+/**
+ * Takes secrets out of texts that connectors and drivers make, which must not hold any and sometimes do: as they are, and
+ * as they stand in URLs and JSON. Those of fewer than four characters are left: they would be found in any text.
+ */
+export class Secrets {
+  readonly #known = new Set<string>()
+  #pattern: RegExp | undefined
+
+  add(values: Iterable<string>): void {
+    for (const value of values) {
+      const bare = value.trim()
+      if (bare.length < 4 || bare === secretMask) continue
+      for (const form of [bare, encodeURIComponent(bare.toWellFormed()), JSON.stringify(bare).slice(1, -1)])
+        this.#known.add(form)
+    }
+    this.#pattern = literalPattern(this.#known)
+  }
+
+  readonly scrub = (text: string): string =>
+    this.#pattern === undefined ? text : text.replaceAll(this.#pattern, secretMask)
+
+  /** A copy of what is to be logged or told, with the texts in it scrubbed. */
+  scrubAll<T>(value: T): T {
+    return this.#pattern === undefined ? value : (this.#scrubbed(value, 0) as T)
+  }
+
+  #scrubbed(value: unknown, depth: number): unknown {
+    if (typeof value === 'string') return this.scrub(value)
+    if (value instanceof Error) return this.error(value)
+    if (typeof value !== 'object' || value === null) return value
+    // Nobody reads what is deeper; it may also be a ring.
+    if (depth > 5) return '…'
+    if (Array.isArray(value)) return value.map((item) => this.#scrubbed(item, depth + 1))
+    const isPlain = [Object.prototype, null].includes(Object.getPrototypeOf(value) as object | null)
+    // A socket, a buffer: as text, which is all that a log has of it.
+    if (!isPlain) return this.scrub(inspect(value))
+    return Object.fromEntries(Object.entries(value).map(([name, item]) => [name, this.#scrubbed(item, depth + 1)]))
+  }
+
+  /** The same error with its texts, and those of its causes, scrubbed; its kind stays recognisable by its fields. */
+  error(error: Error): Error {
+    if (this.#pattern === undefined) return error
+    const { name, message, stack, cause } = error
+    const { code, retriable, setting } = error as { code?: unknown; retriable?: unknown; setting?: unknown }
+    const clean = new Error(this.scrub(message), cause === undefined ? {} : { cause: this.scrubAll(cause) })
+    return Object.assign(clean, {
+      name,
+      stack: this.scrub(stack ?? message),
+      ...(code === undefined ? {} : { code }),
+      ...(retriable === undefined ? {} : { retriable }),
+      ...(setting === undefined ? {} : { setting }),
+    })
+  }
 }
 
 function isSecret(name: string, settings: Settings | undefined, open: Settings): boolean {

@@ -30,17 +30,18 @@ export interface CompileOptions {
 
 /**
  * Compiles a declaration once; the function it returns is called for each configuration.
- * Null values count as left out. Strings are trimmed, as Kafka does.
+ * Null values count as left out. Strings are trimmed, as Kafka does. Errors do not name values that `isHidden`, beside
+ * those of passwords.
  * @throws TypeError where a declaration contradicts itself (a default that its own rules refuse, a bad pattern)
  */
 export function compileSettings<const S extends Settings>(
   settings: S,
   options: CompileOptions = {},
-): (raw: RawConfig) => ParsedSettings<ConfigOf<S>> {
+): (raw: RawConfig, isHidden?: (name: string) => boolean) => ParsedSettings<ConfigOf<S>> {
   const { check, defaults } = checkerOf(settings)
   const unsupported = Object.entries(options.unsupported ?? {})
 
-  return (raw) => {
+  return (raw, isHidden = () => false) => {
     const config: Record<string, unknown> = { ...defaults }
     const errors: SettingErrors = {}
     const warnings: string[] = []
@@ -61,7 +62,7 @@ export function compileSettings<const S extends Settings>(
     }
     for (const name of check(config)) {
       const setting = settings[name]!
-      errors[name] = [problem(name, setting, raw[name])]
+      errors[name] = [problem(name, setting, raw[name], setting.type === 'password' || isHidden(name))]
       // eslint-disable-next-line @typescript-eslint/no-dynamic-delete -- a value at fault must not be used
       delete config[name]
     }
@@ -221,12 +222,11 @@ function scalarList(value: unknown): unknown {
   return typeof text === 'string' ? [text] : value
 }
 
-function problem(name: string, setting: Setting, value: unknown): string {
+function problem(name: string, setting: Setting, value: unknown, isHidden: boolean): string {
   if (value === null || value === undefined) {
     return `Missing required configuration "${name}" which has no default value: expected ${expected(setting)}`
   }
-  const given =
-    setting.type === 'password' ? '[hidden]' : shorten(typeof value === 'string' ? value : JSON.stringify(value))
+  const given = isHidden ? '[hidden]' : shorten(typeof value === 'string' ? value : JSON.stringify(value))
   return `Invalid value ${given} for configuration ${name}: expected ${expected(setting)}`
 }
 

@@ -1,5 +1,6 @@
 /** The worker's own settings: Kafka Connect's names, and its defaults except where the doc says otherwise. */
 import { defineConfig, type ConfigOf } from '@tidewire/sdk'
+import { isProviderSetting, parseConfigProviders, type ProviderSpec } from './config-providers.ts'
 import { clientKinds, overridePolicies, parseClientSettings, type ClientKind } from './client-settings.ts'
 import { logSecuritySettings } from './log-security.ts'
 import { restSettings } from './rest-settings.ts'
@@ -245,6 +246,12 @@ export const workerSettings = defineConfig({
     importance: 'low',
     doc: 'What connectors may change of their clients by producer.override.*, consumer.override.* and admin.override.*: All, None, or Principal (who they are: security.protocol, sasl.mechanism, sasl.jaas.config). The worker’s own producer.*, consumer.* and admin.* hold below these.',
   },
+  'config.providers': {
+    type: 'list',
+    default: [],
+    importance: 'low',
+    doc: 'Names of the config providers, by which configs refer to what is not in them: ${name:[path:]key}. Of each, config.providers.<name>.class says what it is: EnvVarConfigProvider, FileConfigProvider or DirectoryConfigProvider, as env, file and dir are without. What they may read: config.providers.<name>.param.allowlist.pattern of an env provider, param.allowed.paths of the others.',
+  },
   'request.timeout.ms': {
     type: 'int',
     default: 40_000,
@@ -259,7 +266,6 @@ export const workerSettings = defineConfig({
 export type WorkerConfig = ConfigOf<typeof workerSettings>
 
 const unsupported: Readonly<Record<string, string>> = {
-  'config.providers*': 'config providers are not available yet: values are taken as they stand',
   'admin.listeners*': 'there are no admin listeners',
   'sasl.*': 'there are PLAIN and SCRAM, with sasl.mechanism and sasl.jaas.config',
   'ssl.*': 'certificates and keys are PEM; see docs/security.md for the settings there are',
@@ -272,7 +278,8 @@ const unsupported: Readonly<Record<string, string>> = {
 /** The settings that only Java needs, or that name classes of the JVM, are left out and give a warning. */
 const parse = compileSettings(workerSettings, {
   unsupported,
-  foreign: (name) => /^((key|value|header)\.converter|producer|consumer|admin)\../.test(name),
+  foreign: (name) =>
+    /^((key|value|header)\.converter|producer|consumer|admin)\../.test(name) || isProviderSetting(name),
 })
 
 /** A worker's parsed settings, with the settings of its converters, which each converter parses for itself. */
@@ -282,22 +289,21 @@ export interface ParsedWorkerConfig {
   readonly converterSettings: Readonly<Record<string, string>>
   /** Parsed, by bare name: what begins with `producer.`, `consumer.` or `admin.`. */
   readonly clientSettings: Readonly<Record<ClientKind, Readonly<Record<string, unknown>>>>
+  readonly configProviders: readonly ProviderSpec[]
 }
 
 /** Parses a worker's settings, as a properties file, flags or the environment give them. */
 export function parseWorkerConfig(raw: RawConfig): ParsedSettings<WorkerConfig> & ParsedWorkerConfig {
   const parsed = parse(raw)
-  const converterSettings = Object.fromEntries(
-    Object.entries(raw).flatMap(([name, value]) =>
-      /^(key|value|header)\.converter\../.test(name) && value != null ? [[name, String(value as string | number)]] : [],
-    ),
-  )
+  const converterSettings = textsOf(raw, (name) => /^(key|value|header)\.converter\../.test(name))
   const clients = parseClients(raw)
+  const { providers: configProviders, ...providers } = parseConfigProviders(textsOf(raw, isOfProviders))
   return {
     config: parsed.config,
-    errors: { ...parsed.errors, ...clients.errors },
-    warnings: [...parsed.warnings, ...clients.warnings],
+    errors: { ...parsed.errors, ...clients.errors, ...providers.errors },
+    warnings: [...parsed.warnings, ...clients.warnings, ...providers.warnings],
     converterSettings,
+    configProviders,
     clientSettings: clients.clientSettings,
   }
 }
@@ -305,11 +311,7 @@ export function parseWorkerConfig(raw: RawConfig): ParsedSettings<WorkerConfig> 
 function parseClients(
   raw: RawConfig,
 ): Pick<ParsedWorkerConfig, 'clientSettings'> & Pick<ParsedSettings<unknown>, 'errors' | 'warnings'> {
-  const given = Object.fromEntries(
-    Object.entries(raw).flatMap(([name, value]) =>
-      value == null || name.startsWith('admin.listeners') ? [] : [[name, String(value as string | number)]],
-    ),
-  )
+  const given = textsOf(raw, (name) => !name.startsWith('admin.listeners'))
   const parsed = clientKinds.map((kind) => ({ kind, ...parseClientSettings(kind, `${kind}.`, given) }))
   return {
     clientSettings: Object.fromEntries(parsed.map(({ kind, config }) => [kind, config])) as Record<
@@ -319,4 +321,16 @@ function parseClients(
     errors: Object.assign({}, ...parsed.map(({ errors }) => errors)) as SettingErrors,
     warnings: parsed.flatMap(({ warnings }) => warnings),
   }
+}
+
+function isOfProviders(name: string): boolean {
+  return name === 'config.providers' || isProviderSetting(name)
+}
+
+function textsOf(raw: RawConfig, isMeant: (name: string) => boolean): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(raw).flatMap(([name, value]) =>
+      value != null && isMeant(name) ? [[name, String(value as string | number)]] : [],
+    ),
+  )
 }

@@ -6,7 +6,7 @@ import type { PluginRegistry } from '../plugin/plugin-registry.ts'
 import type { RestartRequest } from './config-records.ts'
 import { sameConfig, sameConfigs, type Config, type ConfigStore, type StoredConnector } from './config-store.ts'
 import type { State, StatusStore } from './status-store.ts'
-import { planTasks, taskPlugins, type WorkerConverters } from './task-spec.ts'
+import { planTasks, taskPlugins, type WorkerParts } from './task-spec.ts'
 import type { TaskStatus } from '../worker/task-spec.ts'
 import type { TaskRunner } from './task-runner.ts'
 import { withTimeLimit } from './time-limit.ts'
@@ -19,7 +19,7 @@ export interface ActorContext {
   readonly runner: TaskRunner
   readonly cluster: Cluster
   readonly workerId: string
-  readonly worker: WorkerConverters
+  readonly worker: WorkerParts
   /** `exactly.once.source.support=enabled`. */
   readonly exactlyOnce: boolean
   readonly logger: Logger
@@ -146,7 +146,11 @@ export class ConnectorActor {
       if (!handedOver) continue
       runner.forgetTopics({ connector: this.#name, task }).catch((error: unknown) => {
         // Its thread died: the task begins anew, and tells them anyway.
-        logger.debug('a task was not told to forget its topics', { connector: this.#name, task, error: messageOf(error) })
+        logger.debug('a task was not told to forget its topics', {
+          connector: this.#name,
+          task,
+          error: messageOf(error),
+        })
       })
     }
   }
@@ -366,8 +370,8 @@ export class ConnectorActor {
 
   async #plan({ config, stop: { signal } }: Planning): Promise<void> {
     const isCancelled = (): boolean => signal.aborted
-    const { plugins, runner, store, planTimeoutMs, commitTasks } = this.#context
-    const tasks = await planTasks(plugins, runner, config, planTimeoutMs)
+    const { plugins, runner, worker, store, planTimeoutMs, commitTasks } = this.#context
+    const tasks = await planTasks(plugins, runner, worker, config, planTimeoutMs)
     if (isCancelled()) return
     await commitTasks(this.#name, config, tasks, signal)
     const after = store.get(this.#name)

@@ -4,8 +4,7 @@
  */
 import { inspect } from 'node:util'
 import { ConfigError, NotFoundError, RetriableError } from '@tidewire/sdk'
-import { frameworkSettings } from '../config/connector-settings.ts'
-import { secretScrubber, unmaskSecrets } from '../config/secrets.ts'
+import { unmaskSecrets } from '../config/secrets.ts'
 import { stringifyExact } from '../convert/exact-json.ts'
 import { messageOf } from '../logging/message-of.ts'
 import type { PluginRegistry } from '../plugin/plugin-registry.ts'
@@ -23,7 +22,7 @@ import type {
 import type { TaskSpec } from '../worker/task-spec.ts'
 import type { Config, StoredConnector } from './config-store.ts'
 import type { ConnectorViews } from './connector-views.ts'
-import { planTasks, taskPlugins, type WorkerConverters } from './task-spec.ts'
+import { planTasks, taskPlugins, workerRead, type WorkerParts } from './task-spec.ts'
 import type { TaskRunner } from './task-runner.ts'
 import { InvalidConfigError, type ConfigValidator } from './validation.ts'
 
@@ -57,7 +56,7 @@ export interface ConnectorErrandsOptions {
   readonly views: ConnectorViews
   readonly validator: ConfigValidator
   readonly plugins: PluginRegistry
-  readonly worker: WorkerConverters
+  readonly worker: WorkerParts
   /** @throws RetriableError while the worker starts */
   readonly runner: () => TaskRunner
   /** Reads all that is in the config topic now. */
@@ -92,14 +91,13 @@ export class ConnectorErrands {
     const { config: given, task, ...wanted } = request
     const stored = given === undefined ? (await this.#stored(name)).config : this.#options.views.storedConfig(name)
     const config: Config = { ...unmaskSecrets(given ?? stored!, stored), name }
-    const { errors, warnings, plugin, settings } = await validator.validate(config)
+    const { errors, warnings, plugin } = await validator.validate(config)
     if (Object.keys(errors).length > 0) throw new InvalidConfigError(errors, warnings)
     const { type } = plugin.manifest
     if (type === 'source' && (wanted.from === 'latest' || typeof wanted.from !== 'string')) {
       throw new ConfigError('a source is read from "earliest" or "committed"')
     }
     const { spec, tasks } = await this.#spec(name, config, task)
-    const scrub = secretScrubber(config, settings, frameworkSettings(type))
     const records: PreviewedRecord[] = []
     const log: Preview['log'][number][] = []
     const about = { name, type, task, tasks, records, log, warnings }
@@ -109,22 +107,22 @@ export class ConnectorErrands {
         { ...wanted, spec },
         {
           signal,
-          onItem: (record) => void records.push(scrubErrors(record, scrub)),
+          onItem: (record) => void records.push(record),
           onLog: ({ level, message, details }) => {
             if (level === 'debug' || log.length >= maxLogLines) return
             // Whose it is goes without saying.
             const own = Object.entries(details).filter(([key]) => key !== 'connector' && key !== 'errand')
             const text = own.length === 0 ? '' : inspect(Object.fromEntries(own), { breakLength: Infinity })
-            log.push({ level, message: scrub(message), details: scrub(text).slice(0, maxDetails) })
+            log.push({ level, message, details: text.slice(0, maxDetails) })
           },
         },
       )
-      return { ...about, ...end, ...(end.error === undefined ? {} : { error: scrub(end.error) }) }
+      return { ...about, ...end }
     } catch (error) {
       // What stands in the way of every record is the answer where it is not the request's fault.
       if (error instanceof Error && error.name === 'ErrandsBusyError') throw error
-      if (error instanceof Error && error.name === 'ConfigError') throw new ConfigError(scrub(error.message))
-      return { ...about, ended: 'failed', error: scrub(messageOf(error)) }
+      if (error instanceof Error && error.name === 'ConfigError') throw new ConfigError(error.message)
+      return { ...about, ended: 'failed', error: messageOf(error) }
     }
   }
 
@@ -135,7 +133,7 @@ export class ConnectorErrands {
     signal: AbortSignal,
   ): Promise<ListEnd & { readonly letters: readonly ListedLetter[] }> {
     const { config } = await this.#stored(name)
-    const topic = letterTopic(name, config)
+    const topic = await this.#letterTopic(name, config)
     const { spec } = await this.#spec(name, config, undefined)
     const letters: ListedLetter[] = []
     const onItem = (letter: ListedLetter): void => void letters.push(letter)
@@ -154,26 +152,25 @@ export class ConnectorErrands {
     signal: AbortSignal,
   ): Promise<RedriveEnd> {
     const stored = await this.#stored(name)
-    const topic = letterTopic(name, stored.config)
+    const topic = await this.#letterTopic(name, stored.config)
     if (this.#redriving.has(name)) throw new RetriableError(`dead letters of ${name} are being put back already`)
     this.#redriving.add(name)
     try {
-      const { spec, settings, type } = await this.#spec(name, stored.config, 0)
-      const scrub = secretScrubber(stored.config, settings, frameworkSettings(type))
+      const { spec } = await this.#spec(name, stored.config, 0)
       const alone = this.#isStopped(name, stored)
-      const end = await this.#options.runner().runErrand(
-        'redrive',
-        { ...request, spec, topic, alone },
-        {
-          signal,
-          onItem: (letter) =>
-            onLetter(letter.reason === undefined ? letter : { ...letter, reason: scrub(letter.reason) }),
-        },
-      )
-      return end.error === undefined ? end : { ...end, error: scrub(end.error) }
+      return await this.#options
+        .runner()
+        .runErrand('redrive', { ...request, spec, topic, alone }, { signal, onItem: onLetter })
     } finally {
       this.#redriving.delete(name)
     }
+  }
+
+  async #letterTopic(name: string, config: Config): Promise<string> {
+    const { 'errors.deadletterqueue.topic.name': given = '' } = await workerRead(this.#options.worker, config)
+    const topic = given.trim()
+    if (topic !== '') return topic
+    throw new NotFoundError(`Connector ${name} has no dead letter topic: errors.deadletterqueue.topic.name is not set`)
   }
 
   /** Whether nothing of it runs on any worker. */
@@ -193,8 +190,8 @@ export class ConnectorErrands {
   /** @param task undefined: the connector's config alone will do */
   async #spec(name: string, config: Config, task: number | undefined) {
     const { plugins, worker, runner, planTimeoutMs } = this.#options
-    const { spec: parts, manifest } = await taskPlugins(plugins, worker, config)
-    const configs = task === undefined ? [config] : await planTasks(plugins, runner(), config, planTimeoutMs)
+    const { spec: parts } = await taskPlugins(plugins, worker, config)
+    const configs = task === undefined ? [config] : await planTasks(plugins, runner(), worker, config, planTimeoutMs)
     const own = configs[task ?? 0]
     if (own === undefined) {
       throw new ConfigError(`the work of the connector is split into ${configs.length} tasks: there is no task ${task}`)
@@ -207,17 +204,6 @@ export class ConnectorErrands {
       targetState: 'STARTED',
       generation: 0,
     }
-    return { spec, tasks: configs.length, settings: manifest.settings, type: manifest.type }
+    return { spec, tasks: configs.length }
   }
-}
-
-function letterTopic(name: string, config: Config): string {
-  const topic = config['errors.deadletterqueue.topic.name']?.trim() ?? ''
-  if (topic !== '') return topic
-  throw new NotFoundError(`Connector ${name} has no dead letter topic: errors.deadletterqueue.topic.name is not set`)
-}
-
-function scrubErrors(record: PreviewedRecord, scrub: (text: string) => string): PreviewedRecord {
-  if (record.errors.length === 0) return record
-  return { ...record, errors: record.errors.map((each) => ({ ...each, message: scrub(each.message) })) }
 }

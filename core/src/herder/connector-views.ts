@@ -1,5 +1,6 @@
 import { NotFoundError } from '@tidewire/sdk'
 import type { Cluster, ClusterOwner } from '../cluster/cluster.ts'
+import type { ConfigProviders } from '../config/config-providers.ts'
 import { frameworkSettings } from '../config/connector-settings.ts'
 import { maskSecrets } from '../config/secrets.ts'
 import type { PluginRegistry } from '../plugin/plugin-registry.ts'
@@ -41,12 +42,20 @@ export class ConnectorViews {
   readonly #statuses: StatusStore
   readonly #plugins: PluginRegistry
   readonly #cluster: Pick<Cluster, 'owner'>
+  readonly #providers: ConfigProviders
 
-  constructor(store: ConfigStore, statuses: StatusStore, plugins: PluginRegistry, cluster: Pick<Cluster, 'owner'>) {
+  constructor(
+    store: ConfigStore,
+    statuses: StatusStore,
+    plugins: PluginRegistry,
+    cluster: Pick<Cluster, 'owner'>,
+    providers: ConfigProviders,
+  ) {
     this.#store = store
     this.#statuses = statuses
     this.#plugins = plugins
     this.#cluster = cluster
+    this.#providers = providers
   }
 
   names(): string[] {
@@ -124,7 +133,9 @@ export class ConnectorViews {
   /** As it may be shown. */
   masked(config: Config): Config {
     const manifest = this.#pluginOf(config)?.manifest
-    return maskSecrets(config, manifest?.settings, frameworkSettings(manifest?.type ?? 'sink'))
+    return maskSecrets(config, manifest?.settings, frameworkSettings(manifest?.type ?? 'sink'), (value) =>
+      this.#providers.isReference(value),
+    )
   }
 
   #pluginOf({ 'connector.class': name, 'connector.plugin.version': version }: Config) {

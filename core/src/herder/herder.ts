@@ -7,6 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { isRetriable, RetriableError } from '@tidewire/sdk'
 import type { LogClient } from '../client/client.ts'
 import { NotLeaderError, type Cluster, type Unit } from '../cluster/cluster.ts'
+import { ConfigProviders, type ProviderSpec } from '../config/config-providers.ts'
 import type { WorkerConfig } from '../config/worker-settings.ts'
 import { levelNamed, LogLevels } from '../logging/log-levels.ts'
 import type { Logger } from '../logging/logger.ts'
@@ -29,6 +30,7 @@ import { SessionKeys } from './session-keys.ts'
 import { StatusStore } from './status-store.ts'
 import { TopicTails } from './topic-tail.ts'
 import type { TaskRunner } from './task-runner.ts'
+import type { WorkerParts } from './task-spec.ts'
 import { ConfigValidator } from './validation.ts'
 import { WorkerRequests, type WorkerTls } from './worker-request.ts'
 import { hasOthersToFence, ZombieFencing } from './zombie-fencing.ts'
@@ -39,6 +41,8 @@ export interface HerderOptions {
   readonly config: WorkerConfig
   /** The worker's settings for its converters, by full name. */
   readonly converterSettings: Config
+  /** Default: none. */
+  readonly configProviders?: readonly ProviderSpec[]
   readonly plugins: PluginRegistry
   /**
    * Called when the herder starts. The runner tells states by the first function, and asks the second, of a task that
@@ -100,6 +104,7 @@ export class Herder {
   readonly #actors = new Map<string, ConnectorActor>()
   readonly #storeStarted = Promise.withResolvers<void>()
   readonly #stop = new AbortController()
+  readonly #worker: WorkerParts
   #runner: TaskRunner | undefined
   #context: ActorContext | undefined
   #runs = 0
@@ -138,12 +143,15 @@ export class Herder {
       changed: (connector, task, status) => this.events.stateChanged(connector, task, status),
       topicsReset: (connector) => this.#actors.get(connector)?.forgetTopics(),
     })
+    const providers = new ConfigProviders(options.configProviders ?? [])
+    this.#worker = { config, converterSettings: options.converterSettings, providers }
     const validator = new ConfigValidator(plugins, {
+      providers,
       check: (ref, raw) => this.#ready().runner.check(ref, raw),
       exactlyOnce: config['exactly.once.source.support'] === 'enabled',
       overridePolicy: config['connector.client.config.override.policy'],
     })
-    this.views = new ConnectorViews(store, this.#statuses, plugins, cluster)
+    this.views = new ConnectorViews(store, this.#statuses, plugins, cluster, providers)
     this.events = new ClusterEvents({ store, statuses: this.#statuses, views: this.views, cluster })
     this.plugins = new PluginViews(plugins, validator, (name) => this.views.storedConfig(name))
     this.writes = new ConnectorWrites({
@@ -165,7 +173,7 @@ export class Herder {
       views: this.views,
       validator,
       plugins,
-      worker: { config, converterSettings: options.converterSettings },
+      worker: this.#worker,
       runner: () => this.#ready().runner,
       catchUp: () => this.catchUp(),
       planTimeoutMs: options.planTimeoutMs ?? defaultPlanTimeoutMs,
@@ -191,7 +199,7 @@ export class Herder {
    * @throws InternalTopicError where one has settings that would lose state
    */
   async start(): Promise<void> {
-    const { client, logger, plugins, workerId, config, converterSettings, cluster } = this.#options
+    const { client, logger, plugins, workerId, config, cluster } = this.#options
     const runner = this.#options.startRunner(
       (status) => this.#actors.get(status.connector)?.taskTold(status),
       (id, run) => this.#mayRun(id, run),
@@ -217,7 +225,7 @@ export class Herder {
       runner,
       cluster,
       workerId,
-      worker: { config, converterSettings },
+      worker: this.#worker,
       exactlyOnce: config['exactly.once.source.support'] === 'enabled',
       logger,
       commitTasks: (connector, plannedFrom, tasks, signal) => this.#commitTasks(connector, plannedFrom, tasks, signal),
@@ -372,7 +380,8 @@ export class Herder {
 
   #setLoggerLevel(logger: string, text: string): void {
     const level = levelNamed(text)
-    if (level === undefined) this.#options.logger.warn('ignoring an unknown level for a logger', { logger, level: text })
+    if (level === undefined)
+      this.#options.logger.warn('ignoring an unknown level for a logger', { logger, level: text })
     else this.levels.set(logger, level)
   }
 

@@ -90,6 +90,9 @@ export class PluginViews {
     const stored = this.#storedConfig(config['name']?.trim() ?? '')
     const full = { 'connector.class': pluginName, ...unmaskSecrets(config, stored) }
     const validation = await this.#validator.validate(full)
-    return { infos: configInfos(full, validation), warnings: validation.warnings }
+    return {
+      infos: configInfos(full, validation, (value) => this.#validator.isReference(value)),
+      warnings: validation.warnings,
+    }
   }
 }

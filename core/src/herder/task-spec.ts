@@ -1,5 +1,6 @@
 import type { Config } from './config-store.ts'
 import { ConfigError } from '@tidewire/sdk'
+import type { ConfigProviders } from '../config/config-providers.ts'
 import { isConverterSetting } from '../config/connector-settings.ts'
 import type { ConnectorManifest } from '../plugin/manifest.ts'
 import type { ConnectorPlugin, PluginRegistry } from '../plugin/plugin-registry.ts'
@@ -7,8 +8,9 @@ import type { ConverterSpec, TaskSpec } from '../worker/task-spec.ts'
 import type { TaskRunner } from './task-runner.ts'
 import { withTimeLimit } from './time-limit.ts'
 
-/** The worker's converters, for connectors that name none of their own. */
-export interface WorkerConverters {
+/** What connectors have of the worker: its converters, where they name none of their own, and its config providers. */
+export interface WorkerParts {
+  readonly providers: ConfigProviders
   readonly config: {
     readonly 'key.converter': string
     readonly 'value.converter': string
@@ -21,12 +23,13 @@ export interface WorkerConverters {
 /** The plugins that a task is made of, as they are on disk now. @throws NotFoundError */
 export async function taskPlugins(
   plugins: PluginRegistry,
-  worker: WorkerConverters,
-  config: Config,
+  worker: WorkerParts,
+  given: Config,
 ): Promise<{
   readonly manifest: ConnectorManifest
   readonly spec: Pick<TaskSpec, 'type' | 'plugin' | 'keyConverter' | 'valueConverter' | 'headerConverter'>
 }> {
+  const config = await workerRead(worker, given)
   const [{ manifest, ref }, keyConverter, valueConverter, headerConverter] = await Promise.all([
     connectorOf(plugins, config),
     converterSpec(plugins, worker, config, 'key.converter'),
@@ -43,19 +46,42 @@ export async function taskPlugins(
 export async function planTasks(
   plugins: PluginRegistry,
   runner: TaskRunner,
+  worker: WorkerParts,
   config: Config,
   limitMs: number,
 ): Promise<readonly Config[]> {
   const plugin = await connectorOf(plugins, config)
-  const maxTasks = Number(config['tasks.max'] ?? '1')
+  const read = await workerRead(worker, config)
+  const maxTasks = Number(read['tasks.max'] ?? '1')
   const parts = await withTimeLimit(runner.planTasks(plugin.ref, config, maxTasks), limitMs, 'Planning the tasks')
-  const enforced = config['tasks.max.enforce']?.trim().toLowerCase() !== 'false'
+  const enforced = read['tasks.max.enforce']?.trim().toLowerCase() !== 'false'
   if (enforced && parts.length > maxTasks) {
     throw new ConfigError(`The connector asks for ${parts.length} tasks, and tasks.max allows ${maxTasks}`, {
       setting: 'tasks.max',
     })
   }
   return parts.map((part) => ({ ...config, ...part }))
+}
+
+/**
+ * The config with references resolved in what the worker itself has to know of it. The rest is the tasks' business.
+ * @throws ConfigError that names every reference which cannot be resolved
+ */
+export async function workerRead({ providers }: WorkerParts, config: Config): Promise<Config> {
+  const own = Object.entries(config).filter(([name]) => isReadByWorker(name))
+  const { config: resolved, errors } = await providers.resolve(Object.fromEntries(own))
+  const faults = Object.values(errors).flat()
+  if (faults.length > 0) throw new ConfigError(faults.join('; '), { setting: Object.keys(errors)[0]! })
+  return { ...config, ...resolved }
+}
+
+function isReadByWorker(name: string): boolean {
+  return (
+    name === 'tasks.max' ||
+    name === 'tasks.max.enforce' ||
+    name === 'errors.deadletterqueue.topic.name' ||
+    /^(key|value|header)\.converter(\.plugin\.version)?$/.test(name)
+  )
 }
 
 async function connectorOf(plugins: PluginRegistry, config: Config): Promise<ConnectorPlugin> {
@@ -65,7 +91,7 @@ async function connectorOf(plugins: PluginRegistry, config: Config): Promise<Con
 /** The connector's own converter with the connector's settings for it, or the worker's with the worker's: never mixed. */
 async function converterSpec(
   plugins: PluginRegistry,
-  worker: WorkerConverters,
+  worker: WorkerParts,
   config: Config,
   setting: 'key.converter' | 'value.converter' | 'header.converter',
 ): Promise<ConverterSpec> {

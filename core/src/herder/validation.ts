@@ -7,6 +7,7 @@ import {
   type Setting,
   type Settings,
 } from '@tidewire/sdk'
+import type { ConfigProviders } from '../config/config-providers.ts'
 import { isOverride, parseOverrides, type OverridePolicy } from '../config/client-settings.ts'
 import {
   connectorNameProblem,
@@ -17,7 +18,7 @@ import {
   type SinkConnectorConfig,
 } from '../config/connector-settings.ts'
 import { kafkaDefinition, type ConfigKeyInfo } from '../config/kafka-definition.ts'
-import { secretMask } from '../config/secrets.ts'
+import { Secrets, secretMask } from '../config/secrets.ts'
 import { compileSettings, type ParsedSettings, type RawConfig, type SettingErrors } from '../config/settings.ts'
 import { isTopicCreationSetting, parseTopicCreation } from '../config/topic-creation.ts'
 import type { ConnectorManifest, PluginRef } from '../plugin/manifest.ts'
@@ -67,13 +68,14 @@ interface ConfigValueInfo {
   readonly visible: boolean
 }
 
-type Parse = (raw: RawConfig) => ParsedSettings<ConfigOf<Settings>>
+type Parse = (raw: RawConfig, isHidden: (name: string) => boolean) => ParsedSettings<ConfigOf<Settings>>
 
 export interface ValidatorOptions {
   /** Asks the connector for what is wrong by its own rules; in a host thread, since it is the connector's code. */
   readonly check: (ref: PluginRef, config: Config) => Promise<ConfigProblems>
   /** Whether the worker's `exactly.once.source.support` is enabled. */
   readonly exactlyOnce: boolean
+  readonly providers: ConfigProviders
   /** The worker's `connector.client.config.override.policy`. */
   readonly overridePolicy: OverridePolicy
 }
@@ -94,10 +96,13 @@ export class ConfigValidator {
    * itself.
    * @throws ConfigError when it names no connector, or one that does not exist
    */
-  async validate(config: Config): Promise<Validation> {
-    const plugin = await this.#connectorOf(config)
+  async validate(given: Config): Promise<Validation> {
+    const { providers } = this.#worker
+    const plugin = await this.#connectorOf(given)
     const { type, settings: own } = plugin.manifest
-    const { config: parsed, errors, warnings } = this.#parser(plugin.manifest)(config)
+    const { config, values, errors: unresolved } = await providers.resolve(given)
+    const isHidden = (name: string): boolean => Object.hasOwn(given, name) && providers.hasReference(given[name]!)
+    const { config: parsed, errors, warnings } = this.#parser(plugin.manifest)(config, isHidden)
     const settings: Record<string, Setting> = { ...frameworkSettings(type), ...own }
     const add = (name: string, ...problems: string[]): void => void (errors[name] ??= []).push(...problems)
 
@@ -118,10 +123,11 @@ export class ConfigValidator {
     warnings.push(...overrides.warnings)
     Object.assign(settings, overrides.settings)
     for (const use of converterUses) {
-      const converter = await this.#validateConverter(config, use, add, warnings)
+      const converter = await this.#validateConverter(config, use, isHidden, add, warnings)
       if (converter !== undefined) Object.assign(settings, prefixed(use, converter.manifest.settings))
     }
-    for (const [key, value] of Object.entries(config)) {
+    Object.assign(errors, unresolved, referenceProblems(isHidden))
+    for (const [key, value] of Object.entries(given)) {
       if (value !== secretMask || settings[key]?.type !== 'password') continue
       add(
         key,
@@ -129,9 +135,16 @@ export class ConfigValidator {
       )
     }
     if (Object.keys(errors).length === 0 && plugin.manifest.hasCheck) {
-      addAll(errors, await this.#ownProblems(plugin, config))
+      addAll(errors, await this.#ownProblems(plugin, given))
     }
-    return { plugin, settings, errors, warnings }
+    const secrets = new Secrets()
+    secrets.add(values.values())
+    return { plugin, settings, errors: secrets.scrubAll(errors), warnings: warnings.map(secrets.scrub) }
+  }
+
+  /** Whether the value holds no secret, but says where one is. */
+  isReference(value: string): boolean {
+    return this.#worker.providers.isReference(value)
   }
 
   #exactlyOnceProblems(manifest: ConnectorManifest, config: ConfigOf<Settings>): ConfigProblems {
@@ -196,6 +209,7 @@ export class ConfigValidator {
   async #validateConverter(
     config: Config,
     use: (typeof converterUses)[number],
+    isHidden: (name: string) => boolean,
     add: (name: string, ...problems: string[]) => void,
     warnings: string[],
   ): Promise<ConverterPlugin | undefined> {
@@ -212,7 +226,7 @@ export class ConfigValidator {
       const parse = this.#cached(converter.manifest, use, () =>
         compileSettings(prefixed(use, converter.manifest.settings)),
       )
-      const parsed = parse(Object.fromEntries(below))
+      const parsed = parse(Object.fromEntries(below), isHidden)
       for (const [key, problems] of Object.entries(parsed.errors)) add(key, ...problems)
       warnings.push(...parsed.warnings)
       return converter
@@ -247,30 +261,51 @@ export class ConfigValidator {
 export function configInfos(
   config: Config,
   { settings, errors }: Pick<Validation, 'settings' | 'errors'>,
+  isReference: (value: string) => boolean,
 ): ConfigInfos {
   const definitions = kafkaDefinition(settings)
   const names = new Set(Object.keys(settings))
   const unknown = [...new Set([...Object.keys(config), ...Object.keys(errors)])].filter((name) => !names.has(name))
   const value = (name: string, text: string | null, setting?: Setting): ConfigValueInfo => ({
     name,
-    value: setting?.type === 'password' && text !== null ? secretMask : text,
+    value: setting?.type === 'password' && text !== null && !isReference(text) ? secretMask : text,
     recommended_values: setting?.enum ?? [],
     errors: errors[name] ?? [],
     visible: true,
   })
+  const hidden = (text: string): string => (isReference(text) ? text : secretMask)
   return {
     name: config['connector.class'] ?? '',
     error_count: Object.values(errors).flat().length,
     groups: [...new Set(definitions.flatMap(({ group }) => group ?? []))],
     configs: [
       // What no declaration knows may be a mistyped secret.
-      ...unknown.map((name) => ({ definition: null, value: value(name, name in config ? secretMask : null) })),
+      ...unknown.map((name) => ({
+        definition: null,
+        value: value(name, name in config ? hidden(config[name]!) : null),
+      })),
       ...definitions.map((definition) => ({
         definition,
         value: value(definition.name, config[definition.name] ?? definition.default_value, settings[definition.name]),
       })),
     ],
   }
+}
+
+/** Read by the worker itself, all the time: what providers say is known only where a task, or a check, has asked them. */
+const readByWorker = [
+  'connector.class',
+  'connector.plugin.version',
+  'task.weight',
+  'task.isolation',
+  'task.stalled.after.ms',
+] as const
+
+function referenceProblems(hasReference: (name: string) => boolean): SettingErrors {
+  const wrong = readByWorker.filter(hasReference)
+  return Object.fromEntries(
+    wrong.map((name) => [name, [`Configuration ${name} cannot refer to a config provider: give the value itself`]]),
+  )
 }
 
 /** Names whose declaration depends on the config itself. */

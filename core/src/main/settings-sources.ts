@@ -1,4 +1,5 @@
 import type { ConfigOf, Settings } from '@tidewire/sdk'
+import { ConfigProviders, isProviderSetting, parseConfigProviders } from '../config/config-providers.ts'
 import { nearestName } from '../config/nearest-name.ts'
 import { compileSettings } from '../config/settings.ts'
 import { UserError } from './fatal.ts'
@@ -26,6 +27,7 @@ export function flagName(setting: string): string {
  * Gathers settings from all sources and checks that each is known to one of the parts they go to.
  * @param known declarations by part; a name in two of them goes to both
  * @param foreign names that a part reads beside its declared ones (`key.converter.schemas.enable`)
+ * Where there are config providers, references to them are resolved, as Kafka's workers do.
  * @throws UserError one line: the setting, its value, what was expected
  */
 export async function gatherSettings(
@@ -42,11 +44,20 @@ export async function gatherSettings(
     if (value !== undefined) gathered[name] = value
   }
   for (const name of Object.keys(gathered)) {
-    if (Object.hasOwn(known, name) || foreign(name)) continue
+    const ofProviders = isProviderSetting(name) && Object.hasOwn(known, 'config.providers')
+    if (Object.hasOwn(known, name) || ofProviders || foreign(name)) continue
     const nearest = nearestName(name, Object.keys(known))
     throw new UserError(`unknown setting ${name}${nearest === undefined ? '' : `; did you mean ${nearest}?`}`)
   }
-  return gathered
+  return resolved(gathered)
+}
+
+async function resolved(gathered: Readonly<Record<string, string>>): Promise<Record<string, string>> {
+  const { providers, errors } = parseConfigProviders(gathered)
+  const { config, errors: unresolved } = await new ConfigProviders(providers).resolve(gathered)
+  const faults = Object.values({ ...unresolved, ...errors }).flat()
+  if (faults.length > 0) throw new UserError(faults.join('; '))
+  return config
 }
 
 /**

@@ -4,6 +4,7 @@ import { resolve } from 'node:path'
 import type { ConfigOf, Settings } from '@tidewire/sdk'
 import { brokerSettings } from '../broker/config.ts'
 import { startBrokerThread } from '../broker/start-broker-thread.ts'
+import { isProviderSetting } from '../config/config-providers.ts'
 import { isConverterSetting } from '../config/connector-settings.ts'
 import { logSecuritySettings } from '../config/log-security.ts'
 import { parseWorkerConfig, workerSettings } from '../config/worker-settings.ts'
@@ -123,6 +124,7 @@ function workerConfig(gathered: Readonly<Record<string, string>>, config: StartC
  * REST have settings of their own, `listeners.https.ssl.*`.
  */
 function isForWorker(name: string): boolean {
+  if (isProviderSetting(name)) return true
   return Object.hasOwn(workerSettings, name) && !Object.hasOwn(logSecuritySettings, name) && !name.startsWith('ssl.')
 }
 

@@ -41,7 +41,7 @@ export interface RunningWorker {
  * @throws Error when the listener's address is taken
  */
 export async function startWorker(
-  { config, converterSettings, clientSettings }: ParsedWorkerConfig,
+  { config, converterSettings, clientSettings, configProviders }: ParsedWorkerConfig,
   logger: Logger,
   onFatal: (error: Error) => void = exitWith,
   { filesOnly = false, levels }: { readonly filesOnly?: boolean; readonly levels?: LogLevels } = {},
@@ -79,10 +79,22 @@ export async function startWorker(
     cluster,
     config,
     converterSettings,
+    configProviders,
     plugins,
     startRunner: (onStatus, mayRun, onTopic) => {
       const { lease } = cluster
-      const hosts = new TaskHosts({ onTopic, config, clientSettings, security, workerId, logger, onStatus, mayRun, lease })
+      const hosts = new TaskHosts({
+        onTopic,
+        config,
+        clientSettings,
+        configProviders,
+        security,
+        workerId,
+        logger,
+        onStatus,
+        mayRun,
+        lease,
+      })
       hosts.warmUp()
       return hosts
     },

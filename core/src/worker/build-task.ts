@@ -7,6 +7,8 @@ import {
   type SinkConnectorConfig,
   type SourceConnectorConfig,
 } from '../config/connector-settings.ts'
+import type { ConfigProviders } from '../config/config-providers.ts'
+import type { Secrets } from '../config/secrets.ts'
 import { compileSettings } from '../config/settings.ts'
 import { parseTopicCreation } from '../config/topic-creation.ts'
 import type { Logger } from '../logging/logger.ts'
@@ -26,6 +28,7 @@ import { ensureInternalTopics } from './internal-topics.ts'
 import type { OpenClient } from './log-clients.ts'
 import { OffsetStore, type SourceOffsets } from './offset-store.ts'
 import type { RecordConverters } from './record-converters.ts'
+import { noteSecrets, resolveTask, scrubbedLogger } from './resolve-task.ts'
 import { SinkConversion } from './sink-conversion.ts'
 import { SinkTaskRunner } from './sink-task-runner.ts'
 import { SourceConversion } from './source-conversion.ts'
@@ -52,6 +55,9 @@ export interface TaskSurroundings {
   readonly activeTopics: ActiveTopics
   /** See task-client.ts. */
   readonly mayRun: () => Promise<boolean>
+  readonly providers: ConfigProviders
+  /** What must not be in any text of the task: noted as soon as it is known. */
+  readonly secrets: Secrets
 }
 
 /** Only the framework's own settings are looked at here: the connector's are its own. */
@@ -60,11 +66,14 @@ export const parseSource = compileSettings(sourceSettings, everyOther)
 export const parseSink = compileSettings(sinkSettings, everyOther)
 
 /** @throws ConfigError where the task cannot run as it is configured */
-export async function buildTask(spec: TaskSpec, around: TaskSurroundings): Promise<TaskRunner> {
+export async function buildTask(given: TaskSpec, around: TaskSurroundings): Promise<TaskRunner> {
+  const { providers, secrets } = around
+  const spec = await resolveTask(given, providers, secrets)
   const [connector, converters] = await Promise.all([loadConnector(spec.plugin), loadConverters(spec)])
+  noteSecrets(secrets, spec, connector.config)
   const { config, problems } = parseConnectorConfig(connector, spec.config)
   requireValid(problems)
-  const logger = around.logger.child({ connector: spec.connector, task: spec.task })
+  const logger = scrubbedLogger(around.logger.child({ connector: spec.connector, task: spec.task }), secrets)
   const abort = new AbortController()
   const leased = (client: LogClient): LogClient => taskClient(client, { ...around, signal: abort.signal })
   const { clients: workerSettings } = around.settings
@@ -91,7 +100,7 @@ function buildSource(definition: Source, { spec, around, clients, config, conver
   requireValid(errors)
   const exactlyOnce = isExactlyOnce(definition, framework, settings)
   const topics = sourceTopics(spec, framework, clients, settings, around.activeTopics)
-  const policy = errorPolicy(spec, framework, clients, logger)
+  const policy = errorPolicy(spec, framework, clients, around)
   const conversion = new SourceConversion(converters, policy, topics, abort.signal)
   const tracker = new DeliveryTracker()
   const boundary = transactionBoundary(framework, settings)
@@ -216,7 +225,7 @@ function buildSink(definition: Sink, { spec, around, clients, config, converters
   const { settings, logger } = around
   const { config: framework, errors } = parseSink(spec.config)
   requireValid(errors)
-  const policy = errorPolicy(spec, framework, clients, logger)
+  const policy = errorPolicy(spec, framework, clients, around)
   const { topics } = framework
   const share = around.budget.share(framework['sink.max.buffered.bytes'])
   return new SinkTaskRunner({
@@ -254,7 +263,7 @@ function errorPolicy(
   spec: TaskSpec,
   config: SourceConnectorConfig | SinkConnectorConfig,
   clients: TaskClients,
-  logger: Logger,
+  { logger, secrets }: TaskSurroundings,
 ): ErrorPolicy {
   const topic = config['errors.deadletterqueue.topic.name']
   const factor = config['errors.deadletterqueue.topic.replication.factor']
@@ -276,6 +285,7 @@ function errorPolicy(
             contextHeaders: config['errors.deadletterqueue.context.headers.enable'],
             connector: spec.connector,
             task: spec.task,
+            scrub: (error) => secrets.scrubAll(error),
           }),
   })
 }

@@ -15,6 +15,8 @@ export interface DeadLetterOptions {
   readonly contextHeaders: boolean
   readonly connector: string
   readonly task: number
+  /** Takes secrets out of what an error says. */
+  readonly scrub: (error: unknown) => unknown
 }
 
 /**
@@ -34,7 +36,8 @@ export class DeadLetterQueue implements DeadLetters {
    * Resolves when the record is in the log.
    * @throws LogError when the log does not take it: it must not be lost, so the task fails
    */
-  async send(failed: FailedRecord): Promise<void> {
+  async send(given: FailedRecord): Promise<void> {
+    const failed = { ...given, error: this.#options.scrub(given.error) }
     this.#producer ??= this.#open()
     const producer = await this.#producer
     const bytes = failed.bytes()

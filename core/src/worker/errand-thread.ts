@@ -1,11 +1,15 @@
 /** Entry of an errand's thread; see errand-messages.ts. */
 import { parentPort, workerData } from 'node:worker_threads'
-import type { ErrandBirth, ErrandMessage } from './errand-messages.ts'
+import { ConfigProviders } from '../config/config-providers.ts'
+import { Secrets } from '../config/secrets.ts'
+import { loadConnector } from '../plugin/load.ts'
+import type { ErrandBirth, ErrandMessage, PreviewedRecord, RedrivenLetter } from './errand-messages.ts'
 import { thrownError } from './host-messages.ts'
 import { listLetters } from './list-letters.ts'
 import { logClients } from './log-clients.ts'
 import { preview } from './preview.ts'
 import { redrive } from './redrive.ts'
+import { noteSecrets, resolveTask, scrubbedLogger } from './resolve-task.ts'
 import { threadLogger } from './thread-logger.ts'
 
 const port = parentPort!
@@ -13,9 +17,13 @@ const birth = workerData as ErrandBirth
 const abort = new AbortController()
 
 const post = (message: ErrandMessage): void => port.postMessage(message)
-const fail = (error: unknown): void => post({ kind: 'failed', error: thrownError(error) })
+const secrets = new Secrets()
+const fail = (error: unknown): void => post({ kind: 'failed', error: thrownError(secrets.scrubAll(error)) })
 
-const logger = threadLogger((line) => post({ kind: 'log', ...line })).child({
+const logger = scrubbedLogger(
+  threadLogger((line) => post({ kind: 'log', ...line })),
+  secrets,
+).child({
   connector: birth.errand.spec.connector,
   errand: birth.kind,
 })
@@ -26,6 +34,8 @@ process.on('unhandledRejection', fail)
 
 async function run(): Promise<void> {
   const { settings, errand } = birth
+  const spec = await resolveTask(errand.spec, new ConfigProviders(settings.configProviders), secrets)
+  noteSecrets(secrets, spec, (await loadConnector(spec.plugin)).config)
   const around = {
     settings,
     logger,
@@ -34,15 +44,24 @@ async function run(): Promise<void> {
     signal: AbortSignal.any([abort.signal, AbortSignal.timeout(errand.timeoutMs)]),
   }
   switch (birth.kind) {
-    case 'preview':
-      post({ kind: 'end', end: await preview(birth.errand, around, (item) => post({ kind: 'item', item })) })
+    case 'preview': {
+      const onRecord = (record: PreviewedRecord): void =>
+        post({ kind: 'item', item: { ...record, errors: secrets.scrubAll(record.errors) } })
+      post({ kind: 'end', end: secrets.scrubAll(await preview({ ...birth.errand, spec }, around, onRecord)) })
       break
+    }
     case 'list':
-      post({ kind: 'end', end: await listLetters(birth.errand, around, (item) => post({ kind: 'item', item })) })
+      post({
+        kind: 'end',
+        end: await listLetters({ ...birth.errand, spec }, around, (item) => post({ kind: 'item', item })),
+      })
       break
-    case 'redrive':
-      post({ kind: 'end', end: await redrive(birth.errand, around, (item) => post({ kind: 'item', item })) })
       break
+    case 'redrive': {
+      const onLetter = (letter: RedrivenLetter): void => post({ kind: 'item', item: secrets.scrubAll(letter) })
+      post({ kind: 'end', end: secrets.scrubAll(await redrive({ ...birth.errand, spec }, around, onLetter)) })
+      break
+    }
   }
 }
 

@@ -1,5 +1,6 @@
 /** What the main thread and a host thread say to each other. Plain data only. */
 import type { ClientSecurity } from '../client/client.ts'
+import type { ProviderSpec } from '../config/config-providers.ts'
 import type { PluginRef } from '../plugin/manifest.ts'
 import type { WorkerClientSettings } from './task-clients.ts'
 import type { InternalTopic } from './internal-topics.ts'
@@ -14,6 +15,7 @@ export interface HostSettings {
   readonly security: ClientSecurity
   /** What else there is to know of connections, and of the clients of tasks. */
   readonly clients: WorkerClientSettings
+  readonly configProviders: readonly ProviderSpec[]
   readonly workerId: string
   /** `group.id`. */
   readonly groupId: string

@@ -55,6 +55,7 @@ function start(setup: Setup) {
     contextHeaders: true,
     connector: 'c',
     task: 0,
+    scrub: (error) => error,
   })
   const policy = new ErrorPolicy({
     tolerance: setup.tolerance ?? 'none',

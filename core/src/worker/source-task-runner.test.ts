@@ -111,6 +111,7 @@ describe.each([
               contextHeaders: true,
               connector: 'c',
               task: 0,
+              scrub: (error) => error,
             }),
     })
     const string = { name: 'string', converter: stringConverter.create({ 'converter.encoding': 'UTF-8' }, 'key') }

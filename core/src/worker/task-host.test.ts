@@ -43,6 +43,7 @@ const settings: HostBirth = {
   requestTimeoutMs: 1000,
   security: {},
   clients: { security: {}, producer: {}, consumer: {}, admin: {} },
+  configProviders: [],
   workerId: 'w',
   groupId: 'g',
   offsetTopic: 'offsets',

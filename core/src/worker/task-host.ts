@@ -5,6 +5,9 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { NotFoundError, type Sink, type Source } from '@tidewire/sdk'
 import type { LogClient } from '../client/client.ts'
+import { ConfigProviders, withReferences, type ResolvedConfig } from '../config/config-providers.ts'
+import { frameworkSettings } from '../config/connector-settings.ts'
+import { Secrets, secretValues } from '../config/secrets.ts'
 import type { Logger } from '../logging/logger.ts'
 import { messageOf } from '../logging/message-of.ts'
 import { loadConnector } from '../plugin/load.ts'
@@ -26,6 +29,7 @@ import { logClients, type OpenClient } from './log-clients.ts'
 import { OffsetStore } from './offset-store.ts'
 import { isPermanent } from './restart-policy.ts'
 import { taskKey, type TaskId, type TaskSpec } from './task-spec.ts'
+import { scrubbedLogger } from './resolve-task.ts'
 import { TaskActivity } from './task-activity.ts'
 import { isOvertaken } from './task-client.ts'
 import type { TaskRunner } from './task-runner.ts'
@@ -38,6 +42,7 @@ interface HostedTask {
   readonly spec: TaskSpec
   readonly activity: TaskActivity
   readonly topics: ActiveTopics
+  readonly secrets: Secrets
   /** Undefined until it is put together. */
   runner: TaskRunner | undefined
   paused: boolean
@@ -73,6 +78,7 @@ export class TaskHost {
   readonly #current = new AsyncLocalStorage<HostedTask>()
   readonly #lease: Lease
   readonly #questions = new Map<number, (yes: boolean) => void>()
+  readonly #providers: ConfigProviders
   #lastQuestion = 0
   #lastLook = Date.now()
   #shared: Promise<Shared> | undefined
@@ -84,6 +90,7 @@ export class TaskHost {
     this.#lease = new Lease(settings.lease)
     this.#turns = turns
     this.#budget = new ByteBudget(settings.budget, settings.loans)
+    this.#providers = new ConfigProviders(settings.configProviders)
     turns.note(() => this.#current.getStore()?.activity)
   }
 
@@ -95,7 +102,7 @@ export class TaskHost {
     forgetTopics: async ({ id }) => this.#forgetTopics(id),
     mayRun: async ({ question, yes }) => this.#answered(question, yes),
     plan: async ({ ref, config, maxTasks }) => this.#plan(ref, config, maxTasks),
-    check: async ({ ref, config }) => parseConnectorConfig(await loadConnector(ref), config).problems,
+    check: async ({ ref, config }) => this.#check(ref, config),
     close: async () => this.#close(),
   }
 
@@ -106,16 +113,22 @@ export class TaskHost {
       this.#failFromOutside(culprit, error)
       return
     }
+    const tasks = [...this.#tasks.values()]
+    const clean = tasks.reduce((left, { secrets }) => secrets.scrubAll(left), error)
     this.#logger.error('an error that no task can be named for: all tasks of the thread fail', {
-      error: traceOf(error),
+      error: traceOf(clean),
     })
-    for (const task of this.#tasks.values()) this.#failFromOutside(task, error)
+    for (const task of tasks) this.#failFromOutside(task, clean)
   }
 
   #failFromOutside(task: HostedTask, error: unknown): void {
     if (task.stopping || task.failed) {
       const { connector, task: number } = task.spec
-      this.#logger.warn('a task that has ended threw', { connector, task: number, error: traceOf(error) })
+      this.#logger.warn('a task that has ended threw', {
+        connector,
+        task: number,
+        error: task.secrets.scrub(traceOf(error)),
+      })
       return
     }
     if (task.runner !== undefined) task.runner.fail(error)
@@ -129,6 +142,7 @@ export class TaskHost {
       spec,
       activity: new TaskActivity(slot, this.#turns),
       topics: new ActiveTopics(this.#settings.trackTopics ? (topic) => this.#tellTopic(spec, topic) : undefined),
+      secrets: new Secrets(),
       runner: undefined,
       paused: spec.targetState === 'PAUSED',
       stopping: false,
@@ -171,6 +185,8 @@ export class TaskHost {
       logger: this.#logger,
       lease: this.#lease,
       mayRun: () => this.#mayRun(spec),
+      providers: this.#providers,
+      secrets: task.secrets,
       ...shared,
     })
     if (task.stopping || task.failed) return
@@ -244,16 +260,42 @@ export class TaskHost {
 
   /** One map of settings a task, as the connector splits its work. */
   async #plan(ref: PluginRef, raw: Config, maxTasks: number): Promise<Record<string, string>[]> {
-    const connector: Source | Sink = await loadConnector(ref)
-    const { config, problems } = parseConnectorConfig(connector, raw)
-    requireValid(problems)
-    if (connector.tasks === undefined) {
-      return connector.type === 'source' ? [{}] : Array.from({ length: maxTasks }, () => ({}))
+    return this.#withConfig(ref, raw, async (connector, resolved, secrets) => {
+      requireValid(resolved.errors)
+      const { config, problems } = parseConnectorConfig(connector, resolved.config)
+      requireValid(problems)
+      if (connector.tasks === undefined) {
+        return connector.type === 'source' ? [{}] : Array.from({ length: maxTasks }, () => ({}))
+      }
+      const { signal } = new AbortController()
+      const log = scrubbedLogger(this.#logger.child({ connector: raw['name'] }), secrets)
+      const tasks = await connector.tasks(config, maxTasks, { signal, log })
+      return tasks.map((task) => withReferences(task, raw, resolved))
+    })
+  }
+
+  async #check(ref: PluginRef, raw: Config): Promise<Record<string, string[]>> {
+    return this.#withConfig(ref, raw, (connector, { config, errors }, secrets) =>
+      Object.keys(errors).length > 0 ? errors : secrets.scrubAll(parseConnectorConfig(connector, config).problems),
+    )
+  }
+
+  /** What is thrown holds no secrets. */
+  async #withConfig<T>(
+    ref: PluginRef,
+    raw: Config,
+    work: (connector: Source | Sink, resolved: ResolvedConfig, secrets: Secrets) => T | Promise<T>,
+  ): Promise<T> {
+    const secrets = new Secrets()
+    try {
+      const resolved = await this.#providers.resolve(raw)
+      secrets.add(resolved.values.values())
+      const connector: Source | Sink = await loadConnector(ref)
+      secrets.add(secretValues(resolved.config, connector.config, frameworkSettings(connector.type)))
+      return await work(connector, resolved, secrets)
+    } catch (error) {
+      throw secrets.scrubAll(error)
     }
-    const { signal } = new AbortController()
-    const log = this.#logger.child({ connector: raw['name'] })
-    const tasks = await connector.tasks(config, maxTasks, { signal, log })
-    return tasks.map((task) => ({ ...task }))
   }
 
   async #close(): Promise<undefined> {
@@ -281,7 +323,7 @@ export class TaskHost {
     if (wait !== undefined && limitMs > 0 && now - wait.since >= limitMs) {
       if (task.stalled === wait.kind) return
       task.stalled = wait.kind
-      const trace = `${wait.what} (since ${new Date(wait.since).toISOString()})`
+      const trace = `${task.secrets.scrub(wait.what)} (since ${new Date(wait.since).toISOString()})`
       this.#post({ kind: 'stalled', id: idOf(spec), generation: spec.generation, trace })
     } else if (task.stalled !== undefined && task.running) {
       this.#tellRunning(task)
@@ -300,16 +342,17 @@ export class TaskHost {
     if (task.failed) return
     task.failed = true
     const overtaken = isOvertaken(error)
+    const { scrub } = task.secrets
     if (task.stopping) {
       if (overtaken) return
-      this.#logger.warn('a task failed while it was stopped', { ...idOf(spec), error: traceOf(error) })
+      this.#logger.warn('a task failed while it was stopped', { ...idOf(spec), error: scrub(traceOf(error)) })
       return
     }
     this.#post({
       kind: 'failed',
       id: idOf(spec),
       generation: spec.generation,
-      trace: overtaken ? messageOf(error) : traceOf(error),
+      trace: scrub(overtaken ? messageOf(error) : traceOf(error)),
       permanent: isPermanent(error),
       overtaken,
     })

@@ -7,6 +7,7 @@
 import type { ClientSecurity } from '../client/client.ts'
 import { availableParallelism } from 'node:os'
 import { ConnectError, type ConfigProblems } from '@tidewire/sdk'
+import type { ProviderSpec } from '../config/config-providers.ts'
 import type { ParsedWorkerConfig, WorkerConfig } from '../config/worker-settings.ts'
 import type { Logger } from '../logging/logger.ts'
 import type { PluginRef } from '../plugin/manifest.ts'
@@ -28,6 +29,8 @@ export interface TaskHostsOptions {
   readonly logger: Logger
   /** The worker's `producer.*`, `consumer.*` and `admin.*`. Default: none. */
   readonly clientSettings?: ParsedWorkerConfig['clientSettings']
+  /** Default: none. */
+  readonly configProviders?: readonly ProviderSpec[]
   /** Every change of a task's state. */
   readonly onStatus: (status: TaskStatus) => void
   /** A task has used a topic for the first time (KIP-558). Left out: nobody is told. */
@@ -444,12 +447,13 @@ export class TaskHosts {
 }
 
 function hostSettings(options: TaskHostsOptions): HostSettings {
-  const { config, workerId, clientModule, lease, security = {}, clientSettings } = options
+  const { config, workerId, clientModule, lease, security = {}, clientSettings, configProviders = [] } = options
   return {
     bootstrapServers: config['bootstrap.servers'],
     requestTimeoutMs: config['request.timeout.ms'],
     security,
     clients: { security: config, ...(clientSettings ?? { producer: {}, consumer: {}, admin: {} }) },
+    configProviders,
     workerId,
     groupId: config['group.id'],
     offsetTopic: config['offset.storage.topic'],
