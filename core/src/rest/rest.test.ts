@@ -312,7 +312,11 @@ describe('bad requests', () => {
   test('too large: 413; another type: 415; unknown path: 404; unknown method: 405; all in one shape', async () => {
     expect(await ask('POST', '/connectors', `{"name":"${'x'.repeat(1024 * 1024)}"}`)).toMatchObject({
       status: 413,
-      body: { error_code: 413 },
+      body: { error_code: 413, message: 'HTTP 413 Request Entity Too Large: at most 1048576 bytes' },
+    })
+    // More than one connector may come at once.
+    expect(await ask('PUT', '/connectors?dryRun=true', `{}${' '.repeat(2 * 1024 * 1024)}`)).toMatchObject({
+      status: 200,
     })
     expect(await ask('POST', '/connectors', '{}', { 'content-type': 'text/plain' })).toMatchObject({
       status: 415,
@@ -366,7 +370,7 @@ describe('plugins', () => {
       width: 'NONE',
       display_name: 'batch.size',
       dependents: [],
-      order: -1,
+      order_in_group: -1,
     })
     const validated = await ask('PUT', '/connector-plugins/TestSource/config/validate', {
       ...source,

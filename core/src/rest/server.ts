@@ -234,8 +234,8 @@ function answerErrors(app: FastifyInstance, logger: Logger): void {
     }
     if (status === 503 || (status === 409 && isRetriable(error))) void reply.header('retry-after', '1')
     if (error instanceof RestError) void reply.headers(error.headers)
-    const message =
-      status === 413 ? `HTTP 413 Request Entity Too Large: at most ${maxBodyBytes} bytes` : messageFor(error)
+    const { bodyLimit } = request.routeOptions
+    const message = status === 413 ? `HTTP 413 Request Entity Too Large: at most ${bodyLimit} bytes` : messageFor(error)
     return sendError(reply, status, message)
   })
 }
