@@ -2,9 +2,11 @@
 import { createServer } from 'node:http'
 import { once } from 'node:events'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
-import type { AddressInfo } from 'node:net'
+import { connect, type AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { text } from 'node:stream/consumers'
+import * as fc from 'fast-check'
 import { exportJWK, generateKeyPair, SignJWT, type CryptoKey, type JWK } from 'jose'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { restSettings, type RestConfig } from '../config/rest-settings.ts'
@@ -61,9 +63,16 @@ async function ask(
     headers: { ...(body === undefined ? {} : { 'content-type': 'application/json' }), ...headers },
     ...(body === undefined ? {} : { body: JSON.stringify(body) }),
   })
-  const text = await answer.text()
-  const parsed: unknown = text.startsWith('{') ? JSON.parse(text) : {}
+  const answered = await answer.text()
+  const parsed: unknown = answered.startsWith('{') ? JSON.parse(answered) : {}
   return { status: answer.status, headers: answer.headers, message: (parsed as { message?: string }).message ?? '' }
+}
+
+/** The status of the answer to a request line, sent as it stands. */
+async function rawStatus(line: string): Promise<number> {
+  const socket = connect(server.listeners[0]!.port, '127.0.0.1')
+  socket.end(`${line} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n`)
+  return Number(/^HTTP\/1\.1 (\d+)/.exec(await text(socket))?.[1])
 }
 
 const names = { view: ['*'], operate: ['otto'], admin: ['ada'] }
@@ -174,6 +183,40 @@ describe('by name and password', () => {
   )
 
   test(
+    'no way of writing a path goes round the log-in',
+    run(async () => {
+      const piece = fc.constantFrom(
+        ...[
+          'connectors',
+          'CONNECTORS',
+          'one',
+          'status',
+          'config',
+          'admin',
+          'workers',
+          'health',
+          'docs',
+          'openapi.json',
+          'tasks',
+          'fence',
+        ],
+        ...['..', '.', '', '%2e%2e', '%2f', ';x', '?', '#', '%00', '\\', ' ', '*', ':name', 'http:', '%', '\u00e9'],
+      )
+      const path = fc.array(piece, { maxLength: 6 }).map((pieces) => `/${pieces.join('/')}`)
+      const method = fc.constantFrom('GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'TRACE')
+      await fc.assert(
+        fc.asyncProperty(method, path, async (asked, url) => {
+          const status = await rawStatus(`${asked} ${url}`)
+          // The workers' own calls ask for a signature.
+          const open = [400, 401, ...(/^\/health\/?([?#;].*)?$/.test(url) ? [200, 405] : [])]
+          expect(open).toContain(status)
+        }),
+        { numRuns: 300 },
+      )
+    }),
+  )
+
+  test(
     'a right password is derived once, until the users change',
     run(async () => {
       for (let i = 0; i < 3; i++) expect((await ask(server, 'GET', '/connectors', basic('vera'))).status).toBe(200)
@@ -257,7 +300,7 @@ describe('by token', () => {
         .setAudience(audience)
         .setExpirationTime('5m'),
     ).sign(key)
-  const bearer = (text: string) => ({ authorization: `Bearer ${text}` })
+  const bearer = (jwt: string) => ({ authorization: `Bearer ${jwt}` })
   const login = (given: Record<string, unknown> = {}) =>
     new BearerLogin(settings({ 'rest.bearer.issuer': issuer, 'rest.bearer.audience': audience, ...given }), logger)
   const accessBy = (given?: Record<string, unknown>) => new Access({ bearer: login(given), healthOpen: true })
@@ -320,8 +363,8 @@ describe('by token', () => {
       rubbish: 'a.b.c',
     }
     await withAccess(accessBy(), async (started) => {
-      for (const [what, text] of Object.entries(bad)) {
-        const answer = await ask(started, 'GET', '/connectors', bearer(text))
+      for (const [what, jwt] of Object.entries(bad)) {
+        const answer = await ask(started, 'GET', '/connectors', bearer(jwt))
         expect([what, answer.status]).toEqual([what, 401])
         expect(answer.headers.get('www-authenticate')).toBe('Bearer realm="tidewire", error="invalid_token"')
       }
