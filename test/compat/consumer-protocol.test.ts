@@ -2,6 +2,7 @@
 import { rm } from 'node:fs/promises'
 import { join as pathOf } from 'node:path'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+import { createClient } from '../../core/src/client/log-client.ts'
 import { brokerProcess, temporaryFolder, type BrokerProcess } from '../support/broker.ts'
 import { javaMissing, javaTools, tableOf, toolsOn, type JavaTools } from '../support/java-tools.ts'
 
@@ -83,6 +84,13 @@ describe.skipIf(missing !== undefined)(
       expect(new Set(rows.map((row) => row['CONSUMER-ID'])).size).toBe(2)
       const verbose = tableOf(await groups(`--describe --group ${group} --members --verbose`))
       expect(verbose.map((row) => row['#PARTITIONS'])).toEqual(['3', '3'])
+      // Our own client tells the same.
+      const client = createClient({ bootstrapServers: [broker.address], clientId: 'test' })
+      const described = await client.admin.group(group)
+      expect(described).toMatchObject({ state: 'Stable', type: 'consumer', protocol: assignor })
+      expect(described!.members.map(({ assigned }) => assigned.length)).toEqual([3, 3])
+      expect(await client.admin.groups()).toContainEqual(expect.objectContaining({ groupId: group, type: 'consumer' }))
+      await client.close()
       expect(await ok('GroupsCommand', '--list --consumer')).toMatch(new RegExp(`^${group} +Consumer +consumer`, 'm'))
       expect(await groups('--list --state stable')).toContain(group)
       expect(await groups(`--delete --group ${group}`)).toContain('GroupNotEmptyException')
