@@ -1,7 +1,7 @@
 /** Server-sent events and the set of configs over the bundled log, by the client that the command line uses. */
 import { connect } from 'node:net'
 import { once } from 'node:events'
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, onTestFinished, test } from 'vitest'
@@ -10,6 +10,7 @@ import { createClient } from '../../core/src/client/log-client.ts'
 import { RestClient } from '../../core/src/rest-client/rest-client.ts'
 import type { ServerEvent } from '../../core/src/rest-client/server-events.ts'
 import { testBroker, type TestBroker } from '../support/broker.ts'
+import { freePorts, startTidewire } from '../support/tidewire.ts'
 import { until } from '../support/until.ts'
 import { testWorker, type TestWorker } from '../support/worker.ts'
 
@@ -30,8 +31,10 @@ afterEach(async () => {
   await rm(folder, { recursive: true, force: true })
 })
 
+const quick = { 'session.timeout.ms': '6000', 'heartbeat.interval.ms': '500', 'scheduled.rebalance.max.delay.ms': '0' }
+
 async function worker(): Promise<TestWorker> {
-  const started = await testWorker(broker.address, { 'session.timeout.ms': '6000', 'heartbeat.interval.ms': '500' })
+  const started = await testWorker(broker.address, quick)
   workers.push(started)
   return started
 }
@@ -64,6 +67,22 @@ async function produce(name: string, records: Omit<OutRecord, 'topic'>[]): Promi
   const { failures } = await producer.produce(records.map((record) => ({ topic: name, ...record })))
   expect(failures).toEqual([])
   await producer.close()
+}
+
+/** Keys of what is in a topic of one partition now. */
+async function keysOf(name: string): Promise<string[]> {
+  const [end] = await log.admin.offsets([{ topic: name, partition: 0 }], 'latest')
+  const reader = log.reader()
+  reader.assign([{ topic: name, partition: 0, offset: 'earliest' }])
+  const keys: string[] = []
+  for (let at = 0; at < end!.offset;) {
+    for (const { records, nextOffset } of await reader.poll({ maxWaitMs: 1000 })) {
+      keys.push(...records.map(({ key }) => String(key)))
+      at = nextOffset
+    }
+  }
+  await reader.close()
+  return keys
 }
 
 const value = (text: string, partition = 0) => ({ partition, key: null, value: text })
@@ -249,6 +268,37 @@ describe('a cluster', () => {
         )
       })
     }
+  })
+
+  test('applies each config once, also where its leader is killed halfway', async () => {
+    const [port] = await freePorts(1)
+    const settings = join(folder, 'leader.properties')
+    await writeFile(
+      settings,
+      Object.entries({ ...quick, 'bootstrap.servers': broker.address, listeners: `http://127.0.0.1:${port}` })
+        .map(([name, value]) => `${name}=${value}\n`)
+        .join(''),
+    )
+    const leader = await startTidewire(['worker', settings])
+    onTestFinished(async () => {
+      await leader.stop('SIGKILL')
+    })
+    const other = clientOf(await worker())
+    const names = Array.from({ length: 400 }, (_, i) => `c${i}`)
+    const sink = (name: string) => ({ 'connector.class': 'file-sink', file: join(folder, name), topics: 'none' })
+    const body = Object.fromEntries(names.map((name) => [name, sink(name)]))
+    const seen = async () => ((await other.call('GET /connectors')) as string[]).length
+    const applying = other.call('PUT /connectors', { body })
+    await until('the first of them', async () => (await seen()) > 0)
+    await leader.stop('SIGKILL')
+    // Those that the leader wrote before it died, and the rest by the next.
+    expect(await seen()).toBeLessThan(names.length)
+    const { connectors } = await applying
+    expect(Object.entries(connectors).map(([name, { action }]) => `${action} ${name}`)).toEqual(
+      names.map((name) => `create ${name}`),
+    )
+    const written = (await keysOf('connect-configs')).filter((key) => key.startsWith('connector-'))
+    expect(written.sort()).toEqual(names.map((name) => `connector-${name}`).sort())
   })
 
   test('names every wrong config of a set, and writes none', async () => {
