@@ -31,24 +31,16 @@ const lookMs = 200
 /** Asks other workers by HTTP, or by HTTPS where their URL says so. */
 export class WorkerRequests {
   readonly #http = new HttpAgent({ keepAlive: true })
-  readonly #https: HttpsAgent
+  #https: HttpsAgent
 
   /** @param tls left out: the authorities that Node brings along are trusted, and nothing is shown */
   constructor(tls?: WorkerTls) {
-    this.#https = new HttpsAgent({
-      keepAlive: true,
-      ...(tls === undefined
-        ? {}
-        : {
-            ca: tls.ca,
-            key: tls.key,
-            cert: tls.certificate,
-            passphrase: tls.passphrase,
-            minVersion: tls.minVersion,
-            maxVersion: tls.maxVersion,
-            ...(tls.verifyHost ? {} : { checkServerIdentity: () => undefined }),
-          }),
-    })
+    this.#https = agentOf(tls)
+  }
+
+  /** For what is asked from now on. */
+  renewTls(tls: WorkerTls): void {
+    this.#https = agentOf(tls)
   }
 
   /**
@@ -91,4 +83,19 @@ export class WorkerRequests {
     const [response] = (await once(request, 'response')) as [IncomingMessage]
     return { status: response.statusCode!, headers: response.headers, body: await text(response) }
   }
+}
+
+function agentOf(tls: WorkerTls | undefined): HttpsAgent {
+  if (tls === undefined) return new HttpsAgent({ keepAlive: true })
+  const { ca, key, certificate, passphrase, minVersion, maxVersion, verifyHost } = tls
+  return new HttpsAgent({
+    keepAlive: true,
+    ca,
+    key,
+    cert: certificate,
+    passphrase,
+    minVersion,
+    maxVersion,
+    ...(verifyHost ? {} : { checkServerIdentity: () => undefined }),
+  })
 }

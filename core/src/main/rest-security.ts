@@ -13,10 +13,18 @@ import type { ListenerOptions, ServerTls } from '../rest/listeners.ts'
 import { parseHeaderRules, type HeaderRule } from '../rest/response-headers.ts'
 import { UserError } from './fatal.ts'
 
+/** For those who ask this worker, and for what it asks others. */
+export interface TlsOfRest {
+  readonly server: ServerTls
+  readonly worker: WorkerTls
+}
+
 export interface RestSecurity {
   readonly listeners: readonly ListenerOptions[]
-  readonly tls: ServerTls | undefined
-  readonly workerTls: WorkerTls | undefined
+  /** Undefined: nothing here has to do with https. */
+  readonly tls: TlsOfRest | undefined
+  /** Reads certificates and keys anew. @throws UserError */
+  readonly reloadTls: () => Promise<TlsOfRest>
   readonly access: Access | undefined
   readonly headers: readonly HeaderRule[]
 }
@@ -31,26 +39,34 @@ export async function restSecurity(config: WorkerConfig, logger: Logger): Promis
   }
   const isSecure = listeners.some(({ protocol }) => protocol === 'https')
   const { config: https, prefix } = httpsConfig(config)
+  const clientAuth = https['ssl.client.auth']
+  const reloadTls = async (): Promise<TlsOfRest> => {
+    const material = await load(https, prefix)
+    if (isSecure) requireMaterial(material, clientAuth)
+    const verifyHost = https['ssl.endpoint.identification.algorithm'] === 'https'
+    return { server: { ...material, clientAuth }, worker: { ...material, verifyHost } }
+  }
   // Also without a listener of its own: other workers may have one.
-  const material = isSecure || prefix !== '' ? await load(https, prefix) : undefined
-  if (isSecure && (material?.key === undefined || material.certificate === undefined)) {
+  const tls = isSecure || prefix !== '' ? await reloadTls() : undefined
+  const access = await accessOf(config, isSecure ? clientAuth : 'none', logger)
+  checkProtection(config, listeners, access, isSecure ? clientAuth : 'none', logger)
+  return {
+    listeners,
+    tls,
+    reloadTls,
+    access,
+    headers: headerRules(config['response.http.headers.config']),
+  }
+}
+
+function requireMaterial({ key, certificate, ca }: SslMaterial, clientAuth: string): void {
+  if (key === undefined || certificate === undefined) {
     throw new UserError(
       'listeners.https.ssl.keystore.location: needed for https, with a private key and a certificate chain (PEM)',
     )
   }
-  const clientAuth = https['ssl.client.auth']
-  if (isSecure && clientAuth !== 'none' && material?.ca === undefined) {
+  if (clientAuth !== 'none' && ca === undefined) {
     throw new UserError(`listeners.https.ssl.truststore.location: needed with ssl.client.auth=${clientAuth}`)
-  }
-  const access = await accessOf(config, isSecure ? clientAuth : 'none', logger)
-  checkProtection(config, listeners, access, isSecure ? clientAuth : 'none', logger)
-  const verifyHost = https['ssl.endpoint.identification.algorithm'] === 'https'
-  return {
-    listeners,
-    tls: material && { ...material, clientAuth },
-    workerTls: material && { ...material, verifyHost },
-    access,
-    headers: headerRules(config['response.http.headers.config']),
   }
 }
 

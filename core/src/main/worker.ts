@@ -15,6 +15,7 @@ import { InternalTopicError } from '../worker/internal-topics.ts'
 import { TaskHosts } from '../worker/task-hosts.ts'
 import { exitWith, UserError } from './fatal.ts'
 import { restSecurity } from './rest-security.ts'
+import { renewTls } from './tls-renewal.ts'
 import { commitId, version } from './version.ts'
 
 /** A worker that is ready: its connectors are on their way up, and REST answers. */
@@ -46,7 +47,7 @@ export async function startWorker(
   onFatal: (error: Error) => void = exitWith,
   { filesOnly = false, levels }: { readonly filesOnly?: boolean; readonly levels?: LogLevels } = {},
 ): Promise<RunningWorker> {
-  const [security, { workerTls, ...secured }, commit] = await Promise.all([
+  const [security, { tls, reloadTls, ...secured }, commit] = await Promise.all([
     readSecurity(config),
     restSecurity(config, logger),
     commitId(),
@@ -56,7 +57,17 @@ export async function startWorker(
   void plugins.list().catch(() => undefined)
   const advertisedHost = config['rest.advertised.host.name']
   const writeHoldMs = config['rest.write.hold.ms']
-  const rest = await startRest({ ...secured, config, logger, version, commit, advertisedHost, writeHoldMs, filesOnly })
+  const rest = await startRest({
+    ...secured,
+    tls: tls?.server,
+    config,
+    logger,
+    version,
+    commit,
+    advertisedHost,
+    writeHoldMs,
+    filesOnly,
+  })
   const listener = advertised(rest.listeners, config['rest.advertised.listener'])
   const client = createClient({
     bootstrapServers: config['bootstrap.servers'],
@@ -99,11 +110,18 @@ export async function startWorker(
       return hosts
     },
     workerId,
-    workerTls,
+    workerTls: tls?.worker,
     levels,
     logger,
   })
+  const renewing =
+    tls &&
+    renewTls(tls, reloadTls, logger, ({ server, worker }) => {
+      rest.renewTls(server)
+      herder.requests.renewTls(worker)
+    })
   const close = async (): Promise<void> => {
+    renewing?.stop()
     await rest.close()
     await herder.close()
     await client.close()

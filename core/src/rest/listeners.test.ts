@@ -1,7 +1,12 @@
+import { execFile } from 'node:child_process'
 import { once } from 'node:events'
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { createServer } from 'node:http'
 import { connect, type Socket } from 'node:net'
-import { networkInterfaces } from 'node:os'
+import { networkInterfaces, tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { connect as connectTls } from 'node:tls'
+import { promisify } from 'node:util'
 import { afterEach, describe, expect, test } from 'vitest'
 import { restSettings } from '../config/rest-settings.ts'
 import { compileSettings } from '../config/settings.ts'
@@ -9,6 +14,7 @@ import { silentLogger } from '../logging/logger.ts'
 import { Listeners, type Listener } from './listeners.ts'
 import { startRest } from './server.ts'
 
+const run = promisify(execFile)
 const sockets: Socket[] = []
 const closers: (() => Promise<void>)[] = []
 afterEach(async () => {
@@ -93,6 +99,38 @@ test('the end waits for answers under way, and for nothing else', async () => {
   expect(await (await answer).text()).toBe('late')
   await closed
   await expect.poll(() => [silent.closed, half.closed]).toEqual([true, true])
+})
+
+test('certificates are renewed for connections to come, and not by a key that does not fit', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'tidewire-tls-'))
+  closers.push(() => rm(folder, { recursive: true }))
+  const made = async (name: string): Promise<{ key: string; certificate: string }> => {
+    const [key, certificate] = [join(folder, `${name}.key`), join(folder, `${name}.pem`)]
+    const curve = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes']
+    await run('openssl', ['req', '-x509', ...curve, '-subj', `/CN=${name}`, '-keyout', key, '-out', certificate])
+    return { key: await readFile(key, 'utf8'), certificate: await readFile(certificate, 'utf8') }
+  }
+  const [first, second] = await Promise.all([made('first'), made('second')])
+  const versions = { minVersion: 'TLSv1.2', maxVersion: 'TLSv1.3' } as const
+  const listeners = new Listeners({
+    listeners: [{ protocol: 'https', host: '127.0.0.1', port: 0 }],
+    tls: { ...first, ...versions, clientAuth: 'none' },
+    connections,
+    logger: silentLogger,
+  })
+  const [{ port }] = (await listeners.open((_, response) => response.end())) as [Listener]
+  closers.push(() => listeners.close())
+  const shown = async (): Promise<unknown> => {
+    const socket = connectTls({ port, host: '127.0.0.1', rejectUnauthorized: false })
+    sockets.push(socket)
+    await once(socket, 'secureConnect')
+    return socket.getPeerCertificate().subject.CN
+  }
+  expect(await shown()).toBe('first')
+  expect(() => listeners.renewTls({ ...second, key: first.key, ...versions })).toThrow(/key/)
+  expect(await shown()).toBe('first')
+  listeners.renewTls({ ...second, ...versions })
+  expect(await shown()).toBe('second')
 })
 
 test('where one of several addresses is taken, none is kept', async () => {

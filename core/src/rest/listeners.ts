@@ -7,11 +7,11 @@ import {
   type ServerOptions,
   type ServerResponse,
 } from 'node:http'
-import { createServer as createHttpsServer } from 'node:https'
+import { createServer as createHttpsServer, Server as HttpsServer } from 'node:https'
 import { isIP, type AddressInfo, type Socket } from 'node:net'
 import { networkInterfaces } from 'node:os'
 import type { Duplex } from 'node:stream'
-import type { TLSSocket } from 'node:tls'
+import { createSecureContext, type SecureContextOptions, type TLSSocket } from 'node:tls'
 import type { SslMaterial } from '../config/ssl-settings.ts'
 import type { Logger } from '../logging/logger.ts'
 import { clientOf, isLoopback } from './client-address.ts'
@@ -92,6 +92,13 @@ export class Listeners {
     return opened
   }
 
+  /** For connections from now on. @throws Error where the key does not fit the certificate */
+  renewTls(tls: SslMaterial): void {
+    // Tried out first, so that all listeners have it, or none.
+    createSecureContext(contextOf(tls))
+    for (const server of this.#servers) if (server instanceof HttpsServer) server.setSecureContext(contextOf(tls))
+  }
+
   /** No more connections are taken; resolves when what is under way has been answered. */
   async close(): Promise<void> {
     this.#closing = true
@@ -160,19 +167,14 @@ export class Listeners {
     }
   }
 
-  #secureServer(handler: Handler): Server {
+  #secureServer(handler: Handler): HttpsServer {
     const { tls } = this.#options
     if (tls === undefined) throw new Error('https needs a key and a certificate')
     const server = createHttpsServer(
       {
         ...this.#settings(),
         handshakeTimeout: this.#options.connections.headerTimeoutMs,
-        key: tls.key,
-        cert: tls.certificate,
-        passphrase: tls.passphrase,
-        ca: tls.ca,
-        minVersion: tls.minVersion,
-        maxVersion: tls.maxVersion,
+        ...contextOf(tls),
         requestCert: tls.clientAuth !== 'none',
         rejectUnauthorized: tls.clientAuth === 'required',
       },
@@ -226,6 +228,10 @@ export class Listeners {
       else this.#byClient.set(client, left)
     })
   }
+}
+
+function contextOf({ key, certificate, passphrase, ca, minVersion, maxVersion }: SslMaterial): SecureContextOptions {
+  return { key, cert: certificate, passphrase, ca, minVersion, maxVersion }
 }
 
 /** What is no HTTP, or does not come in time: answered as far as there is someone to answer, in the shape of all errors. */

@@ -72,6 +72,8 @@ export interface RestServer {
   readonly listeners: readonly Listener[]
   /** Asks this worker, whoever leads, for this process itself: with no log-in, and through no socket. */
   askItself(method: 'PUT', path: string, body: object): Promise<{ readonly status: number; readonly body: string }>
+  /** For connections from now on. @throws Error where the key does not fit the certificate */
+  renewTls(tls: ServerTls): void
   /** From now on requests are answered; before, they get 503. */
   serve(herder: Herder): void
   /** No more requests are taken; those under way are answered first, with what they have where they would take long. */
@@ -156,6 +158,7 @@ export async function startRest(options: RestOptions): Promise<RestServer> {
   return {
     url: opened[0]!.url,
     listeners: opened,
+    renewTls: (tls) => listeners.renewTls(tls),
     serve: (ready) => void (herder = ready),
     askItself: async (method, url, body) => {
       const answer = await app.inject({ method, url, payload: body })
