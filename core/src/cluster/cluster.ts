@@ -100,6 +100,11 @@ export interface Cluster {
   ownsTask(connector: string, task: number): boolean
   /** Whom the newest assignment gives it to. */
   owner(connector: string, task?: number): ClusterOwner | undefined
+  /**
+   * Whether the newest assignment gives one of the connector's tasks to a worker, or takes one from a worker that has not
+   * said yet that it has stopped it.
+   */
+  runsTasks(connector: string): boolean
   /** The leader's config topic says something else about what has to run. */
   workChanged(): void
   /** Everything that the assignment of this generation took from this worker has stopped: it may start elsewhere. */

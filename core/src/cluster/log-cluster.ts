@@ -198,6 +198,13 @@ export class LogCluster implements Cluster {
     return undefined
   }
 
+  runsTasks(connector: string): boolean {
+    const isOne = (key: UnitKey): boolean => taskOf(key) !== undefined && connectorOf(key) === connector
+    return [...(this.#view?.workers.values() ?? [])].some(
+      ({ owns, giving }) => owns.values().some(isOne) || giving.some(({ units }) => units.values().some(isOne)),
+    )
+  }
+
   workChanged(): void {
     this.#leader.decideAnew()
   }

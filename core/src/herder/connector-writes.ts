@@ -229,8 +229,8 @@ export class ConnectorWrites {
   }
 
   /** Runs it alone among the writes for the connector. @throws NotLeaderError */
-  async alone(name: string, work: () => Promise<void>): Promise<void> {
-    await this.#write(name, undefined, work)
+  async alone<T>(name: string, work: () => Promise<T>): Promise<T> {
+    return this.#write(name, undefined, work)
   }
 
   async #put(

@@ -8,7 +8,7 @@ import { isRetriable, RetriableError } from '@tidewire/sdk'
 import type { LogClient } from '../client/client.ts'
 import { NotLeaderError, type Cluster, type Unit } from '../cluster/cluster.ts'
 import { ConfigProviders, type ProviderSpec } from '../config/config-providers.ts'
-import type { WorkerConfig } from '../config/worker-settings.ts'
+import type { ParsedWorkerConfig, WorkerConfig } from '../config/worker-settings.ts'
 import { levelNamed, LogLevels } from '../logging/log-levels.ts'
 import type { Logger } from '../logging/logger.ts'
 import type { PluginRegistry } from '../plugin/plugin-registry.ts'
@@ -20,6 +20,7 @@ import { ClusterEvents } from './cluster-events.ts'
 import { ConfigStore, type Config } from './config-store.ts'
 import { ConnectorActor, type ActorContext } from './connector-actor.ts'
 import { ConnectorErrands } from './connector-errands.ts'
+import { ConnectorOffsets } from './connector-offsets.ts'
 import { ConnectorTopics } from './connector-topics.ts'
 import { ConnectorViews } from './connector-views.ts'
 import { ConnectorWrites } from './connector-writes.ts'
@@ -43,6 +44,8 @@ export interface HerderOptions {
   readonly converterSettings: Config
   /** Default: none. */
   readonly configProviders?: readonly ProviderSpec[]
+  /** The worker's settings for the clients of connectors. Default: none. */
+  readonly clientSettings?: ParsedWorkerConfig['clientSettings']
   readonly plugins: PluginRegistry
   /**
    * Called when the herder starts. The runner tells states by the first function, and asks the second, of a task that
@@ -87,6 +90,8 @@ export class Herder {
   readonly tails: TopicTails
   /** Previews, dead letters and re-drives. */
   readonly errands: ConnectorErrands
+  /** Offsets of connectors, to read and to change. */
+  readonly offsets: ConnectorOffsets
   /** Of writes by REST. */
   readonly audit: AuditLog
   readonly keys: SessionKeys
@@ -178,6 +183,20 @@ export class Herder {
       catchUp: () => this.catchUp(),
       planTimeoutMs: options.planTimeoutMs ?? defaultPlanTimeoutMs,
     })
+    this.offsets = new ConnectorOffsets({
+      client,
+      config,
+      clientSettings: options.clientSettings,
+      views: this.views,
+      plugins,
+      worker: this.#worker,
+      writes: this.writes,
+      cluster,
+      logger,
+      runner: () => this.#ready().runner,
+      catchUp: () => this.catchUp(),
+      fence: (connector) => this.fence(connector),
+    })
     this.audit = new AuditLog({ client, config, logger })
     this.topics = new ConnectorTopics(store, this.#statuses, config)
     this.levels = options.levels ?? new LogLevels()
@@ -251,7 +270,7 @@ export class Herder {
     // Before anybody else says that it runs there.
     await this.#statuses.flush(statusFlushMs)
     await this.cluster.close()
-    await Promise.all([this.#store.close(), this.#statuses.close(), this.audit.close()])
+    await Promise.all([this.#store.close(), this.#statuses.close(), this.audit.close(), this.offsets.close()])
     this.requests.close()
   }
 

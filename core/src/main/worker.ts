@@ -91,6 +91,7 @@ export async function startWorker(
     config,
     converterSettings,
     configProviders,
+    clientSettings,
     plugins,
     startRunner: (onStatus, mayRun, onTopic) => {
       const { lease } = cluster

@@ -65,7 +65,7 @@ export type ConfigKey = {
   readonly display_name: string
   readonly dependents: readonly string[]
   /** Within the group; -1 without one */
-  readonly order: number
+  readonly order_in_group: number
 }
 
 export type ConfigValue = {
@@ -83,6 +83,15 @@ export type ConnectorInfo = {
   /** `unknown`: its plugin is not there */
   readonly type: 'source' | 'sink' | 'unknown'
 }
+
+export type ConnectorOffset = {
+  /** As the source has it; of a sink `kafka_topic` and `kafka_partition` */
+  readonly partition: Readonly<Record<string, unknown>>
+  /** As the source has it; of a sink `kafka_offset`. Null: forgotten */
+  readonly offset: Readonly<Record<string, unknown>> | null
+}
+
+export type ConnectorOffsets = { readonly offsets: readonly ConnectorOffset[] }
 
 export type ConnectorState = {
   /** `STALLED`: it has work and does not get on; the trace says what it waits for */
@@ -147,6 +156,35 @@ export type ErrorBody = {
 export type GivenConfig = Readonly<Record<string, string | number | boolean>>
 
 export type Health = { readonly status: string; readonly message: string }
+
+export type LoggerLevel = {
+  readonly level: 'ALL' | 'TRACE' | 'DEBUG' | 'INFO' | 'WARN' | 'ERROR' | 'FATAL' | 'OFF'
+  /** Milliseconds since the epoch; null: as it was at the start */
+  readonly last_modified: number | null
+}
+
+export type OffsetsChange = {
+  readonly offsets?: readonly ConnectorOffset[]
+  readonly from?: OffsetsFrom
+  /** Of a sink: only these */
+  readonly topics?: readonly string[]
+}
+
+export type OffsetsFrom =
+  | 'earliest'
+  | 'latest'
+  | {
+      /** ms since 1970, or ISO 8601 */
+      readonly timestamp: number | string
+    }
+  | { readonly offset: number }
+
+export type OffsetsMessage = {
+  /** What was done, and whether there is more to do on the other side */
+  readonly message: string
+  /** Where a place was asked for: what was set */
+  readonly offsets?: readonly ConnectorOffset[]
+}
 
 export type Plugin = {
   /** What `connector.class` takes: the class it stands in for, or its short name */
@@ -321,6 +359,17 @@ export interface Operations {
   'GET /': { readonly answer: { readonly version: string; readonly commit: string; readonly kafka_cluster_id: string } }
   /** Hands all work of this worker to the others, before a planned stop */
   'PUT /admin/drain': { readonly answer: { readonly connectors: number; readonly tasks: number } | undefined }
+  /** The loggers of this worker, with their levels */
+  'GET /admin/loggers': { readonly answer: Readonly<Record<string, LoggerLevel>> }
+  /** The level of a logger */
+  'GET /admin/loggers/{logger}': { readonly path: { readonly logger: string }; readonly answer: LoggerLevel }
+  /** Sets the level of a logger and of those below it, until the worker ends */
+  'PUT /admin/loggers/{logger}': {
+    readonly path: { readonly logger: string }
+    readonly query: { readonly scope?: 'worker' | 'cluster' }
+    readonly body: { readonly level: 'ALL' | 'TRACE' | 'DEBUG' | 'INFO' | 'WARN' | 'ERROR' | 'FATAL' | 'OFF' }
+    readonly answer: readonly string[] | undefined
+  }
   /** The workers of the cluster */
   'GET /admin/workers': { readonly answer: readonly Worker[] }
   /** Plugins, every version of each; what could not be loaded too */
@@ -406,6 +455,16 @@ export interface Operations {
     readonly body?: RedriveRequest
     readonly line: RedrivenLine
   }
+  /** How far a connector has come */
+  'GET /connectors/{name}/offsets': { readonly path: { readonly name: string }; readonly answer: ConnectorOffsets }
+  /** Sets offsets of a stopped connector: those given, or those of a place to begin from */
+  'PATCH /connectors/{name}/offsets': {
+    readonly path: { readonly name: string }
+    readonly body?: OffsetsChange
+    readonly answer: OffsetsMessage
+  }
+  /** Forgets the offsets of a stopped connector: it begins anew */
+  'DELETE /connectors/{name}/offsets': { readonly path: { readonly name: string }; readonly answer: OffsetsMessage }
   /** Pauses a connector: its tasks stay, and do nothing */
   'PUT /connectors/{name}/pause': { readonly path: { readonly name: string }; readonly answer: undefined }
   /** What a connector would do; nothing is written */
@@ -438,6 +497,13 @@ export interface Operations {
     readonly path: { readonly name: string; readonly task: number }
     readonly answer: TaskState
   }
+  /** The topics that a connector has used, by its name */
+  'GET /connectors/{name}/topics': {
+    readonly path: { readonly name: string }
+    readonly answer: Readonly<Record<string, { readonly topics: readonly string[] }>>
+  }
+  /** Empties the list of topics; what goes on being used is in it again soon */
+  'PUT /connectors/{name}/topics/reset': { readonly path: { readonly name: string }; readonly answer: undefined }
   /** This document as a page to read */
   'GET /docs': object
   /** Changes of connectors, tasks and workers, as server-sent events */

@@ -117,7 +117,8 @@ function previewFromOf(from: unknown): PreviewRequest['from'] {
   })
 }
 
-function fieldsOf(body: unknown, known: readonly string[]): Fields {
+/** @throws RestError for what is no object, and for fields that are not known */
+export function fieldsOf(body: unknown, known: readonly string[]): Fields {
   if (body === undefined) return {}
   if (typeof body !== 'object' || body === null || Array.isArray(body)) {
     throw new RestError(400, `A JSON object is expected, with ${known.join(', ')}`)

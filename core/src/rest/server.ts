@@ -26,6 +26,7 @@ import { internalRoutes } from './internal-routes.ts'
 import { parseJsonBody } from './json-body.ts'
 import { Listeners, type Listener, type ListenerOptions, type ServerTls } from './listeners.ts'
 import { loggerRoutes } from './logger-routes.ts'
+import { offsetRoutes } from './offset-routes.ts'
 import { pluginRoutes } from './plugin-routes.ts'
 import { limitRates } from './request-rates.ts'
 import { sendHeaders, type HeaderRule } from './response-headers.ts'
@@ -143,6 +144,7 @@ export async function startRest(options: RestOptions): Promise<RestServer> {
   connectorRoutes(app, ready, forwarding)
   bulkRoutes(app, forwarding)
   errandRoutes(app, ready, closing.signal)
+  offsetRoutes(app, ready, forwarding, closing.signal)
   internalRoutes(app, ready)
   adminRoutes(app, ready, holdMs, closing.signal)
   pluginRoutes(app, ready)

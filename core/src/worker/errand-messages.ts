@@ -2,7 +2,7 @@
  * Errands: what is done for one request, in a thread of its own, with the connector's code but apart from its tasks. Plain
  * data, since it crosses threads; int64 values may be bigints.
  */
-import type { TopicPartitionOffset } from '@tidewire/sdk'
+import type { SourceOffsetChange, SourceStart, TopicPartitionOffset } from '@tidewire/sdk'
 import type { HostSettings, ThrownError } from './host-messages.ts'
 import type { TaskSpec } from './task-spec.ts'
 import type { LoggedLine } from './thread-logger.ts'
@@ -179,11 +179,35 @@ export interface RedriveEnd {
   readonly redriven: readonly { readonly partition: number; readonly offset: number }[]
 }
 
+/** What to do with a connector's offsets; each as Kafka Connect's REST shows it, those of sinks too. */
+export type OffsetsWork =
+  | { readonly kind: 'read' }
+  | { readonly kind: 'alter'; readonly offsets: readonly SourceOffsetChange[] }
+  | { readonly kind: 'reset' }
+  /** `topics`: of a sink, of its topics only these. */
+  | { readonly kind: 'from'; readonly from: 'earliest' | SourceStart; readonly topics?: readonly string[] | undefined }
+
+/** See {@link OffsetsChanged}. */
+export interface OffsetsErrand {
+  readonly spec: TaskSpec
+  readonly timeoutMs: number
+  readonly work: OffsetsWork
+}
+
+export interface OffsetsChanged {
+  /** What was read, or what was set; null: forgotten. */
+  readonly offsets: readonly SourceOffsetChange[]
+  /** The other side keeps none besides, as far as the connector knows. */
+  readonly isAll: boolean
+  readonly warnings: readonly string[]
+}
+
 /** By kind: what is asked, what comes piece by piece, and what comes at the end. */
 export interface Errands {
   preview: { errand: PreviewErrand; item: PreviewedRecord; end: PreviewEnd }
   list: { errand: ListErrand; item: ListedLetter; end: ListEnd }
   redrive: { errand: RedriveErrand; item: RedrivenLetter; end: RedriveEnd }
+  offsets: { errand: OffsetsErrand; item: never; end: OffsetsChanged }
 }
 
 export type ErrandKind = keyof Errands

@@ -51,7 +51,9 @@ export class ErrandRunner {
   ): Promise<Errands[K]['end']> {
     if (this.#closed) throw new ConnectError('the worker is stopping')
     if (this.#running.size >= maxErrands) {
-      throw new ErrandsBusyError(`${maxErrands} previews and re-drives are under way on this worker: try again later`)
+      throw new ErrandsBusyError(
+        `${maxErrands} previews, re-drives and changes of offsets are under way on this worker: try again later`,
+      )
     }
     const thread = new Worker(new URL('./errand-thread.ts', import.meta.url), {
       name: kind,

@@ -7,6 +7,7 @@ import type { ErrandBirth, ErrandMessage, PreviewedRecord, RedrivenLetter } from
 import { thrownError } from './host-messages.ts'
 import { listLetters } from './list-letters.ts'
 import { logClients } from './log-clients.ts'
+import { offsetsErrand } from './offsets-errand.ts'
 import { preview } from './preview.ts'
 import { redrive } from './redrive.ts'
 import { noteSecrets, resolveTask, scrubbedLogger } from './resolve-task.ts'
@@ -56,6 +57,8 @@ async function run(): Promise<void> {
         end: await listLetters({ ...birth.errand, spec }, around, (item) => post({ kind: 'item', item })),
       })
       break
+    case 'offsets':
+      post({ kind: 'end', end: await offsetsErrand({ ...birth.errand, spec }, around) })
       break
     case 'redrive': {
       const onLetter = (letter: RedrivenLetter): void => post({ kind: 'item', item: secrets.scrubAll(letter) })

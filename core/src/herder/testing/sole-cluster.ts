@@ -13,6 +13,8 @@ export class SoleCluster implements Cluster {
   othersUrl: string | undefined
   /** Until when its owner's work waits for it, whoever that is. */
   awayUntil: number | undefined
+  /** Connectors whose tasks have not all stopped. */
+  readonly stopping = new Set<string>()
   /** What is given to others. */
   readonly elsewhere = new Set<string>()
   readonly releases: number[] = []
@@ -72,6 +74,10 @@ export class SoleCluster implements Cluster {
   owner(): ClusterOwner {
     const url = this.othersUrl ?? 'http://127.0.0.1:8083'
     return { workerId: new URL(url).host, url, ...(this.awayUntil === undefined ? {} : { awayUntil: this.awayUntil }) }
+  }
+
+  runsTasks(connector: string): boolean {
+    return this.stopping.has(connector)
   }
 
   workChanged(): void {
