@@ -58,6 +58,7 @@ const description = `Kafka Connect's REST API, and what its users miss.
 | 404 | no such connector, task or plugin |
 | 405, 413, 415 | this path lacks the method; the body is too large; it is no JSON |
 | 409 | the connector exists or, with \`Retry-After\`, no leader was found in time: send it again |
+| 429 | more requests, or more wrong log-ins, than may come in that time: send it again after \`Retry-After\` |
 | 500 | a mistake of ours, with its trace in the worker's log |
 | 503 | the worker is starting or stopping, or the log does not answer: send it again after \`Retry-After\` |
 
