@@ -5,10 +5,11 @@
  */
 import { readFile, writeFile } from 'node:fs/promises'
 import { resolve } from 'node:path'
-import type { Command } from 'commander'
 import { addCommands } from '../core/src/cli/commands.ts'
 import { createProgram } from '../core/src/main/cli.ts'
 import { fillIn } from './connector-docs.ts'
+
+type Command = ReturnType<typeof createProgram>
 
 const page = resolve(import.meta.dirname, '../docs/cli.md')
 const helpWidth = 120

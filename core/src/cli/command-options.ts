@@ -40,7 +40,7 @@ export function asksLog(command: Command): Command {
   )
 }
 
-export function withOutput(command: Command): Command {
+function withOutput(command: Command): Command {
   return command.addOption(
     new Option('-o, --output <format>', 'tables for people, JSON for programs')
       .choices(['table', 'json'])

@@ -21,11 +21,17 @@ export async function createConnector(
   given: { readonly file?: string | undefined; readonly name?: string | undefined },
   { settings, initialState, replace, waitMs }: CreateOptions,
 ): Promise<void> {
+  if (replace && initialState !== undefined) {
+    throw new CliError(
+      '--initial-state is for a connector that is new, and does not go with --replace',
+      exitCodes.usage,
+    )
+  }
   const file = given.file === undefined ? undefined : await readConnectorFile(given.file)
   const name = given.name ?? file?.name
   if (name === undefined) throw new CliError('give a file, or --name and --set', exitCodes.usage)
   const config = { ...file?.config, ...settings, name }
-  const state = initialState ?? file?.initialState
+  const state = replace ? undefined : (initialState ?? file?.initialState)
   const info = replace
     ? await rest.call('PUT /connectors/{name}/config', { path: { name }, body: config })
     : await rest.call('POST /connectors', { body: { name, config, ...(state && { initial_state: state }) } })

@@ -21,6 +21,8 @@ test('columns are as wide as they need, numbers stand to the right, and nothing 
 test('a table of a terminal ends where that ends', () => {
   const table = formatTable(['A', 'TEXT'], [['x', 'a long text']], 10)
   expect(table.split('\n')).toEqual(['A  TEXT', 'x  a long…'])
+  const painted = formatTable(['A', 'TEXT'], [['\u001b[31mx\u001b[39m', 'a long text']], 10)
+  expect(painted.split('\n')[1]).toBe('\u001b[31mx\u001b[39m  a long…')
 })
 
 test('colours take no room', () => {

@@ -3,8 +3,8 @@ import { stripVTControlCharacters } from 'node:util'
 const gap = '  '
 
 /**
- * Rows under their headings, in columns as wide as they need. Numbers stand to the right. Where the line is narrower than
- * the table, the last column is cut, and says so.
+ * Rows under their headings, in columns as wide as they need. Numbers stand to the right. Where the terminal is narrower
+ * than the table, the last column is cut, and shows it.
  * @param width of the terminal; undefined: as wide as it gets
  */
 export function formatTable(
@@ -18,14 +18,17 @@ export function formatTable(
   })
   const lines = [headings, ...rows.map((row) => row.map((cell) => (cell === null ? '–' : String(cell))))]
   const widths = headings.map((_, column) => Math.max(...lines.map((line) => widthOf(line[column]!))))
+  const last = headings.length - 1
+  const before = widths.slice(0, last).reduce((sum, each) => sum + each + gap.length, 0)
   return lines
     .map((line) => {
-      const cells = line.map((cell, column) => {
-        const padding = ' '.repeat(widths[column]! - widthOf(cell))
+      const cells = line.map((text, column) => {
+        const cell = column === last && width !== undefined ? cut(text, width - before) : text
+        const padding = ' '.repeat(Math.max(0, widths[column]! - widthOf(cell)))
         if (numeric[column] === true) return padding + cell
-        return column === line.length - 1 ? cell : cell + padding
+        return column === last ? cell : cell + padding
       })
-      return cut(cells.join(gap), width).trimEnd()
+      return cells.join(gap).trimEnd()
     })
     .join('\n')
 }
@@ -48,12 +51,10 @@ export function harmless(text: string, keep = ''): string {
 
 const widthOf = (text: string): number => Array.from(stripVTControlCharacters(text)).length
 
-/** Colours would be torn, so a line that has any is left as it is. */
-function cut(line: string, width: number | undefined): string {
-  if (width === undefined || widthOf(line) <= width) return line
-  const plain = stripVTControlCharacters(line)
-  if (plain !== line) return line
-  return `${Array.from(line)
-    .slice(0, width - 1)
+/** A cell that is painted would be torn, and is left as it is. */
+function cut(cell: string, room: number): string {
+  if (widthOf(cell) <= room || room < 2 || stripVTControlCharacters(cell) !== cell) return cell
+  return `${Array.from(cell)
+    .slice(0, room - 1)
     .join('')}…`
 }

@@ -139,7 +139,7 @@ async function printValue(out: Output, value: Buffer | null): Promise<void> {
   await out.line(out.isTerminal ? harmless(text, '\n\t') : text)
 }
 
-export function shownRecord(topic: string, record: Found): ShownRecord {
+function shownRecord(topic: string, record: Found): ShownRecord {
   const { partition, offset, timestamp, key, value, headers } = record
   const isTime = timestamp >= 0 && timestamp <= maxTimestamp
   return {
