@@ -13,7 +13,7 @@ export interface ConfigKeyInfo {
   readonly display_name: string
   readonly dependents: readonly string[]
   /** Position within the group; -1 without one. */
-  readonly order: number
+  readonly order_in_group: number
 }
 
 /** A declaration in the words of Kafka Connect's `/connector-plugins/{plugin}/config`. */
@@ -34,7 +34,7 @@ export function kafkaDefinition(settings: Settings): ConfigKeyInfo[] {
       width: 'NONE',
       display_name: setting.displayName ?? name,
       dependents: [],
-      order,
+      order_in_group: order,
     }
   })
 }

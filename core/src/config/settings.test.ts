@@ -152,9 +152,9 @@ test('kafkaDefinition speaks the words of Kafka Connect', () => {
     width: 'NONE',
     display_name: 'file',
     dependents: [],
-    order: -1,
+    order_in_group: -1,
   })
-  expect(keys.filter((key) => key.group === 'Modes').map((key) => [key.name, key.default_value, key.order])).toEqual([
+  expect(keys.filter((key) => key.group === 'Modes').map((key) => [key.name, key.default_value, key.order_in_group])).toEqual([
     ['modes', 'a', 1],
     ['topics', null, 2],
   ])

@@ -35,7 +35,7 @@ interface Group {
 
 const prefix = 'topic.creation.'
 const groupsSetting = 'topic.creation.groups'
-const uiGroup = 'Topic creation'
+const uiGroup = 'Topic Creation'
 
 /** One partition or more, one replica or more: whatever the broker gives a topic that nobody made. */
 const asTheBrokerHasIt: TopicTemplate = { group: 'default', partitions: -1, replicationFactor: -1, config: {} }

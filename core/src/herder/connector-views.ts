@@ -83,7 +83,7 @@ export class ConnectorViews {
    * worker that has vanished. @throws NotFoundError
    */
   status(name: string): ConnectorStateInfo {
-    const stored = this.stored(name)
+    const stored = this.stored(name, `No status found for connector ${name}`)
     return {
       name,
       connector: stateInfo(
@@ -107,16 +107,17 @@ export class ConnectorViews {
 
   /** @throws NotFoundError */
   taskStatus(name: string, task: number): TaskStateInfo {
-    this.stored(name)
+    const unknown = `No status found for task ${name}-${task}`
+    this.stored(name, unknown)
     const status = this.#statuses.task(name, task)
-    if (status === undefined) throw new NotFoundError(`No status found for task ${name}-${task}`)
+    if (status === undefined) throw new NotFoundError(unknown)
     return { id: task, ...stateInfo(status, this.#cluster.owner(name, task)) }
   }
 
-  /** @throws NotFoundError */
-  stored(name: string): StoredConnector {
+  /** @param unknown what is said where it does not exist: Kafka Connect's words differ from call to call. @throws NotFoundError */
+  stored(name: string, unknown = `Connector ${name} not found`): StoredConnector {
     const stored = this.#store.get(name)
-    if (stored === undefined) throw new NotFoundError(`Connector ${name} not found`)
+    if (stored === undefined) throw new NotFoundError(unknown)
     return stored
   }
 

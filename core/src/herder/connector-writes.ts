@@ -161,7 +161,7 @@ export class ConnectorWrites {
   async setTargetState(name: string, state: TargetState, request?: string): Promise<void> {
     const { store, views } = this.#options
     await this.#write(name, request, async (before) => {
-      if (before !== undefined || views.stored(name).targetState === state) return
+      if (before !== undefined || views.stored(name, `Unknown connector ${name}`).targetState === state) return
       await store.putTargetState(name, state, request)
     })
   }
@@ -173,6 +173,7 @@ export class ConnectorWrites {
   async restart(name: string, restart: RestartRequest, request?: string): Promise<ConnectorStateInfo> {
     const { store, views } = this.#options
     return this.#write(name, request, async (before) => {
+      views.stored(name, `Unknown connector: ${name}`)
       const status = views.status(name)
       if (before === undefined) await store.requestRestart(name, restart, request)
       const isMeant = (info: StateInfo): boolean => !restart.onlyFailed || info.state === 'FAILED'
@@ -197,7 +198,7 @@ export class ConnectorWrites {
     const { store, views, cluster, restartTask } = this.#options
     // A connector that was made a moment ago by another worker.
     if (store.get(name)?.tasks[task] === undefined) await store.refresh()
-    if (views.stored(name).tasks[task] === undefined) throw new NotFoundError(`Unknown task: ${name}-${task}`)
+    if (views.stored(name, `Unknown connector: ${name}`).tasks[task] === undefined) throw new NotFoundError(`Unknown task: ${name}-${task}`)
     if (!cluster.ownsTask(name, task)) throw new NotOwnerError(name, task)
     if (request !== undefined) {
       if (this.#restarts.has(request)) return

@@ -386,10 +386,10 @@ describe('validation', () => {
     expect(infos.error_count).toBe(2)
     expect(infos.groups).toEqual([
       'Common',
-      'Error handling',
-      'Exactly once support',
-      'Offsets topic',
-      'Topic creation',
+      'Error Handling',
+      'Exactly Once Support',
+      'offsets.topic',
+      'Topic Creation',
       'Connection',
     ])
     const byName = new Map(infos.configs.map((info) => [info.value.name, info]))

@@ -63,8 +63,20 @@ export class PluginViews {
     ]
   }
 
-  /** The settings of a connector, with the framework's, or of a converter. @throws NotFoundError */
+  /**
+   * The settings of a connector, with the framework's, or of a converter.
+   * @throws NotFoundError; ConfigError where it is there, but not in that version
+   */
   async settings(name: string, version?: string): Promise<ConfigKeyInfo[]> {
+    try {
+      return await this.#settingsOf(name, version)
+    } catch (error) {
+      const isThere = version !== undefined && (await this.#settingsOf(name).catch(() => undefined)) !== undefined
+      throw isThere && error instanceof NotFoundError ? new ConfigError(error.message, { cause: error }) : error
+    }
+  }
+
+  async #settingsOf(name: string, version?: string): Promise<ConfigKeyInfo[]> {
     try {
       const { manifest } = await this.#plugins.connector(name, version)
       return kafkaDefinition({ ...frameworkSettings(manifest.type), ...manifest.settings })

@@ -65,7 +65,7 @@ export type ConfigKey = {
   readonly display_name: string
   readonly dependents: readonly string[]
   /** Within the group; -1 without one */
-  readonly order: number
+  readonly order_in_group: number
 }
 
 export type ConfigValue = {

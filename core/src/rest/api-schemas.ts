@@ -96,7 +96,7 @@ export const configKey: JsonSchema = {
     width: text,
     display_name: text,
     dependents: listOf(text),
-    order: about('Within the group; -1 without one', integer),
+    order_in_group: about('Within the group; -1 without one', integer),
   }),
 }
 

@@ -211,7 +211,7 @@ function answerWritten(reply: FastifyReply, name: string, { info, created, warni
 }
 
 function taskOf(text: string): number {
-  if (!/^\d{1,9}$/.test(text)) throw new RestError(404, 'HTTP 404 Not Found')
+  if (!/^-?\d{1,9}$/.test(text)) throw new RestError(404, 'HTTP 404 Not Found')
   return Number(text)
 }
 

@@ -31,7 +31,7 @@ const docs = {
 /** `/connector-plugins`: which there are, their settings, and whether a config would be taken. */
 export function pluginRoutes(app: FastifyInstance, herder: () => Herder): void {
   app.get<{ Querystring: { connectorsOnly?: string } }>('/connector-plugins', { schema: docs.list }, (asked) =>
-    herder().plugins.list(asked.query.connectorsOnly?.toLowerCase() !== 'false'),
+    herder().plugins.list((asked.query.connectorsOnly ?? 'true').toLowerCase() === 'true'),
   )
 
   app.get<{ Params: { plugin: string }; Querystring: { version?: string } }>(
