@@ -45,6 +45,11 @@ export function redriveGroup(connector: string): string {
   return `tidewire-redrive-${connector}`
 }
 
+/** The group whose one member puts letters of a connector back; see redrive-lock.ts. */
+export function redriveLockGroup(connector: string): string {
+  return `tidewire-redriving-${connector}`
+}
+
 /** By partition. */
 export async function redrivenPositions(admin: Admin, connector: string, topic: string): Promise<Map<number, number>> {
   const offsets = await admin.groupOffsets(redriveGroup(connector))

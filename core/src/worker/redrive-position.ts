@@ -3,13 +3,14 @@ import type { RedriveErrand } from './errand-messages.ts'
 import type { ErrandTask } from './errand-task.ts'
 import type { HostSettings } from './host-messages.ts'
 import { redriveGroup } from './letter-reader.ts'
+import type { RedriveLock } from './redrive-lock.ts'
 import type { LetterPosition } from './redrive-outcome.ts'
 import { redriveTransactionalId } from './transactional-ids.ts'
 
 /**
  * Writes records together with the position of re-drives: in one transaction where the worker supports exactly once, and
- * else the position after the records. Its transactional id is the same for every re-drive of the connector, so that a later
- * one fences an earlier.
+ * else the position after the records. Its transactional id is the same for every re-drive of the connector, so that one that
+ * has lost the lock without knowing it writes nothing more.
  */
 export class RedrivePosition {
   readonly #group: string
@@ -17,12 +18,15 @@ export class RedrivePosition {
   readonly #client: LogClient
   readonly #transactional: boolean
   readonly #producer: Producer
+  readonly #lock: RedriveLock | undefined
 
   constructor(
     { clients }: ErrandTask,
     { spec, topic, timeoutMs }: RedriveErrand,
     { groupId, exactlyOnce }: HostSettings,
+    lock: RedriveLock | undefined,
   ) {
+    this.#lock = lock
     this.#group = redriveGroup(spec.connector)
     this.#topic = topic
     this.#client = clients.producer
@@ -35,7 +39,7 @@ export class RedrivePosition {
     })
   }
 
-  /** Fences an earlier re-drive of the connector. @throws LogError */
+  /** Ends what an earlier re-drive of the connector has under way. @throws LogError */
   async open(): Promise<void> {
     if (this.#transactional) await this.#producer.initTransactions()
   }
@@ -54,6 +58,8 @@ export class RedrivePosition {
     if (!this.#transactional) {
       const results = await this.#produce(records)
       if (positions.length > 0) {
+        // There is nothing that refuses a position which comes late.
+        await this.#lock?.check()
         await this.#client.admin.alterGroupOffsets(this.#group, positions)
       }
       return results

@@ -4,14 +4,14 @@
  * says what became of it; no second letter is written for one that fails again.
  *
  * How far the letters have been put back is kept as the offsets of a group, and moves only over letters whose outcome is
- * certain. Of two re-drives of one connector at the same time, on whichever workers, the later one fences the earlier
- * (where exactly-once support is on).
+ * certain. There is one re-drive of a connector at a time, on whichever workers (redrive-lock.ts).
  */
 import { messageOf } from '../logging/message-of.ts'
 import type { DeadLetter } from './dead-letter.ts'
 import type { LetterChoice, RedriveEnd, RedriveErrand, RedrivenLetter } from './errand-messages.ts'
 import { openErrandTask, type ErrandSurroundings, type ErrandTask } from './errand-task.ts'
 import { letterRanges, readLetters, redrivenPositions, type LetterRange } from './letter-reader.ts'
+import { RedriveLock } from './redrive-lock.ts'
 import { outcomeOf, type Redrive } from './redrive-outcome.ts'
 import { RedrivePosition } from './redrive-position.ts'
 import { openSinkRedrive } from './redrive-sink.ts'
@@ -25,41 +25,62 @@ interface Stretch {
   readonly moves: boolean
 }
 
-/** @throws ConfigError where the connector cannot work as it is; LogError */
+/** @throws ConfigError where the connector cannot work as it is; RetriableError while another is under way; LogError */
 export async function redrive(
   errand: RedriveErrand,
   around: ErrandSurroundings,
   onLetter: (letter: RedrivenLetter) => void,
 ): Promise<RedriveEnd> {
-  const { spec, topic, choice } = errand
-  const task = await openErrandTask(spec, around)
+  const { connector } = errand.spec
+  const { signal, settings } = around
+  const task = await openErrandTask(errand.spec, around)
+  let lock: RedriveLock | undefined
   try {
-    const { admin } = task.clients.consumer
-    const ranges = await letterRanges(admin, topic)
-    const redriven = await redrivenPositions(admin, spec.connector, topic)
-    const stretches = stretchesOf(choice, ranges, redriven)
-    const position = new RedrivePosition(task, errand, around.settings)
-    const work = await openRedrive(task, errand, around, position)
-    let outcome: Pick<RedriveEnd, 'ended' | 'error'>
-    try {
-      outcome = await putBack(stretches, { errand, around, task, work, redriven, onLetter })
-    } finally {
-      await work.close()
-      await position.close()
-    }
-    return { ...outcome, redriven: [...redriven].map(([partition, offset]) => ({ partition, offset })) }
+    // A dry run is in nobody's way.
+    if (errand.dryRun) return await redriveWith(task, errand, around, undefined, onLetter)
+    lock = await RedriveLock.take(task.clients.producer, { connector, workerId: settings.workerId, signal })
+    return await redriveWith(task, errand, { ...around, signal: AbortSignal.any([signal, lock.lost]) }, lock, onLetter)
   } finally {
+    await lock?.release()
     await task.close()
   }
 }
 
-async function openRedrive(
+async function redriveWith(
+  task: ErrandTask,
+  errand: RedriveErrand,
+  around: ErrandSurroundings,
+  lock: RedriveLock | undefined,
+  onLetter: (letter: RedrivenLetter) => void,
+): Promise<RedriveEnd> {
+  const { spec, topic, choice } = errand
+  const { admin } = task.clients.consumer
+  const position = new RedrivePosition(task, errand, around.settings, lock)
+  try {
+    // Before the position is read: what an earlier one has under way still moves it.
+    if (lock !== undefined) await position.open()
+    const ranges = await letterRanges(admin, topic)
+    const redriven = await redrivenPositions(admin, spec.connector, topic)
+    const stretches = stretchesOf(choice, ranges, redriven)
+    const work = await openWork(task, errand, around, position)
+    let outcome: Pick<RedriveEnd, 'ended' | 'error'>
+    try {
+      outcome = await putBack(stretches, { errand, around, task, work, lock, redriven, onLetter })
+    } finally {
+      await work.close()
+    }
+    return { ...outcome, redriven: [...redriven].map(([partition, offset]) => ({ partition, offset })) }
+  } finally {
+    await position.close()
+  }
+}
+
+async function openWork(
   task: ErrandTask,
   errand: RedriveErrand,
   around: ErrandSurroundings,
   position: RedrivePosition,
 ): Promise<Redrive> {
-  if (!errand.dryRun) await position.open()
   return task.connector.type === 'source'
     ? openSourceRedrive(task, errand, around, position)
     : openSinkRedrive(task.connector, task, errand, around, position)
@@ -70,6 +91,8 @@ interface Parts {
   readonly around: ErrandSurroundings
   readonly task: ErrandTask
   readonly work: Redrive
+  /** Undefined in a dry run. */
+  readonly lock: RedriveLock | undefined
   /** Updated as the position moves. */
   readonly redriven: Map<number, number>
   readonly onLetter: (letter: RedrivenLetter) => void
@@ -77,7 +100,7 @@ interface Parts {
 
 async function putBack(
   stretches: readonly Stretch[],
-  { errand, around, task, work, redriven, onLetter }: Parts,
+  { errand, around, task, work, lock, redriven, onLetter }: Parts,
 ): Promise<Pick<RedriveEnd, 'ended' | 'error'>> {
   const { topic, dryRun, spec } = errand
   const { signal } = around
@@ -92,18 +115,21 @@ async function putBack(
       const skipped = new Map(letters.flatMap((letter) => skip(letter, spec.connector, errand.choice)))
       const own = letters.filter((letter) => !skipped.has(letter))
       try {
+        await lock?.check()
         const done = (await work.deliver(own, moveTo)).values()
         for (const letter of letters) onLetter(skipped.get(letter) ?? done.next().value!)
       } catch (error) {
-        const reason = messageOf(error)
+        const cause: unknown = lock?.lost.aborted === true ? lock.lost.reason : error
+        const reason = messageOf(cause)
         for (const letter of letters) onLetter(skipped.get(letter) ?? outcomeOf(letter, 'unfinished', { reason }))
-        return { ended: signal.aborted ? 'timeout' : 'failed', error: reason }
+        return { ended: signal.aborted && cause === error ? 'timeout' : 'failed', error: reason }
       }
       if (moveTo !== undefined) redriven.set(moveTo.partition, moveTo.offset)
       seen += letters.length
       room -= letters.length
       if (cut || (room === 0 && batch.nextOffset < stretch.to)) return { ended: 'limit' }
     }
+    if (lock?.lost.aborted === true) return { ended: 'failed', error: messageOf(lock.lost.reason) }
     if (signal.aborted) return { ended: 'timeout' }
     if (seen === 0 && errand.choice.kind === 'offsets') {
       const { partition, from: offset } = stretch
