@@ -29,6 +29,7 @@ export function connectorCommands(program: Command): void {
   changing(connector)
   states(connector)
   trying(connector)
+  offsets(connector)
   deadLetters(connector)
 }
 
@@ -194,6 +195,65 @@ function trying(connector: Command): void {
       const { limit, from, task, timeout: timeoutMs } = options
       const out = outputOf(options)
       await withRest(options, out, (rest) => previewConnector(rest, out, given, { limit, from, task, timeoutMs }))
+    })
+}
+
+const stopOption = (): Option => new Option('--stop', 'stop it before, and let it go on after')
+
+interface Stop {
+  readonly stop?: true
+}
+
+function offsets(connector: Command): void {
+  const command = connector.command('offsets').description('how far a connector has come')
+
+  asksWorker(command.command('get'))
+    .description('its offsets: of a sink by topic and partition, of a source as it has them')
+    .argument('<connector>')
+    .action(async (name: string, options: Options) => {
+      const { showOffsets } = await import('./connector-offsets.ts')
+      const out = outputOf(options)
+      await withRest(options, out, (rest) => showOffsets(rest, out, name))
+    })
+
+  asksWorker(command.command('set'))
+    .description('sets offsets of a stopped connector: those of a file, or a place to begin from')
+    .argument('<connector>')
+    .argument('[file]', 'what connector offsets get -o json printed; - is standard input')
+    .option('--from <place>', 'earliest, latest, an offset, or a time (2026-01-31T12:00), as far as the connector can')
+    .option('--topic <topic...>', 'of a sink: only these', collected)
+    .addOption(stopOption())
+    .addHelpText(
+      'after',
+      examples(
+        'tidewire connector offsets set orders-to-file --from 2026-01-31T12:00 --stop',
+        'tidewire connector offsets get orders -o json > before.json',
+        'tidewire connector offsets set orders before.json',
+      ),
+    )
+    .action(
+      async (
+        name: string,
+        file: string | undefined,
+        options: Options<Stop & { readonly from?: string; readonly topic?: string[] }>,
+      ) => {
+        const { setOffsets } = await import('./connector-offsets.ts')
+        const { placeOf } = await import('./place.ts')
+        const { topic: topics = [], stop: stops = false } = options
+        const from = options.from === undefined ? undefined : placeOf('--from', options.from)
+        const out = outputOf(options)
+        await withRest(options, out, (rest) => setOffsets(rest, out, name, { file, from, topics, stops }))
+      },
+    )
+
+  asksWorker(command.command('reset'))
+    .description('forgets the offsets of a stopped connector: it begins anew')
+    .argument('<connector>')
+    .addOption(stopOption())
+    .action(async (name: string, options: Options<Stop>) => {
+      const { resetOffsets } = await import('./connector-offsets.ts')
+      const out = outputOf(options)
+      await withRest(options, out, (rest) => resetOffsets(rest, out, name, { stops: options.stop === true }))
     })
 }
 

@@ -1,5 +1,5 @@
 import type { ConnectorInfo, ConnectorState, ConnectorStatus } from '../rest-client/operations.ts'
-import type { RestClient } from '../rest-client/rest-client.ts'
+import { RestClientError, type RestClient } from '../rest-client/rest-client.ts'
 import { stateStyle, type Output } from './output.ts'
 import { formatPairs, harmless } from './table.ts'
 
@@ -56,15 +56,17 @@ function tasksText(tasks: readonly { readonly state: string }[]): string {
 /** `connector describe` */
 export async function describeConnector(rest: RestClient, out: Output, name: string): Promise<void> {
   const path = { name }
-  const [info, status] = await Promise.all([
+  const [info, status, topics] = await Promise.all([
     rest.call('GET /connectors/{name}', { path }),
     rest.call('GET /connectors/{name}/status', { path }),
+    topicsOf(rest, name),
   ])
   const described = {
     name,
     type: info.type,
     ...stateOf(status.connector),
     tasks: status.tasks.map((task) => ({ id: task.id, ...stateOf(task) })),
+    ...(topics === undefined ? {} : { topics }),
     config: info.config,
   }
   await out.show(described, () => {
@@ -76,6 +78,7 @@ export async function describeConnector(rest: RestClient, out: Output, name: str
         ['State', out.paint(stateStyle(connector.state) ?? 'reset', connector.state)],
         ['Worker', harmless(connector.worker_id)],
         ['Version', harmless(connector.version ?? '–')],
+        ...(topics === undefined ? [] : [['Topics', harmless(topics.join(', ') || '–')] as const]),
       ]),
       out.table(
         ['TASK', 'STATE', 'WORKER'],
@@ -89,6 +92,16 @@ export async function describeConnector(rest: RestClient, out: Output, name: str
     )
     return [...parts, ...traces].join('\n\n')
   })
+}
+
+/** Those that it has used; undefined where the worker does not keep account of them. */
+async function topicsOf(rest: RestClient, name: string): Promise<readonly string[] | undefined> {
+  try {
+    return (await rest.call('GET /connectors/{name}/topics', { path: { name } }))[name]?.topics ?? []
+  } catch (error) {
+    if (error instanceof RestClientError && (error.status === 403 || error.status === 404)) return undefined
+    throw error
+  }
 }
 
 function stateOf({ state, worker_id, version, trace }: ConnectorState) {
