@@ -15,6 +15,8 @@ let worker: TestWorker
 let folder: string
 let document: OpenApiDocument
 const validators = new Map<string, ValidateFunction>()
+/** Operations asked for so far. */
+const asked = new Set<string>()
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'tidewire-test-'))
@@ -63,6 +65,7 @@ function validatorOf(operation: string, status: number, type: string): ValidateF
 }
 
 function check(operation: string, status: number, type: string, value: unknown): void {
+  asked.add(operation)
   const validate = validatorOf(operation, status, type)
   if (validate === undefined) expect([operation, status, value]).toEqual([operation, status, undefined])
   else if (!validate(value)) {
@@ -159,7 +162,7 @@ test('what is answered is what the document says', async () => {
   await ask('GET /connector-plugins/{plugin}/config', 200, { path: plugin })
   await ask('PUT /connector-plugins/{plugin}/config/validate', 200, { path: plugin, body: { ...source, odd: 'x' } })
 
-  await ask('POST /connectors/preview', 200, { body: { config: { ...source, topic: 'other' } } })
+  await ask('POST /connectors/preview', 200, { body: { config: { ...source, topic: 'other' }, timeoutMs: 2000 } })
   await ask('POST /connectors/{name}/preview', 200, { path, body: { limit: 1 } })
   const sink = {
     'connector.class': 'file-sink',
@@ -183,10 +186,33 @@ test('what is answered is what the document says', async () => {
     (event) => event === 'end',
     (event) => event === 'record',
   )
+  await ask('GET /connectors/{name}/topics', 200, { path })
+  await ask('PUT /connectors/{name}/topics/reset', 202, { path })
+  await ask('GET /admin/loggers', 200)
+  const logger = { logger: 'tidewire' }
+  await ask('PUT /admin/loggers/{logger}', 200, { path: logger, body: { level: 'DEBUG' } })
+  await ask('PUT /admin/loggers/{logger}', 204, { path: logger, body: { level: 'INFO' }, query: '?scope=cluster' })
+  await ask('GET /admin/loggers/{logger}', 200, { path: logger })
+
+  await ask('GET /connectors/{name}/offsets', 200, { path })
+  await ask('PATCH /connectors/{name}/offsets', 400, { path, body: { from: 'earliest' } })
   await ask('PUT /connectors/{name}/stop', 204, { path })
+  await ask('PUT /connectors/{name}/stop', 204, { path: { name: 'sink' } })
+  await worker.reaches('lines', 'STOPPED')
+  await worker.reaches('sink', 'STOPPED')
+  await ask('PATCH /connectors/{name}/offsets', 200, { path: { name: 'sink' }, body: { from: 'earliest' } })
+  await ask('GET /connectors/{name}/offsets', 200, { path: { name: 'sink' } })
+  await ask('DELETE /connectors/{name}/offsets', 200, { path })
+
   await ask('DELETE /connectors/{name}', 204, { path })
   await ask('DELETE /connectors/{name}', 204, { path: { name: 'sink' } })
   await ask('DELETE /connectors/{name}', 204, { path: { name: 'more' } })
   // With nothing left to hand over, at once.
   await ask('PUT /admin/drain', 204)
+
+  const all = Object.entries(document.paths).flatMap(([url, methods]) =>
+    Object.keys(methods).map((method) => `${method.toUpperCase()} ${url}`),
+  )
+  // The page is no JSON.
+  expect(all.filter((operation) => !asked.has(operation))).toEqual(['GET /docs'])
 })
