@@ -170,6 +170,25 @@ describe('a cluster of workers', () => {
     expect(new Set((await other.ask('GET', '/connectors')).body as string[])).toEqual(new Set(written))
   })
 
+  test('a config of before a stricter policy for overrides: its task fails, and runs where the policy allows it', async () => {
+    const policy = (name: string) => ({ 'connector.client.config.override.policy': name })
+    const lenient = await worker(policy('All'))
+    await lenient.deploy('a', { ...lines(join(folder, 'a'), 'ta'), 'producer.override.compression.type': 'gzip' })
+    await lenient.reaches('a', 'RUNNING', 1)
+    await close(lenient)
+    const strict = await worker(policy('Principal'))
+    const { tasks } = await until('the failure', async () => {
+      const status = await strict.status('a')
+      return status.tasks[0]?.state === 'FAILED' ? status : undefined
+    })
+    expect(tasks[0]!.trace).toContain(
+      "producer.override.compression.type: The 'Principal' policy does not allow 'compression.type' to be overridden",
+    )
+    await close(strict)
+    const again = await worker(policy('All'))
+    await again.reaches('a', 'RUNNING', 1)
+  })
+
   test('two workers of the same name are told so', async () => {
     const [port] = await freePorts(1)
     const settings = { ...quick, 'rest.advertised.port': String(port) }

@@ -197,6 +197,22 @@ export function isSecretOverride(name: string): boolean {
 
 const principal: ReadonlySet<string> = new Set(['sasl.jaas.config', 'sasl.mechanism', 'security.protocol'])
 
+/** Overrides that the policy does not allow, in Kafka Connect's words. */
+export function policyProblems(raw: Config, policy: OverridePolicy): SettingErrors {
+  const errors: SettingErrors = {}
+  if (policy === 'All') return errors
+  for (const prefix of clientKinds.map(overridePrefix)) {
+    for (const name of Object.keys(raw).filter((each) => each.startsWith(prefix))) {
+      const bare = name.slice(prefix.length)
+      if (policy === 'Principal' && principal.has(bare)) continue
+      errors[name] = [
+        `The '${policy}' policy does not allow '${bare}' to be overridden in the connector configuration.`,
+      ]
+    }
+  }
+  return errors
+}
+
 /** All overrides of a connector's config: what is wrong with them, and what the policy does not allow. */
 export function parseOverrides(
   raw: Config,
@@ -211,14 +227,8 @@ export function parseOverrides(
     Object.assign(errors, parsed.errors)
     Object.assign(settings, parsed.settings)
     warnings.push(...parsed.warnings)
-    for (const name of Object.keys(raw).filter((each) => each.startsWith(prefix))) {
-      const bare = name.slice(prefix.length)
-      if (policy === 'All' || (policy === 'Principal' && principal.has(bare))) continue
-      errors[name] = [
-        `The '${policy}' policy does not allow '${bare}' to be overridden in the connector configuration.`,
-      ]
-    }
   }
+  Object.assign(errors, policyProblems(raw, policy))
   return { errors, warnings, settings }
 }
 

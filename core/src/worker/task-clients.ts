@@ -10,8 +10,10 @@ import {
   consumerOverrides,
   overridePrefix,
   parseClientSettings,
+  policyProblems,
   producerOverrides,
   type ClientKind,
+  type OverridePolicy,
 } from '../config/client-settings.ts'
 import { loadLogSecurity, logSecuritySettings } from '../config/log-security.ts'
 import { requireValid } from './connector-config.ts'
@@ -23,6 +25,8 @@ type Parsed = Readonly<Record<string, unknown>>
 /** The worker's own settings, parsed: `security.protocol` and the rest, and below `producer.`, `consumer.`, `admin.`. */
 export interface WorkerClientSettings extends Readonly<Record<ClientKind, Parsed>> {
   readonly security: Parsed
+  /** `connector.client.config.override.policy` */
+  readonly overridePolicy: OverridePolicy
 }
 
 export interface TaskClients {
@@ -39,7 +43,7 @@ export interface TaskClients {
 /**
  * @param shared of the thread
  * @param open a client of the task's own
- * @throws ConfigError for overrides that make no sense
+ * @throws ConfigError for overrides that make no sense, or that the worker's policy does not allow
  * @throws Error that names a file which cannot be read
  */
 export async function openTaskClients(
@@ -48,6 +52,8 @@ export async function openTaskClients(
   shared: LogClient,
   open: OpenClient,
 ): Promise<TaskClients> {
+  // Asked here too: a config may come from Kafka Connect, or from before the policy.
+  requireValid(policyProblems(config, worker.overridePolicy))
   const merged: Record<ClientKind, Parsed> = { producer: {}, consumer: {}, admin: {} }
   const own = new Map<string, LogClient>()
   const clients: Record<ClientKind, LogClient> = { producer: shared, consumer: shared, admin: shared }

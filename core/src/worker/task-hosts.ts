@@ -452,7 +452,11 @@ function hostSettings(options: TaskHostsOptions): HostSettings {
     bootstrapServers: config['bootstrap.servers'],
     requestTimeoutMs: config['request.timeout.ms'],
     security,
-    clients: { security: config, ...(clientSettings ?? { producer: {}, consumer: {}, admin: {} }) },
+    clients: {
+      security: config,
+      overridePolicy: config['connector.client.config.override.policy'],
+      ...(clientSettings ?? { producer: {}, consumer: {}, admin: {} }),
+    },
     configProviders,
     workerId,
     groupId: config['group.id'],
