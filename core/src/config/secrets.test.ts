@@ -56,6 +56,13 @@ describe('a config', () => {
     expect(maskSecrets(config, undefined, {}, isReference)).toEqual({ ...config, 'my.token': secretMask })
   })
 
+  test('is masked too where a setting that nobody declares holds a secret, as one that a connector made for its task', () => {
+    const config = { password: 'tiger', url: 'tiger-shop', 'task.login': 'scott:tiger@db', 'task.id': '7' }
+    expect(maskSecrets(config, settings, {})).toEqual({ ...config, password: secretMask, 'task.login': secretMask })
+    const short = { password: 'abc', 'task.id': 'abc' }
+    expect(maskSecrets(short, settings, {})).toEqual({ ...short, password: secretMask })
+  })
+
   test('holds as secrets what is declared so, and what sounds so', () => {
     expect(secretValues({ password: 'a', url: 'b', 'my.token': 'c' }, settings, {})).toEqual(['a', 'c'])
   })

@@ -11,7 +11,8 @@ import { literalPattern } from './literal-pattern.ts'
 export const secretMask = '********'
 
 // A setting that no declaration knows may still be a secret, mistyped.
-const soundsSecret = /passw|secret|token|credential|api[._-]?key|private[._-]?key|jaas/i
+const soundsSecret =
+  /passw|passphrase|secret|token|credential|api[._-]?key|private[._-]?key|jaas|user[._-]?info|authorization|bearer/i
 
 /**
  * The config as it may be shown. Without the declaration (its plugin is gone or broken) nobody can say what is secret,
@@ -23,11 +24,9 @@ export function maskSecrets(
   open: Settings,
   isReference: (value: string) => boolean = () => false,
 ): Record<string, string> {
+  const secret = secretNames(config, settings, open, isReference)
   return Object.fromEntries(
-    Object.entries(config).map(([name, value]) => [
-      name,
-      isSecret(name, settings, open) && !isReference(value) ? secretMask : value,
-    ]),
+    Object.entries(config).map(([name, value]) => [name, secret.has(name) ? secretMask : value]),
   )
 }
 
@@ -44,18 +43,43 @@ export function unmaskSecrets(
   )
 }
 
+/**
+ * Which settings of a config are secret: those that are declared so, those that nobody declares but sound so, and those
+ * that nobody declares and hold the value of another one, as a URL that a connector has made for its task.
+ */
+export function secretNames(
+  config: Readonly<Record<string, string>>,
+  settings: Settings | undefined,
+  open: Settings,
+  isReference: (value: string) => boolean = () => false,
+): ReadonlySet<string> {
+  const entries = Object.entries(config).filter(([, value]) => !isReference(value))
+  const secret = new Set(entries.flatMap(([name]) => (isSecret(name, settings, open) ? [name] : [])))
+  const values = [...secret].map((name) => config[name]!.trim())
+  const pattern = literalPattern(values.filter((value) => value.length >= shortestSought))
+  if (pattern === undefined) return secret
+  for (const [name, value] of entries) {
+    const isDeclared = Object.hasOwn(settings ?? {}, name) || Object.hasOwn(open, name)
+    if (!isDeclared && value.search(pattern) >= 0) secret.add(name)
+  }
+  return secret
+}
+
 /** The values of a config's secrets. */
 export function secretValues(
   config: Readonly<Record<string, string>>,
   settings: Settings | undefined,
   open: Settings,
 ): string[] {
-  return Object.entries(config).flatMap(([name, value]) => (isSecret(name, settings, open) ? [value] : []))
+  return [...secretNames(config, settings, open)].map((name) => config[name]!)
 }
+
+/** Shorter ones would be found in any text. */
+const shortestSought = 4
 
 /**
  * Takes secrets out of texts that connectors and drivers make, which must not hold any and sometimes do: as they are, and
- * as they stand in URLs and JSON. Those of fewer than four characters are left: they would be found in any text.
+ * as they stand in URLs and JSON. Those of fewer than four characters are left.
  */
 export class Secrets {
   readonly #known = new Set<string>()
@@ -64,7 +88,7 @@ export class Secrets {
   add(values: Iterable<string>): void {
     for (const value of values) {
       const bare = value.trim()
-      if (bare.length < 4 || bare === secretMask) continue
+      if (bare.length < shortestSought || bare === secretMask) continue
       for (const form of [bare, encodeURIComponent(bare.toWellFormed()), JSON.stringify(bare).slice(1, -1)])
         this.#known.add(form)
     }

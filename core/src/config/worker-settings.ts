@@ -252,6 +252,16 @@ export const workerSettings = defineConfig({
     importance: 'low',
     doc: 'Names of the config providers, by which configs refer to what is not in them: ${name:[path:]key}. Of each, config.providers.<name>.class says what it is: EnvVarConfigProvider, FileConfigProvider or DirectoryConfigProvider, as env, file and dir are without. What they may read: config.providers.<name>.param.allowlist.pattern of an env provider, param.allowed.paths of the others.',
   },
+  'config.storage.encryption.key': {
+    type: 'password',
+    importance: 'low',
+    doc: 'Encrypts secrets of connectors in the config topic: 32 bytes in base64 or hexadecimal. Of several, with commas between, the first encrypts and all decrypt. Left out: they stand there as in Kafka Connect, in clear. Not known to Kafka Connect.',
+  },
+  'config.storage.encryption.key.file': {
+    type: 'string',
+    importance: 'low',
+    doc: 'A file with such keys, one a line. Read at start.',
+  },
   'request.timeout.ms': {
     type: 'int',
     default: 40_000,

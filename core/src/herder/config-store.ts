@@ -1,6 +1,7 @@
 import type { LogClient } from '../client/client.ts'
 import type { LeaderWriter } from '../cluster/cluster.ts'
 import type { Logger } from '../logging/logger.ts'
+import { ConfigEncryption } from './config-encryption.ts'
 import {
   commitRecord,
   connectorRecord,
@@ -57,6 +58,10 @@ export interface ConfigStoreOptions {
   readonly topic: string
   readonly logger: Logger
   readonly listener: ConfigStoreListener
+  /** How secrets stand in the topic. Default: as they are. */
+  readonly encryption?: ConfigEncryption | undefined
+  /** Which settings of a config are secret. Default: none. */
+  readonly secretsOf?: (config: Config) => ReadonlySet<string>
   /** Longest time for a write to be read back. Default 30 000. */
   readonly readTimeoutMs?: number
 }
@@ -86,6 +91,8 @@ interface Entry {
 export class ConfigStore {
   readonly #options: ConfigStoreOptions
   readonly #log: TopicLog
+  readonly #encryption: ConfigEncryption
+  readonly #secretsOf: (config: Config) => ReadonlySet<string>
   readonly #connectors = new Map<string, Entry>()
   /** Kept apart, since an initial state is written before its connector. */
   readonly #targetStates = new Map<string, TargetState>()
@@ -104,6 +111,8 @@ export class ConfigStore {
 
   constructor(options: ConfigStoreOptions) {
     this.#options = options
+    this.#encryption = options.encryption ?? new ConfigEncryption()
+    this.#secretsOf = options.secretsOf ?? (() => new Set())
     this.#log = new TopicLog({ ...options, onRecord: (record) => this.#read(record) })
   }
 
@@ -146,6 +155,12 @@ export class ConfigStore {
     return this.#ahead.has(connector)
   }
 
+  /** Whether the secrets of the committed tasks are encrypted as they would be now. */
+  areTasksEncrypted(connector: string): boolean {
+    const tasks = this.#connectors.get(connector)?.tasks ?? []
+    return tasks.every((config) => this.#encryption.isCurrent(config, this.#secretsOf))
+  }
+
   /** What workers sign with: the newest first, then, if there is one, the one before. */
   get sessionKeys(): readonly SessionKey[] {
     return this.#sessionKeys
@@ -177,7 +192,7 @@ export class ConfigStore {
     const records = [
       // Before the config, so that nobody starts what should begin paused.
       ...(initialState === undefined ? [] : [targetStateRecord(connector, initialState)]),
-      connectorRecord(connector, config),
+      connectorRecord(connector, this.#encrypted(connector, config)),
     ]
     const tasks = this.#connectors.get(connector)?.tasks ?? []
     await this.#writeAhead(connector, tasks, records, request)
@@ -189,7 +204,7 @@ export class ConfigStore {
 
   /** With `fenced`, they have no predecessors that would have to be fenced, and may start at once. */
   async putTasks(connector: string, tasks: readonly Config[], fenced = false): Promise<void> {
-    const records = tasks.map((config, task) => taskRecord(connector, task, config))
+    const records = tasks.map((config, task) => taskRecord(connector, task, this.#encrypted(connector, config)))
     const start = fenced ? [fencedRecord(connector, tasks.length)] : []
     await this.#writeAhead(connector, tasks, [...records, commitRecord(connector, tasks.length), ...start])
   }
@@ -215,6 +230,10 @@ export class ConfigStore {
 
   async putSessionKey(key: SessionKey): Promise<void> {
     await this.#write([sessionKeyRecord(key)])
+  }
+
+  #encrypted(connector: string, config: Config): Config {
+    return this.#encryption.encrypt(connector, config, this.#secretsOf)
   }
 
   /** One at a time for each connector. @throws as {@link ConfigStore.#write} */
@@ -289,15 +308,7 @@ export class ConfigStore {
     switch (record.kind) {
       case 'connector':
         if (record.properties === null) return this.#forget(connector)
-        if (entry !== undefined) entry.config = record.properties
-        else {
-          this.#connectors.set(connector, {
-            config: record.properties,
-            tasks: [],
-            appliedConfig: undefined,
-            inconsistent: false,
-          })
-        }
+        this.#configRead(connector, entry, this.#encryption.decrypt(connector, record.properties))
         return true
       case 'target-state': {
         const before = this.#targetStates.get(connector) ?? 'STARTED'
@@ -307,7 +318,7 @@ export class ConfigStore {
       }
       case 'task': {
         const tasks = this.#uncommitted.get(connector) ?? new Map<number, Config>()
-        this.#uncommitted.set(connector, tasks.set(record.task, record.properties))
+        this.#uncommitted.set(connector, tasks.set(record.task, this.#encryption.decrypt(connector, record.properties)))
         return false
       }
       case 'commit':
@@ -316,6 +327,11 @@ export class ConfigStore {
         this.#fencings.set(connector, { producers: record.tasks, fenced: true })
         return false
     }
+  }
+
+  #configRead(connector: string, entry: Entry | undefined, config: Config): void {
+    if (entry !== undefined) entry.config = config
+    else this.#connectors.set(connector, { config, tasks: [], appliedConfig: undefined, inconsistent: false })
   }
 
   #commit(connector: string, entry: Entry | undefined, count: number): boolean {

@@ -2,7 +2,7 @@ import { NotFoundError } from '@tidewire/sdk'
 import type { Cluster, ClusterOwner } from '../cluster/cluster.ts'
 import type { ConfigProviders } from '../config/config-providers.ts'
 import { frameworkSettings } from '../config/connector-settings.ts'
-import { maskSecrets } from '../config/secrets.ts'
+import { maskSecrets, secretNames } from '../config/secrets.ts'
 import type { PluginRegistry } from '../plugin/plugin-registry.ts'
 import type { TaskId } from '../worker/task-spec.ts'
 import type { Config, ConfigStore, StoredConnector } from './config-store.ts'
@@ -137,6 +137,13 @@ export class ConnectorViews {
     return maskSecrets(config, manifest?.settings, frameworkSettings(manifest?.type ?? 'sink'), (value) =>
       this.#providers.isReference(value),
     )
+  }
+
+  /** Settings whose values are to be kept from whoever may read the config topic. */
+  secretsOf(config: Config): ReadonlySet<string> {
+    const manifest = this.#pluginOf(config)?.manifest
+    const open = frameworkSettings(manifest?.type ?? 'sink')
+    return secretNames(config, manifest?.settings, open, (value) => this.#providers.isReference(value))
   }
 
   #pluginOf({ 'connector.class': name, 'connector.plugin.version': version }: Config) {

@@ -4,6 +4,7 @@ import { connectorNameProblem } from '../config/connector-settings.ts'
 import { unmaskSecrets } from '../config/secrets.ts'
 import type { SettingErrors } from '../config/settings.ts'
 import type { Logger } from '../logging/logger.ts'
+import { requireDecrypted } from './config-encryption.ts'
 import type { RestartRequest, TargetState } from './config-records.ts'
 import { sameConfig, sameConfigs, type Config, type ConfigStore, type StoredConnector } from './config-store.ts'
 import type { ConnectorInfo, ConnectorStateInfo, ConnectorViews, StateInfo } from './connector-views.ts'
@@ -211,19 +212,23 @@ export class ConnectorWrites {
   /**
    * Makes the planned tasks those of the connector.
    * @param plannedFrom what `configDigest` says of the config that they were planned from
-   * @throws RetriableError where that is not the connector's any more; NotLeaderError
+   * @throws RetriableError where that is not the connector's any more; ConfigError where this worker lacks the key to its
+   *   secrets; NotLeaderError
    */
   async commitTasks(name: string, plannedFrom: string, tasks: readonly Config[]): Promise<void> {
     const { store } = this.#options
     await this.#write(name, undefined, async () => {
       const stored = store.get(name)
+      // Or else it would be taken for another config than what was planned from.
+      if (stored !== undefined) requireDecrypted(stored.config)
       if (stored === undefined || stored.targetState === 'STOPPED' || configDigest(stored.config) !== plannedFrom) {
         throw new RetriableError(`connector ${name} has changed since its tasks were planned`)
       }
       // Also where the tasks stay the same: the commit says which config they are of, and a reader of the compacted
       // topic takes a commit into account only where it comes after the config.
       const isApplied = stored.appliedConfig !== undefined && sameConfig(stored.appliedConfig, stored.config)
-      if (!isApplied || stored.inconsistent || !sameConfigs(stored.tasks, tasks)) {
+      const isSame = isApplied && !stored.inconsistent && sameConfigs(stored.tasks, tasks)
+      if (!isSame || !store.areTasksEncrypted(name)) {
         await store.putTasks(name, tasks, this.#options.startFenced(stored, tasks.length))
       }
     })

@@ -17,6 +17,7 @@ import type { TaskId, TaskStatus } from '../worker/task-spec.ts'
 import { AuditLog } from './audit-log.ts'
 import { BulkApply } from './bulk-apply.ts'
 import { ClusterEvents } from './cluster-events.ts'
+import type { ConfigEncryption } from './config-encryption.ts'
 import { ConfigStore, type Config } from './config-store.ts'
 import { ConnectorActor, type ActorContext } from './connector-actor.ts'
 import { ConnectorErrands } from './connector-errands.ts'
@@ -44,6 +45,8 @@ export interface HerderOptions {
   readonly converterSettings: Config
   /** Default: none. */
   readonly configProviders?: readonly ProviderSpec[]
+  /** Of secrets in the config topic. Default: none. */
+  readonly encryption?: ConfigEncryption
   /** The worker's settings for the clients of connectors. Default: none. */
   readonly clientSettings?: ParsedWorkerConfig['clientSettings']
   readonly plugins: PluginRegistry
@@ -128,6 +131,8 @@ export class Herder {
       writer: cluster.writer,
       topic: config['config.storage.topic'],
       logger,
+      encryption: options.encryption,
+      secretsOf: (properties) => this.views.secretsOf(properties),
       listener: {
         changed: (connector) => this.#changed(connector),
         changing: () => cluster.workChanged(),

@@ -1,3 +1,4 @@
+import { requireDecrypted } from './config-encryption.ts'
 import type { Config } from './config-store.ts'
 import { ConfigError } from '@tidewire/sdk'
 import type { ConfigProviders } from '../config/config-providers.ts'
@@ -65,9 +66,10 @@ export async function planTasks(
 
 /**
  * The config with references resolved in what the worker itself has to know of it. The rest is the tasks' business.
- * @throws ConfigError that names every reference which cannot be resolved
+ * @throws ConfigError that names every reference which cannot be resolved, and every secret that cannot be decrypted
  */
 export async function workerRead({ providers }: WorkerParts, config: Config): Promise<Config> {
+  requireDecrypted(config)
   const own = Object.entries(config).filter(([name]) => isReadByWorker(name))
   const { config: resolved, errors } = await providers.resolve(Object.fromEntries(own))
   const faults = Object.values(errors).flat()

@@ -23,6 +23,7 @@ import { compileSettings, type ParsedSettings, type RawConfig, type SettingError
 import { isTopicCreationSetting, parseTopicCreation } from '../config/topic-creation.ts'
 import type { ConnectorManifest, PluginRef } from '../plugin/manifest.ts'
 import type { ConnectorPlugin, ConverterPlugin, PluginRegistry } from '../plugin/plugin-registry.ts'
+import { encryptionProblems } from './config-encryption.ts'
 
 type Config = Readonly<Record<string, string>>
 
@@ -126,7 +127,7 @@ export class ConfigValidator {
       const converter = await this.#validateConverter(config, use, isHidden, add, warnings)
       if (converter !== undefined) Object.assign(settings, prefixed(use, converter.manifest.settings))
     }
-    Object.assign(errors, unresolved, referenceProblems(isHidden))
+    Object.assign(errors, unresolved, referenceProblems(isHidden), encryptionProblems(given))
     for (const [key, value] of Object.entries(given)) {
       if (value !== secretMask || settings[key]?.type !== 'password') continue
       add(

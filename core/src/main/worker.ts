@@ -4,9 +4,11 @@ import { LogCluster } from '../cluster/log-cluster.ts'
 import { MembershipError } from '../cluster/membership-error.ts'
 import { loadLogSecurity, type LogSecurity } from '../config/log-security.ts'
 import type { ParsedWorkerConfig, WorkerConfig } from '../config/worker-settings.ts'
+import { ConfigEncryption, readEncryptionKeys } from '../herder/config-encryption.ts'
 import { Herder } from '../herder/herder.ts'
 import type { LogLevels } from '../logging/log-levels.ts'
 import type { Logger } from '../logging/logger.ts'
+import { messageOf } from '../logging/message-of.ts'
 import { PluginRegistry } from '../plugin/plugin-registry.ts'
 import { isElsewhere } from '../rest/rest-error.ts'
 import type { Listener } from '../rest/listeners.ts'
@@ -47,10 +49,11 @@ export async function startWorker(
   onFatal: (error: Error) => void = exitWith,
   { filesOnly = false, levels }: { readonly filesOnly?: boolean; readonly levels?: LogLevels } = {},
 ): Promise<RunningWorker> {
-  const [security, { tls, reloadTls, ...secured }, commit] = await Promise.all([
+  const [security, { tls, reloadTls, ...secured }, commit, encryption] = await Promise.all([
     readSecurity(config),
     restSecurity(config, logger),
     commitId(),
+    configEncryption(config),
   ])
   const plugins = new PluginRegistry({ paths: config['plugin.path'], logger })
   // Takes a while, in a thread of its own: begun before it is needed.
@@ -91,6 +94,7 @@ export async function startWorker(
     config,
     converterSettings,
     configProviders,
+    encryption,
     clientSettings,
     plugins,
     startRunner: (onStatus, mayRun, onTopic) => {
@@ -151,6 +155,15 @@ function userError(error: unknown): Error {
   if (error instanceof MembershipError || error instanceof InternalTopicError)
     return new UserError(error.message, { cause: error })
   return error instanceof Error ? error : new Error(String(error))
+}
+
+async function configEncryption(config: WorkerConfig): Promise<ConfigEncryption> {
+  const { 'config.storage.encryption.key': keys, 'config.storage.encryption.key.file': file } = config
+  try {
+    return new ConfigEncryption(await readEncryptionKeys(keys, file))
+  } catch (error) {
+    throw new UserError(messageOf(error), { cause: error })
+  }
 }
 
 async function readSecurity(config: WorkerConfig): Promise<LogSecurity> {

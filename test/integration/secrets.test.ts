@@ -1,0 +1,265 @@
+/** Secrets of connectors, from config providers and from configs: where they are used, and that they are nowhere else. */
+import { createHash, randomBytes } from 'node:crypto'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { parseWorkerConfig } from '../../core/src/config/worker-settings.ts'
+import { createLogger, type Logger } from '../../core/src/logging/logger.ts'
+import { startWorker, type RunningWorker } from '../../core/src/main/worker.ts'
+import { testBroker, type TestBroker } from '../support/broker.ts'
+import { readTopic, type SeenRecord } from '../support/read-topic.ts'
+import { until } from '../support/until.ts'
+import { restClient, type TestWorker } from '../support/worker.ts'
+
+const secret = 'pa$$word/of "scott"'
+const hidden = 'db.internal.example:5432'
+const mask = '********'
+
+let broker: TestBroker
+let folder: string
+let worker: TestWorker
+let lines: string[]
+
+const logger: Logger = createLogger({
+  write: (level, message, details) => lines.push(`${level} ${message} ${JSON.stringify(details)}`),
+})
+
+async function startWith(settings: Readonly<Record<string, string>> = {}): Promise<TestWorker> {
+  const parsed = parseWorkerConfig({
+    'bootstrap.servers': broker.address,
+    listeners: 'http://127.0.0.1:0',
+    'plugin.path': join(import.meta.dirname, '../fixtures/plugins/leaky'),
+    'value.converter.schemas.enable': 'false',
+    'config.providers': 'file,env',
+    'config.providers.file.param.allowed.paths': folder,
+    'config.providers.env.param.allowlist.pattern': 'LEAKY_.*',
+    ...settings,
+  })
+  expect(parsed.errors).toEqual({})
+  const running: RunningWorker = await startWorker(parsed, logger)
+  return { ...running, ...restClient(running.url) }
+}
+
+beforeEach(async () => {
+  lines = []
+  broker = await testBroker()
+  folder = await mkdtemp(join(tmpdir(), 'tidewire-secrets-'))
+  await writeFile(join(folder, 'db.properties'), `password=${secret.replaceAll('\\', '\\\\')}\nurl=${hidden}\n`)
+  worker = await startWith()
+})
+afterEach(async () => {
+  await worker.close()
+  await broker.close()
+  await rm(folder, { recursive: true })
+})
+
+const references = () => ({
+  'connector.class': 'leaky',
+  topic: 'out',
+  'value.converter': 'string',
+  password: `\${file:${folder}/db.properties:password}`,
+  url: `\${file:${folder}/db.properties:url}`,
+})
+const digest = (password: string, url: string): string =>
+  createHash('sha256').update(`${password} ${url}`).digest('hex')
+
+/** In no form of it. */
+function expectNoSecret(text: string): void {
+  for (const each of [secret, hidden]) {
+    expect(text).not.toContain(each)
+    expect(text).not.toContain(JSON.stringify(each).slice(1, -1))
+    expect(text).not.toContain(encodeURIComponent(each))
+  }
+}
+
+async function everyAnswer(name: string): Promise<string> {
+  const paths = ['', '/config', '/status', '/tasks', '/tasks/0/status']
+  const answers = await Promise.all([
+    ...paths.map((path) => worker.ask('GET', `/connectors/${name}${path}`)),
+    worker.ask('GET', '/connectors?expand=info&expand=status'),
+    worker.ask('PUT', '/connector-plugins/leaky/config/validate', { name, ...references() }),
+    worker.ask('PUT', '/connectors?dryRun=true', { [name]: { ...references(), topic: 'other' } }),
+  ])
+  return JSON.stringify(answers)
+}
+
+const read = (topic: string, enough: (records: readonly SeenRecord[]) => boolean): Promise<SeenRecord[]> =>
+  readTopic(Number(broker.address.split(':').at(-1)), topic, enough)
+const texts = (records: readonly SeenRecord[]): string => records.map(({ value }) => value).join('\n')
+
+describe('references to config providers', () => {
+  test('are resolved in the task, and are all that is stored and shown', async () => {
+    await worker.deploy('leak', references())
+    await worker.reaches('leak', 'RUNNING', 1)
+    const [record] = await read('out', (records) => records.length > 0)
+    expect(record!.value).toBe(digest(secret, hidden))
+    await until('the line of the task', () => lines.some((line) => line.includes('connecting to')) || undefined)
+    expect((await worker.ask('GET', '/connectors/leak/config')).body).toMatchObject(references())
+    const { body } = await worker.ask('GET', '/connectors/leak/tasks')
+    expect((body as { config: Record<string, string> }[])[0]!.config['task.login']).toBe(
+      `user:${references().password}@${references().url}`,
+    )
+    expectNoSecret(await everyAnswer('leak'))
+    expectNoSecret(texts(await read('connect-configs', (records) => records.some(({ key }) => key === 'commit-leak'))))
+    expectNoSecret(lines.join('\n'))
+  })
+
+  test('are read anew at each start of a task', async () => {
+    await worker.deploy('leak', references())
+    await worker.reaches('leak', 'RUNNING', 1)
+    await writeFile(join(folder, 'db.properties'), 'password=changed-since\nurl=elsewhere\n')
+    await worker.ask('POST', '/connectors/leak/restart?includeTasks=true')
+    await read('out', (records) => records.some(({ value }) => value === digest('changed-since', 'elsewhere')))
+  })
+
+  test('that cannot be resolved are a 400 by name, and fail a task that is started again', async () => {
+    const wrong = { ...references(), password: '${env:LEAKY_MISSING}', url: '${env:PATH}' }
+    const answer = await worker.ask('PUT', '/connectors/leak/config', wrong)
+    expect(answer.status).toBe(400)
+    const { message } = answer.body as { message: string }
+    expect(message).toContain('${env:LEAKY_MISSING} cannot be resolved: environment variable LEAKY_MISSING is not set')
+    expect(message).toContain('${env:PATH} cannot be resolved')
+    expect(message).not.toContain(process.env['PATH'])
+
+    await worker.deploy('leak', references())
+    await worker.reaches('leak', 'RUNNING', 1)
+    await rm(join(folder, 'db.properties'))
+    await worker.ask('POST', '/connectors/leak/tasks/0/restart')
+    const { tasks } = await until('a failed task', async () => {
+      const status = await worker.status('leak')
+      return status.tasks[0]?.state === 'FAILED' ? status : undefined
+    })
+    expect(tasks[0]!.trace).toContain(`\${file:${folder}/db.properties:password} cannot be resolved`)
+  })
+
+  test('to what decides which plugin runs, and how tasks are spread, are refused by name', async () => {
+    const answer = await worker.ask('PUT', '/connectors/leak/config', {
+      ...references(),
+      'task.weight': '${env:LEAKY_W}',
+    })
+    expect(answer).toMatchObject({ status: 400 })
+    expect(JSON.stringify(answer.body)).toContain('task.weight cannot refer to a config provider')
+  })
+})
+
+describe('a connector that tells its secrets', () => {
+  const plain = () => ({ ...references(), password: secret })
+  test.for([
+    ['by its check, from a provider', () => ({ ...references(), how: 'check' })],
+    ['by its check, from the config', () => ({ ...plain(), how: 'check' })],
+  ] as const)('%s: the answer has none', async ([, config]) => {
+    const answer = await worker.ask('PUT', '/connectors/leak/config', config())
+    expect(answer).toMatchObject({ status: 400, body: { message: expect.stringContaining(mask) as string } })
+    expectNoSecret(JSON.stringify(answer))
+    const validated = await worker.ask('PUT', '/connector-plugins/leaky/config/validate', config())
+    expect(validated).toMatchObject({ status: 200, body: { error_count: 1 } })
+    expectNoSecret(JSON.stringify(validated))
+  })
+
+  test.for(['plan', 'throw', 'later'])('when it fails (%s): trace, status topic and log have none', async (how) => {
+    await worker.deploy('leak', { ...references(), how })
+    await until('a trace', async () => {
+      const { connector, tasks } = await worker.status('leak')
+      return connector.trace ?? tasks[0]?.trace
+    })
+    const text = texts(await read('connect-status', (records) => texts(records).includes('"trace":"')))
+    expect(text).toContain(mask)
+    expectNoSecret(text)
+    expectNoSecret(await everyAnswer('leak'))
+    expectNoSecret(lines.join('\n'))
+  })
+
+  test('in a record that failed: the dead letter and its list have none', async () => {
+    const config = {
+      ...references(),
+      how: 'reject',
+      'errors.tolerance': 'all',
+      'errors.log.enable': 'true',
+      'errors.deadletterqueue.topic.name': 'letters',
+      'errors.deadletterqueue.context.headers.enable': 'true',
+    }
+    await worker.deploy('leak', config)
+    const [letter] = await read('letters', (records) => records.length > 0)
+    const headers = JSON.stringify(letter!.headers)
+    expect(headers).toContain(mask)
+    expectNoSecret(headers)
+    expectNoSecret(JSON.stringify(await worker.ask('GET', '/connectors/leak/dlq')))
+    expectNoSecret(lines.join('\n'))
+  })
+
+  test.for(['not', 'throw', 'later', 'reject'])('in a preview (%s): records, errors and log have none', async (how) => {
+    const answer = await worker.ask('POST', '/connectors/preview', {
+      config: { ...references(), how },
+      timeoutMs: 3000,
+      limit: 1,
+    })
+    expect(answer).toMatchObject({ status: 200 })
+    expectNoSecret(JSON.stringify(answer))
+    expectNoSecret(lines.join('\n'))
+    expect(JSON.stringify(answer)).toContain(mask)
+  })
+})
+
+describe('with a key for the config topic', () => {
+  const [older, newer] = [randomBytes(32).toString('base64'), randomBytes(32).toString('hex')]
+  const config = () => ({ ...references(), password: secret, url: 'db' })
+  const restart = async (settings: Readonly<Record<string, string>>) => {
+    await worker.close()
+    worker = await startWith(settings)
+  }
+  const configRecords = async (since: number): Promise<SeenRecord[]> =>
+    (
+      await read('connect-configs', (all) => all.some(({ key, offset }) => key === 'commit-leak' && offset >= since))
+    ).filter(({ key, offset }) => /^(connector|task)-leak/.test(key ?? '') && offset >= since)
+
+  test('secrets are encrypted in it, task configs too, and the tasks have them, also after a restart', async () => {
+    await restart({ 'config.storage.encryption.key': older })
+    await worker.deploy('leak', config())
+    await worker.reaches('leak', 'RUNNING', 1)
+    const records = await configRecords(0)
+    expect(records.map(({ key }) => key)).toEqual(['connector-leak', 'task-leak-0'])
+    expectNoSecret(texts(records).replaceAll(hidden, ''))
+    for (const { value } of records) {
+      const { properties } = JSON.parse(value) as { properties: Record<string, string> }
+      expect(properties).toMatchObject({ topic: 'out', url: 'db', 'connector.class': 'leaky' })
+      expect(properties['password']).toMatch(/^\$tidewire-encrypted:1:/)
+    }
+    await restart({ 'config.storage.encryption.key': older })
+    await worker.reaches('leak', 'RUNNING', 1)
+    await read('out', (seen) => seen.filter(({ value }) => value === digest(secret, 'db')).length >= 2)
+    expect((await worker.ask('GET', '/connectors/leak/config')).body).toMatchObject({ password: mask })
+  })
+
+  test('a worker without it says so, and goes on once it has the secret or the key', async () => {
+    await restart({ 'config.storage.encryption.key': older })
+    await worker.deploy('leak', config())
+    await worker.reaches('leak', 'RUNNING', 1)
+    await restart({})
+    const { connector } = await worker.reaches('leak', 'FAILED')
+    expect(connector.trace).toMatch(/ConfigError: Configuration password is stored encrypted with key [0-9a-f]{16}/)
+    const { body: shown } = await worker.ask('GET', '/connectors/leak/config')
+    expect(shown).toMatchObject({ password: mask })
+    const back = await worker.ask('PUT', '/connectors/leak/config', shown)
+    expect(back).toMatchObject({ status: 400 })
+    expect(JSON.stringify(back.body)).toContain('set password anew')
+    await worker.deploy('leak', { ...config(), password: 'another-one' })
+    await worker.reaches('leak', 'RUNNING', 1)
+    await read('out', (seen) => seen.some(({ value }) => value === digest('another-one', 'db')))
+  })
+
+  test('a new key encrypts what is written again, tasks included, and the old one is needed no more', async () => {
+    await restart({ 'config.storage.encryption.key': older })
+    await worker.deploy('leak', config())
+    await worker.reaches('leak', 'RUNNING', 1)
+    const before = await configRecords(0)
+    await restart({ 'config.storage.encryption.key': `${newer},${older}` })
+    await worker.reaches('leak', 'RUNNING', 1)
+    const { body: shown } = await worker.ask('GET', '/connectors/leak/config')
+    await worker.deploy('leak', shown as Record<string, string>)
+    await configRecords(before.at(-1)!.offset + 2)
+    await restart({ 'config.storage.encryption.key': newer })
+    await worker.reaches('leak', 'RUNNING', 1)
+    await read('out', (seen) => seen.filter(({ value }) => value === digest(secret, 'db')).length >= 3)
+  })
+})
