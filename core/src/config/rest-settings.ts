@@ -41,6 +41,12 @@ const roles = {
 
 export const restSettings = defineConfig({
   ...prefixed,
+  'admin.listeners': {
+    type: 'list',
+    pattern: '^https?://\\S*:\\d+$',
+    importance: 'low',
+    doc: 'Where /admin is, and nothing else: as listeners. Empty: nowhere. Left out: with all the rest.',
+  },
   'topic.tracking.enable': {
     type: 'boolean',
     default: true,

@@ -276,7 +276,7 @@ export const workerSettings = defineConfig({
 export type WorkerConfig = ConfigOf<typeof workerSettings>
 
 const unsupported: Readonly<Record<string, string>> = {
-  'admin.listeners*': 'there are no admin listeners',
+  'admin.listeners.*': 'https is for admin.listeners as listeners.https.* says',
   'sasl.*': 'there are PLAIN and SCRAM, with sasl.mechanism and sasl.jaas.config',
   'ssl.*': 'certificates and keys are PEM; see docs/security.md for the settings there are',
   'listeners.https.*': 'certificates and keys are PEM; see docs/security.md for the settings there are',

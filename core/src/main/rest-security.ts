@@ -31,12 +31,14 @@ export interface RestSecurity {
 
 /** @throws UserError that names the setting at fault */
 export async function restSecurity(config: WorkerConfig, logger: Logger): Promise<RestSecurity> {
-  const listeners = config.listeners.map(listenerOf)
-  if (listeners.length === 0) throw new UserError('listeners: expected http://host:port or https://host:port, not none')
+  const own = config.listeners.map((text) => listenerOf('listeners', text))
+  if (own.length === 0) throw new UserError('listeners: expected http://host:port or https://host:port, not none')
   const told = config['rest.advertised.listener']
-  if (told !== undefined && !listeners.some(({ protocol }) => protocol === told)) {
+  if (told !== undefined && !own.some(({ protocol }) => protocol === told)) {
     throw new UserError(`rest.advertised.listener: there is no listener with ${told}`)
   }
+  const admin = (config['admin.listeners'] ?? []).map((text) => listenerOf('admin.listeners', text))
+  const listeners = [...own, ...admin.map((listener) => ({ ...listener, isAdmin: true }))]
   const isSecure = listeners.some(({ protocol }) => protocol === 'https')
   const { config: https, prefix } = httpsConfig(config)
   const clientAuth = https['ssl.client.auth']
@@ -86,11 +88,11 @@ async function load(https: Parameters<typeof loadSsl>[0], prefix: string): Promi
   }
 }
 
-function listenerOf(text: string): ListenerOptions {
+function listenerOf(setting: string, text: string): ListenerOptions {
   const match = /^(https?):\/\/(?:\[([^\]]*)\]|([^:/]*)):(\d+)$/.exec(text)
   const port = Number(match?.[4])
   if (match === null || port > 65_535) {
-    throw new UserError(`listeners: expected http://host:port or https://host:port, not ${text}`)
+    throw new UserError(`${setting}: expected http://host:port or https://host:port, not ${text}`)
   }
   return { protocol: match[1] as 'http' | 'https', host: match[2] ?? match[3]!, port }
 }

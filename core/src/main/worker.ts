@@ -176,7 +176,7 @@ async function readSecurity(config: WorkerConfig): Promise<LogSecurity> {
 
 /** The listener that others are told to ask: as in Kafka Connect one with http, unless another is asked for. */
 function advertised(listeners: readonly Listener[], protocol: 'http' | 'https' = 'http'): Listener {
-  return listeners.find((listener) => listener.protocol === protocol) ?? listeners[0]!
+  return listeners.find((listener) => listener.protocol === protocol && listener.isAdmin !== true) ?? listeners[0]!
 }
 
 /** What others call this machine by, where the listener is bound to no address in particular. */

@@ -25,6 +25,8 @@ export interface ListenerOptions {
   readonly host: string
   /** 0: any free one. */
   readonly port: number
+  /** Of `admin.listeners`. */
+  readonly isAdmin?: boolean
 }
 
 /** A listener that listens. */
@@ -116,7 +118,7 @@ export class Listeners {
   async #open(options: ListenerOptions, handler: Handler): Promise<Listener> {
     const { protocol, host } = options
     const [address, ...others] = await addressesOf(host)
-    const listener = { protocol, host, port: options.port, url: '' }
+    const listener = { ...options, url: '' }
     const handle: Handler = (request, response) => {
       this.#cameBy.set(request, listener)
       this.#underWay++

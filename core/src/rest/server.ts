@@ -9,8 +9,8 @@ import type { Herder } from '../herder/herder.ts'
 import type { Logger } from '../logging/logger.ts'
 import { controlAccess, type Access } from './access.ts'
 import { activeTopicRoutes } from './active-topic-routes.ts'
+import { separateAdmin } from './admin-listeners.ts'
 import { adminRoutes } from './admin-routes.ts'
-import { health } from './api-schemas.ts'
 import { keepAuditTrail } from './audit-trail.ts'
 import { boundBodies } from './body-budget.ts'
 import { bulkRoutes } from './bulk-routes.ts'
@@ -22,6 +22,7 @@ import { refuseChanges } from './files-only.ts'
 import { eventRoutes } from './event-routes.ts'
 import { Forwarding } from './forwarding.ts'
 import { sendPage } from './html-page.ts'
+import { healthRoute } from './health-route.ts'
 import { internalRoutes } from './internal-routes.ts'
 import { parseJsonBody } from './json-body.ts'
 import { Listeners, type Listener, type ListenerOptions, type ServerTls } from './listeners.ts'
@@ -31,7 +32,7 @@ import { pluginRoutes } from './plugin-routes.ts'
 import { limitRates } from './request-rates.ts'
 import { sendHeaders, type HeaderRule } from './response-headers.ts'
 import { messageFor, RestError, statusOf, type ErrorBody } from './rest-error.ts'
-import { about, object, text } from './route-schema.ts'
+import { object, text } from './route-schema.ts'
 import { tailRoutes } from './tail-routes.ts'
 
 export interface RestOptions {
@@ -56,6 +57,8 @@ export interface RestOptions {
   readonly writeHoldMs?: number
   /** The connectors come from files: what would change them is refused. */
   readonly filesOnly?: boolean
+  /** How long `GET /health` waits for the herder. Default 10 000. */
+  readonly healthLimitMs?: number
   /** Told of every route as it is made. */
   readonly onRoute?: (route: RouteOptions) => void
 }
@@ -134,6 +137,7 @@ export async function startRest(options: RestOptions): Promise<RestServer> {
     if (closing.signal.aborted) void reply.header('connection', 'close')
   })
   limitRates(app, config, options.logger)
+  separateAdmin(app, config, listenerOf, ready)
   guardOrigins(app, { settings: config, advertisedHost: options.advertisedHost, listenerOf })
   controlAccess(app, options.access, ready, (request) => listenerOf(request) === undefined)
   boundBodies(app)
@@ -175,7 +179,7 @@ export async function startRest(options: RestOptions): Promise<RestServer> {
 
 async function rootRoutes(
   app: FastifyInstance,
-  { version, commit = 'unknown' }: RestOptions,
+  { version, commit = 'unknown', healthLimitMs }: RestOptions,
   ready: () => Herder,
 ): Promise<void> {
   const page = await readFile(consolePage, 'utf8').catch(() => undefined)
@@ -183,14 +187,7 @@ async function rootRoutes(
     if (page !== undefined && headers.accept?.includes('text/html') === true) return sendPage(reply, page)
     return { version, commit, kafka_cluster_id: ready().clusterId }
   })
-  app.get('/health', { schema: docs.health }, (_, reply) => {
-    try {
-      ready()
-      return { status: 'healthy', message: 'Worker has completed startup and is ready to handle requests.' }
-    } catch (error) {
-      return reply.code(503).send({ status: 'starting', message: (error as Error).message })
-    }
-  })
+  healthRoute(app, ready, healthLimitMs)
 }
 
 const docs = {
@@ -198,11 +195,6 @@ const docs = {
     tags: ['Worker'],
     summary: 'What this worker is; to a browser, the console',
     response: { 200: object({ version: text, commit: text, kafka_cluster_id: text }) },
-  },
-  health: {
-    tags: ['Worker'],
-    summary: 'Whether this worker is ready',
-    response: { 200: health, 503: about('It is starting', health) },
   },
 }
 
