@@ -21,6 +21,13 @@ describe('the document', () => {
   })
 })
 
+test('the document tells the role that each call needs', () => {
+  const routes = ['/connectors', '/events'].map((url) => ({ method: 'GET', url, schema: {} }))
+  const { paths } = openApiDocument([...routes, { method: 'PUT', url: '/connectors', schema: {} }], '1')
+  expect(paths['/connectors']).toMatchObject({ get: { 'x-role': 'view' }, put: { 'x-role': 'admin' } })
+  expect(paths['/events']).toMatchObject({ get: { 'x-role': 'view' } })
+})
+
 describe('a declaration', () => {
   const named = { title: 'Named', ...object({ name: text }) }
   const route = {

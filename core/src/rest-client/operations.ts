@@ -514,7 +514,7 @@ export interface Operations {
     }
     readonly event: ClusterEvent
   }
-  /** Whether this worker is ready */
+  /** Whether this worker is ready, and gets on */
   'GET /health': { readonly answer: Health }
   /** This document */
   'GET /openapi.json': { readonly answer: unknown }

@@ -1,5 +1,6 @@
 /** The OpenAPI 3.1 document of the REST API, made from what the routes declare. */
 import type { FastifySchema, RouteOptions } from 'fastify'
+import { accessRule, roles, type Role } from './access-rules.ts'
 import { errorBody } from './api-schemas.ts'
 import type { ContentSchema, JsonSchema } from './route-schema.ts'
 
@@ -19,6 +20,8 @@ export interface Operation {
   readonly summary?: string
   readonly description?: string
   readonly tags?: readonly string[]
+  /** The least role that may, where there is access control; what is asked for may need more. */
+  readonly 'x-role'?: Role
   readonly parameters?: readonly Parameter[]
   readonly requestBody?: { readonly required: boolean; readonly content: Content }
   readonly responses: Readonly<Record<string, Response>>
@@ -43,7 +46,9 @@ export interface OpenApiDocument {
   readonly components: {
     readonly schemas: Readonly<Record<string, ReferringSchema>>
     readonly responses: Readonly<Record<string, Response>>
-    readonly securitySchemes: Readonly<Record<string, { readonly type: 'http'; readonly scheme: string }>>
+    readonly securitySchemes: Readonly<
+      Record<string, { readonly type: 'http' | 'mutualTLS'; readonly scheme?: string }>
+    >
   }
 }
 
@@ -62,6 +67,8 @@ const description = `Kafka Connect's REST API, and what its users miss.
 | 500 | a mistake of ours, with its trace in the worker's log |
 | 503 | the worker is starting or stopping, or the log does not answer: send it again after \`Retry-After\` |
 
+Where there is access control, \`x-role\` is the least role that may make a call: view, operate or admin.
+
 What is odd about a config, and no error, comes in \`Warning\` headers.`
 
 const emptyTypes = { 201: 'Created', 202: 'Accepted', 204: 'No content' } as const
@@ -74,19 +81,26 @@ export function openApiDocument(routes: readonly DeclaredRoute[], version: strin
     .filter(({ method, schema }) => method !== 'HEAD' && schema !== undefined && schema.hide !== true)
     .map((route) => ({ ...route, path: route.url.replace(/:(\w+)/g, '{$1}') }))
     .sort((a, b) => compare(a.path, b.path))
-  for (const { method, path, schema } of documented) {
-    ;(paths[path] ??= {})[method.toLowerCase()] = operation(method, path, schema!, components)
+  for (const { method, url, path, schema } of documented) {
+    ;(paths[path] ??= {})[method.toLowerCase()] = {
+      ...operation(method, path, schema!, components),
+      ...roleOf(method, url),
+    }
   }
   const error = components.refer(errorBody)
   return {
     openapi: '3.1.0',
     info: { title: 'Tidewire', version, description },
-    security: [{}, { basic: [] }, { bearer: [] }],
+    security: [{}, { basic: [] }, { bearer: [] }, { certificate: [] }],
     paths,
     components: {
       schemas: components.sorted(),
       responses: { Error: { description: 'An error', content: { 'application/json': { schema: error } } } },
-      securitySchemes: { basic: { type: 'http', scheme: 'basic' }, bearer: { type: 'http', scheme: 'bearer' } },
+      securitySchemes: {
+        basic: { type: 'http', scheme: 'basic' },
+        bearer: { type: 'http', scheme: 'bearer' },
+        certificate: { type: 'mutualTLS' },
+      },
     },
   }
 }
@@ -112,6 +126,12 @@ function operation(method: string, path: string, schema: FastifySchema, componen
     ...(body === undefined ? {} : { requestBody: { required: isNeeded(body), content: contentOf(body, components) } }),
     responses: responses(schema, components),
   }
+}
+
+function roleOf(method: string, url: string): { readonly 'x-role'?: Role } {
+  const needs = accessRule(method, url)?.needs
+  const role = roles.find((each) => each === needs)
+  return role === undefined ? {} : { 'x-role': role }
 }
 
 function pathParameters(path: string, schema: JsonSchema | undefined, components: Components): Parameter[] {
