@@ -66,12 +66,12 @@ export function describeOffsets(name: string, startLog: () => Promise<Pick<Killa
 
     async function offsetsOf(running: TestWorker, connector: string): Promise<unknown> {
       const { status, body } = await running.ask('GET', at(connector))
-      expect({ status, body }).toMatchObject({ status: 200 })
+      expect(status, JSON.stringify(body)).toBe(200)
       return (body as { offsets: unknown }).offsets
     }
 
     const message = ({ status, body }: Answer): string => {
-      expect({ status, body }).toMatchObject({ status: 200 })
+      expect(status, JSON.stringify(body)).toBe(200)
       return (body as { message: string }).message
     }
 
@@ -154,7 +154,7 @@ export function describeOffsets(name: string, startLog: () => Promise<Pick<Killa
         const running = await worker()
         await deployed(running, source({ 'offsets.storage.topic': `${own}-own` }))
         await stop(running, named('in'))
-        const other = { partition: { filename: 'other' }, offset: { position: 1 } }
+        const other = { partition: { filename: '~other' }, offset: { position: 1 } }
         expect(message(await running.ask('PATCH', at(named('in')), { offsets: [entry(2), other] }))).toBe(altered)
         expect(await offsetsOf(running, named('in'))).toEqual([entry(2), other])
         // Without its own topic it finds the copy.
@@ -290,6 +290,15 @@ export function describeOffsets(name: string, startLog: () => Promise<Pick<Killa
         const change = [entry(own, 0, 2), entry(own, '1', '3'), { ...entry(`${own}-b`, 0, 0), offset: null }]
         expect(message(await running.ask('PATCH', at(named('out')), { offsets: change }))).toBe(altered)
         expect(await offsetsOf(running, named('out'))).toEqual(offsets(2, 3, 0).slice(0, 2))
+        // Beyond the end it is taken, and said to be odd.
+        const beyond = await fetch(running.url + at(named('out')), {
+          method: 'PATCH',
+          headers: { 'content-type': 'application/json' },
+          body: JSON.stringify({ offsets: [entry(own, 0, 9)] }),
+        })
+        expect(beyond.status).toBe(200)
+        expect(beyond.headers.get('warning')).toContain(`${own}-0 has offsets from 0 to 4`)
+        expect(message(await running.ask('PATCH', at(named('out')), { offsets: [entry(own, 0, 2)] }))).toBe(altered)
         await rm(path('out.txt'))
         await resume(running, named('out'))
         await until('what comes again', async () => (await linesOf('out.txt')).length === 7)

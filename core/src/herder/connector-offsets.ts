@@ -15,7 +15,7 @@ import type { OffsetStore } from '../worker/offset-store.ts'
 import type { StoredConnector } from './config-store.ts'
 import type { ConnectorViews } from './connector-views.ts'
 import type { ConnectorWrites } from './connector-writes.ts'
-import { readGroupOffsets, shownSinkOffset } from '../worker/shown-offsets.ts'
+import { inOrder, readGroupOffsets, shownSinkOffset } from '../worker/shown-offsets.ts'
 import { offsetChanges, type GivenOffset } from './offset-changes.ts'
 import { taskPlugins, type WorkerParts } from './task-spec.ts'
 import type { TaskRunner } from './task-runner.ts'
@@ -78,7 +78,7 @@ export class ConnectorOffsets {
     }
     const store = await this.#workersStore()
     await store.refresh()
-    return store.all(name)
+    return inOrder(store.all(name))
   }
 
   /**

@@ -1,5 +1,6 @@
 import type { SinkOffsetChange, SourceOffsetChange, TopicPartitionOffset } from '@tidewire/sdk'
 import type { Admin } from '../client/client.ts'
+import { partitionKey } from './source-partition.ts'
 
 /** An offset of a sink, as Kafka Connect shows it. */
 export function shownSinkOffset({ topic, partition, offset }: SinkOffsetChange): SourceOffsetChange {
@@ -7,6 +8,12 @@ export function shownSinkOffset({ topic, partition, offset }: SinkOffsetChange):
     partition: { kafka_topic: topic, kafka_partition: partition },
     offset: offset === null ? null : { kafka_offset: offset },
   }
+}
+
+/** In an order that does not change, whatever that of the records is. */
+export function inOrder(offsets: readonly SourceOffsetChange[]): SourceOffsetChange[] {
+  const keyed = offsets.map((each) => ({ key: partitionKey(each.partition), each }))
+  return keyed.sort((a, b) => (a.key < b.key ? -1 : 1)).map(({ each }) => each)
 }
 
 /** What a group has committed, in the order of its topics and partitions. @throws LogError */

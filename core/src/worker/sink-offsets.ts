@@ -121,7 +121,9 @@ export class CommittedSinkOffsets {
       throw new ConfigError(`topics: the connector does not read '${foreign}'`, { setting: 'topics' })
     }
     const named = only ?? (config.topics.length > 0 ? config.topics : undefined)
-    const topics = (await this.#admin.topics(named)).filter(({ topic, internal }) => isRead(topic) && !internal)
+    const topics = (await this.#admin.topics(named))
+      .filter(({ topic, internal }) => isRead(topic) && !internal)
+      .sort((a, b) => (a.topic < b.topic ? -1 : 1))
     const there = new Set(topics.map(({ topic }) => topic))
     const missing = (named ?? []).filter((topic) => !there.has(topic))
     if (topics.length === 0) {

@@ -13,6 +13,7 @@ import { ensureInternalTopics } from './internal-topics.ts'
 import { OffsetStore } from './offset-store.ts'
 import { askConnector } from './offsets-hook.ts'
 import type { OffsetsChanged } from './errand-messages.ts'
+import { inOrder } from './shown-offsets.ts'
 import { partitionKey } from './source-partition.ts'
 import type { TaskSpec } from './task-spec.ts'
 import { taskTransactionalId } from './transactional-ids.ts'
@@ -54,7 +55,7 @@ export class StoredSourceOffsets {
     for (const store of stores) {
       for (const each of store.all(this.#spec.connector)) all.set(partitionKey(each.partition), each)
     }
-    return [...all.values()]
+    return inOrder([...all.values()])
   }
 
   /** @throws ConfigError where the connector refuses them; LogError */

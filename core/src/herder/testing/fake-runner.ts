@@ -1,5 +1,6 @@
 /** Task hosts that run nothing: they note what they are asked, and tell the states that a test wants told. */
 import type { ConfigProblems } from '@tidewire/sdk'
+import type { ErrandKind, Errands } from '../../worker/errand-messages.ts'
 import type { TaskId, TaskSpec, TaskStatus } from '../../worker/task-spec.ts'
 import type { TaskRunner } from '../task-runner.ts'
 
@@ -11,6 +12,9 @@ export class FakeRunner implements TaskRunner {
   readonly calls: string[] = []
   plan: (config: Config, maxTasks: number) => Promise<Record<string, string>[]> = async () => [{}]
   problems: ConfigProblems = {}
+  /** What an errand comes to. */
+  errand: (errand: Errands[ErrandKind]['errand']) => Promise<unknown> = () =>
+    Promise.reject(new Error('no errands here'))
   startError: Error | undefined
   closed = false
   readonly #onStatus: (status: TaskStatus) => void
@@ -60,8 +64,9 @@ export class FakeRunner implements TaskRunner {
     return this.plan(config, maxTasks)
   }
 
-  async runErrand(): Promise<never> {
-    return Promise.reject(new Error('no errands here'))
+  async runErrand<K extends ErrandKind>(kind: K, errand: Errands[K]['errand']): Promise<Errands[K]['end']> {
+    this.calls.push(`${kind} ${errand.spec.connector}`)
+    return (await this.errand(errand)) as Errands[K]['end']
   }
 
   async check(): Promise<ConfigProblems> {
