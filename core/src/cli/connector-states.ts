@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { RestClient } from '../rest-client/rest-client.ts'
+import type { ConnectorStatus } from '../rest-client/operations.ts'
+import { RestClientError, type RestClient } from '../rest-client/rest-client.ts'
 import { CliError } from './cli-error.ts'
 import type { Output } from './output.ts'
 
@@ -8,38 +9,56 @@ export interface WaitOptions {
   readonly waitMs?: number | undefined
 }
 
+type Wanted = 'RUNNING' | 'PAUSED' | 'STOPPED'
+
 const firstPauseMs = 50
 const maxPauseMs = 1_000
 
 /**
- * Waits until the connector and all its tasks have the state; one that is to run has a task at least.
+ * Waits until the connector, which there is, and all its tasks have the state; one that is to run has a task at least.
  * @throws CliError as soon as something of it has failed, or when the time is over, with what it was last
  */
 export async function awaitState(
   rest: RestClient,
   out: Output,
   name: string,
-  wanted: 'RUNNING' | 'PAUSED' | 'STOPPED',
+  wanted: Wanted,
   waitMs: number,
 ): Promise<void> {
   const deadline = performance.now() + waitMs
   for (let pauseMs = firstPauseMs; ; pauseMs = Math.min(pauseMs * 2, maxPauseMs)) {
-    const { connector, tasks } = await rest.call('GET /connectors/{name}/status', { path: { name } })
-    const states = [connector.state, ...tasks.map((task) => task.state)]
-    const failed = [connector, ...tasks].find(({ state }) => state === 'FAILED')
-    if (failed !== undefined && wanted !== 'STOPPED') {
-      throw new CliError(`connector ${name} failed: ${failed.trace?.split('\n')[0] ?? 'no reason given'}`)
+    const status = await statusOf(rest, name)
+    const parts = status === undefined ? [] : [status.connector, ...status.tasks]
+    const why = parts.find(({ trace }) => trace !== undefined)?.trace?.split('\n')[0]
+    if (wanted !== 'STOPPED' && parts.some(({ state }) => state === 'FAILED')) {
+      throw new CliError(`connector ${name} failed: ${why ?? 'no reason given'}`)
     }
-    const tasksThere = wanted !== 'RUNNING' || tasks.length > 0
-    const reached = wanted === 'STOPPED' ? connector.state === wanted : states.every((state) => state === wanted)
-    if (reached && tasksThere) return
-    const seen = `${connector.state}, tasks ${tasks.map((task) => task.state).join(', ') || 'none'}`
+    if (status !== undefined && hasReached(status, wanted)) return
+    const seen = status === undefined ? 'new' : statesOf(status)
     if (performance.now() >= deadline) {
-      const why = [connector, ...tasks].find(({ trace }) => trace !== undefined)?.trace?.split('\n')[0]
       const more = why === undefined ? '' : `: ${why}`
       throw new CliError(`connector ${name} is not ${wanted} after ${waitMs / 1000} s: it is ${seen}${more}`)
     }
     out.progress(`waiting for ${name} to be ${wanted}: ${seen}`)
     await sleep(pauseMs)
   }
+}
+
+/** Kafka Connect has none of a connector that is very new. */
+async function statusOf(rest: RestClient, name: string): Promise<ConnectorStatus | undefined> {
+  try {
+    return await rest.call('GET /connectors/{name}/status', { path: { name } })
+  } catch (error) {
+    if (error instanceof RestClientError && error.status === 404) return undefined
+    throw error
+  }
+}
+
+function hasReached({ connector, tasks }: ConnectorStatus, wanted: Wanted): boolean {
+  if (wanted === 'STOPPED' || connector.state !== wanted) return connector.state === wanted
+  return tasks.every(({ state }) => state === wanted) && (wanted !== 'RUNNING' || tasks.length > 0)
+}
+
+function statesOf({ connector, tasks }: ConnectorStatus): string {
+  return `${connector.state}, tasks ${tasks.map(({ state }) => state).join(', ') || 'none'}`
 }

@@ -71,7 +71,7 @@ export class Output {
   /** @param rows cells come from elsewhere, and are made harmless; `styles` says how to paint a cell */
   table(
     headings: readonly string[],
-    rows: readonly (readonly (string | number | null)[])[],
+    rows: readonly (readonly (string | number | null | undefined)[])[],
     styles: Readonly<Record<string, (cell: string) => Style | undefined>> = {},
   ): string {
     const painters = headings.map((heading) => styles[heading])

@@ -9,14 +9,14 @@ const gap = '  '
  */
 export function formatTable(
   headings: readonly string[],
-  rows: readonly (readonly (string | number | null)[])[],
+  rows: readonly (readonly (string | number | null | undefined)[])[],
   width?: number,
 ): string {
   const numeric = headings.map((_, column) => {
-    const cells = rows.map((row) => row[column]).filter((cell) => cell !== null)
+    const cells = rows.map((row) => row[column]).filter((cell) => cell != null)
     return cells.length > 0 && cells.every((cell) => typeof cell === 'number')
   })
-  const lines = [headings, ...rows.map((row) => row.map((cell) => (cell === null ? '–' : String(cell))))]
+  const lines = [headings, ...rows.map((row) => row.map((cell) => (cell == null ? '–' : String(cell))))]
   const widths = headings.map((_, column) => Math.max(...lines.map((line) => widthOf(line[column]!))))
   const last = headings.length - 1
   const before = widths.slice(0, last).reduce((sum, each) => sum + each + gap.length, 0)

@@ -65,6 +65,7 @@ async function waiting(url: string, wanted: 'RUNNING' | 'PAUSED' | 'STOPPED', wa
 
 test('a connector runs when it has a task, and all of them run', async () => {
   const url = await worker(
+    answer({ error_code: 404, message: 'No status found for connector c' }, 404),
     status('UNASSIGNED'),
     status('RUNNING'),
     status('RUNNING', 'RUNNING', 'RESTARTING'),
