@@ -50,6 +50,8 @@ export class FakeLog {
   readonly groups = new Map<string, Map<string, TopicPartitionOffset>>()
   readonly consumers = new Set<FakeGroupConsumer>()
   readonly epochs = new Map<string, number>()
+  /** Of every topic. */
+  topicConfig: Readonly<Record<string, string>> = {}
   /** Whether a produce to a missing topic makes it. */
   autoCreate = false
   readonly held: HeldProduce[] = []
@@ -475,7 +477,7 @@ class FakeAdmin implements Admin {
   }
 
   async topicConfig(): Promise<Readonly<Record<string, string>>> {
-    return {}
+    return this.#log.topicConfig
   }
 
   async offsets(
