@@ -8,5 +8,6 @@ export const fileSink = defineSink({
   config: sinkConfig,
   tasks: () => [{}], // a file has one writer
   alterOffsets: async (config, offsets) => (await import('./sink-offsets.ts')).alterOffsets(config, offsets),
+  tryOut: async (config) => (await import('./try-out.ts')).tryWriting(config),
   write: async (context) => (await import('./sink-task.ts')).openFileSink(context),
 })

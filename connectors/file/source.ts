@@ -9,5 +9,6 @@ export const fileSource = defineSource({
   exactlyOnce: true,
   alterOffsets: async (_, offsets) => (await import('./source-offsets.ts')).checkOffsets(offsets),
   offsetsFrom: async (config, from) => (await import('./source-offsets.ts')).offsetsFrom(config, from),
+  tryOut: async (config) => (await import('./try-out.ts')).tryReading(config),
   read: async (context) => (await import('./source-task.ts')).readLines(context),
 })

@@ -95,7 +95,7 @@ export class BrokerSubscriber implements MessageOrigin {
         return
       } catch (error) {
         if (this.#isStopped()) return
-        const failure = this.#permanent(error, address)
+        const failure = permanentError(error, address)
         if (failure !== undefined) throw failure
         failingSince ??= performance.now()
         const message = error instanceof Error ? error.message : String(error)
@@ -294,27 +294,6 @@ export class BrokerSubscriber implements MessageOrigin {
     if (!this.#stopped) this.#link?.resume()
   }
 
-  /** What cannot mend itself, as the error for the task; undefined for what may. */
-  #permanent(error: unknown, address: BrokerAddress): Error | undefined {
-    const broker = `${address.host}:${address.port}`
-    if (error instanceof ConnectRefusedError) return refusalError(error, broker)
-    if (error instanceof MqttProtocolError) {
-      const hint = error.reason === reasons.packetTooLarge ? '; raise mqtt.max.packet.size' : ''
-      const text = `${broker} sent what cannot be read: ${error.message}${hint}`
-      return new ConnectError(text, { code: 'MQTT_PROTOCOL_ERROR', cause: error })
-    }
-    if (error instanceof ConnectError) return error
-    const code = (error as { code?: unknown }).code
-    if (typeof code === 'string' && tlsProblem.test(code)) {
-      return new ConfigError(
-        `no TLS connection with ${broker}: ${(error as Error).message}; check mqtt.ssl.ca.path, ` +
-          'mqtt.ssl.certificate.path, and that the address is a TLS port',
-        { setting: 'mqtt.ssl.ca.path', code: 'MQTT_TLS', cause: error },
-      )
-    }
-    return undefined
-  }
-
   /** Takes no more messages; what was taken can still be acknowledged. */
   stopReading(): void {
     this.#stopped = true
@@ -330,6 +309,27 @@ export class BrokerSubscriber implements MessageOrigin {
 }
 
 const tlsProblem = /^ERR_SSL_|^ERR_TLS_|CERT|UNABLE_TO_|SELF_SIGNED|^EPROTO$/
+
+/** What cannot mend itself, as the error for the task; undefined for what may. */
+export function permanentError(error: unknown, address: BrokerAddress): Error | undefined {
+  const broker = `${address.host}:${address.port}`
+  if (error instanceof ConnectRefusedError) return refusalError(error, broker)
+  if (error instanceof MqttProtocolError) {
+    const hint = error.reason === reasons.packetTooLarge ? '; raise mqtt.max.packet.size' : ''
+    const text = `${broker} sent what cannot be read: ${error.message}${hint}`
+    return new ConnectError(text, { code: 'MQTT_PROTOCOL_ERROR', cause: error })
+  }
+  if (error instanceof ConnectError) return error
+  const code = (error as { code?: unknown }).code
+  if (typeof code === 'string' && tlsProblem.test(code)) {
+    return new ConfigError(
+      `no TLS connection with ${broker}: ${(error as Error).message}; check mqtt.ssl.ca.path, ` +
+        'mqtt.ssl.certificate.path, and that the address is a TLS port',
+      { setting: 'mqtt.ssl.ca.path', code: 'MQTT_TLS', cause: error },
+    )
+  }
+  return undefined
+}
 
 function refusalError(error: ConnectRefusedError, broker: string): Error | undefined {
   if (passing.has(error.code)) return undefined

@@ -19,6 +19,7 @@ export default definePlugin({
       tasks: splitSource,
       alterOffsets: (_, offsets) =>
         refuseOffsets(offsets, 'the MQTT broker', 'another mqtt.client.id.prefix begins a session anew'),
+      tryOut: async (config, context) => (await import('./try-out.ts')).tryBroker(config, context),
       read: async (context) => (await import('./source-task.ts')).readSource(context),
     }),
     defineSource({

@@ -102,6 +102,16 @@ interface ConnectorDefinition<S extends Settings, C = ConfigOf<S>> {
    */
   readonly check?: (config: C) => ConfigProblems
   /**
+   * Tries on the external system what the config says: can it be reached, does it take the login, is the table there.
+   * Called when a deep validation is asked for, and never otherwise, with a config that is right by itself and by `check`.
+   * Leaves nothing behind. Has ten seconds: then the signal is aborted, and a little later its thread ended. What it
+   * throws is told as a problem too.
+   */
+  readonly tryOut?: (
+    config: C,
+    context: { readonly signal: AbortSignal; readonly log: Logger },
+  ) => ConfigProblems | Promise<ConfigProblems>
+  /**
    * Splits the work: one settings map a task, at most `maxTasks` of them, each merged over the connector's config.
    * Left out: a source has one task, a sink `tasks.max` alike ones. May ask the external system.
    * Called when the connector starts and when its config changes.

@@ -201,6 +201,68 @@ describe('a connector that tells its secrets', () => {
   })
 })
 
+describe('deep validation', () => {
+  const deep = async (config: Readonly<Record<string, string>>, name = 'leaky') => {
+    const answer = await worker.ask('PUT', `/connector-plugins/${name}/config/validate?deep=true`, config)
+    expect(answer).toMatchObject({ status: 200 })
+    expectNoSecret(JSON.stringify(answer))
+    const { configs, ...rest } = answer.body as {
+      error_count: number
+      deep: { tried: boolean; reason?: string }
+      configs: { value: { name: string; errors: string[] } }[]
+    }
+    const errors = configs.flatMap(({ value }) =>
+      value.errors.length > 0 ? [[value.name, value.errors] as const] : [],
+    )
+    return { ...rest, errors: Object.fromEntries(errors) as Record<string, string[]> }
+  }
+
+  test('has the connector try with what the providers say, and tells what it found, secrets masked', async () => {
+    expect(await deep({ ...references(), name: 'c' })).toMatchObject({ error_count: 0, deep: { tried: true } })
+    expect(await deep({ ...references(), name: 'c', how: 'reject' })).toMatchObject({
+      error_count: 1,
+      errors: { url: [`${mask} does not take ${mask}`] },
+      deep: { tried: true },
+    })
+    const thrown = await deep({ ...references(), name: 'c', how: 'try' })
+    expect(thrown.errors).toEqual({
+      'connector.class': [`The connector could not try the config: no login with ${mask} at ${mask}`],
+    })
+    expect(thrown.deep.tried).toBe(false)
+    expectNoSecret(lines.join('\n'))
+  })
+
+  test('tries nothing where the config is wrong by itself, or the connector has nothing to try', async () => {
+    expect(await deep({ ...references(), name: 'c', topic: '' })).toMatchObject({
+      error_count: 1,
+      deep: { tried: false },
+    })
+    const datagen = await deep({ name: 'c', 'kafka.topic': 't' }, 'datagen-source')
+    expect(datagen).toMatchObject({ error_count: 0, deep: { tried: false } })
+    expect(datagen.deep.reason).toContain('nothing to try')
+  })
+
+  test('ends a connector that blocks its thread; the worker answers meanwhile', async () => {
+    const hanging = deep({ ...references(), name: 'c', how: 'hang' })
+    expect(await deep({ ...references(), name: 'd' })).toMatchObject({ deep: { tried: true } })
+    expect(await hanging).toMatchObject({ error_count: 1, deep: { tried: false } })
+  })
+
+  test('of files: what is there, and what may be done with it', async () => {
+    const config = { name: 'c', topic: 't' }
+    expect((await deep({ ...config, file: folder }, 'file-source')).errors).toHaveProperty('file')
+    expect((await deep({ ...config, file: join(folder, 'in.txt') }, 'file-source')).errors).toEqual({})
+    const sink = { name: 'c', topics: 't', file: join(folder, 'db.properties', 'out.txt') }
+    expect((await deep(sink, 'file-sink')).errors).toHaveProperty('file')
+  })
+
+  test('of MQTT: whether a broker answers', async () => {
+    const config = { name: 'c', 'mqtt.server.uri': 'tcp://127.0.0.1:1', 'mqtt.topics': 'a/#', 'kafka.topic': 't' }
+    const { errors } = await deep(config, 'mqtt-source')
+    expect(errors['mqtt.server.uri']?.join()).toContain('127.0.0.1:1 cannot be reached')
+  })
+})
+
 describe('with a key for the config topic', () => {
   const [older, newer] = [randomBytes(32).toString('base64'), randomBytes(32).toString('hex')]
   const config = () => ({ ...references(), password: secret, url: 'db' })

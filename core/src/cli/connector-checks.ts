@@ -5,17 +5,23 @@ import { isFile, readConnectorFile } from './connector-files.ts'
 import type { Output } from './output.ts'
 import { harmless } from './table.ts'
 
-/** `connector validate`: whether the config of a file would be taken. @throws CliError where it would not */
-export async function validateConnector(rest: RestClient, out: Output, path: string): Promise<void> {
+/**
+ * `connector validate`: whether the config of a file would be taken.
+ * @param deep the connector is to try it too
+ * @throws CliError where it would not
+ */
+export async function validateConnector(rest: RestClient, out: Output, path: string, deep: boolean): Promise<void> {
   const { name, config } = await readConnectorFile(path)
   const plugin = config['connector.class']
   if (typeof plugin !== 'string') throw new CliError(`${path}: connector.class is missing`)
   const infos = await rest.call('PUT /connector-plugins/{plugin}/config/validate', {
     path: { plugin },
+    query: deep ? { deep } : {},
     body: { ...config, name },
   })
   const wrong = infos.configs.flatMap(({ value }) => value.errors.map((error) => [value.name, error]))
   await out.show(infos, () => (wrong.length === 0 ? `${path} is fine` : out.table(['SETTING', 'ERROR'], wrong)))
+  if (infos.deep?.tried === false && infos.error_count === 0) out.warn(infos.deep.reason ?? 'nothing was tried')
   if (infos.error_count > 0) throw new CliError(`${path}: ${infos.error_count} settings are wrong`)
 }
 

@@ -176,10 +176,11 @@ function trying(connector: Command): void {
   asksWorker(connector.command('validate'))
     .description('tells whether a config would be taken, and every setting that is wrong; stores nothing')
     .argument('<file>', '.json or .properties; - is standard input')
-    .action(async (file: string, options: Options) => {
+    .option('--deep', 'has the connector try it: log in, look whether what it names is there')
+    .action(async (file: string, options: Options & { readonly deep?: boolean }) => {
       const { validateConnector } = await import('./connector-checks.ts')
       const out = outputOf(options)
-      await withRest(options, out, (rest) => validateConnector(rest, out, file))
+      await withRest(options, out, (rest) => validateConnector(rest, out, file, options.deep === true))
     })
 
   asksWorker(connector.command('preview'))

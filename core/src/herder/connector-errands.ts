@@ -18,10 +18,12 @@ import type {
   RedriveEnd,
   RedriveErrand,
   RedrivenLetter,
+  TryEnd,
 } from '../worker/errand-messages.ts'
 import type { TaskSpec } from '../worker/task-spec.ts'
 import type { Config, StoredConnector } from './config-store.ts'
 import type { ConnectorViews } from './connector-views.ts'
+import { tryLimitMs } from './deep-validation.ts'
 import { planTasks, taskPlugins, workerRead, type WorkerParts } from './task-spec.ts'
 import type { TaskRunner } from './task-runner.ts'
 import { InvalidConfigError, type ConfigValidator } from './validation.ts'
@@ -124,6 +126,13 @@ export class ConnectorErrands {
       if (error instanceof Error && error.name === 'ConfigError') throw new ConfigError(error.message)
       return { ...about, ended: 'failed', error: messageOf(error) }
     }
+  }
+
+  /** Has a connector, which need not exist, try its config on the external system: see the SDK's `tryOut`. */
+  async tryOut(config: Config, signal: AbortSignal): Promise<TryEnd> {
+    const { spec } = await this.#spec(config['name'] ?? '', config, undefined)
+    const calls = { signal, onItem: () => undefined }
+    return this.#options.runner().runErrand('try', { spec, timeoutMs: tryLimitMs }, calls)
   }
 
   /** The dead letters of a connector. @throws NotFoundError, also where it has no topic for them */

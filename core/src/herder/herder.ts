@@ -163,7 +163,12 @@ export class Herder {
     })
     this.views = new ConnectorViews(store, this.#statuses, plugins, cluster, providers)
     this.events = new ClusterEvents({ store, statuses: this.#statuses, views: this.views, cluster })
-    this.plugins = new PluginViews(plugins, validator, (name) => this.views.storedConfig(name))
+    this.plugins = new PluginViews(
+      plugins,
+      validator,
+      (name) => this.views.storedConfig(name),
+      (given, signal) => this.errands.tryOut(given, signal),
+    )
     this.writes = new ConnectorWrites({
       store,
       views: this.views,

@@ -2,8 +2,11 @@ import { ConfigError, NotFoundError } from '@tidewire/sdk'
 import { frameworkSettings } from '../config/connector-settings.ts'
 import { kafkaDefinition, type ConfigKeyInfo } from '../config/kafka-definition.ts'
 import { unmaskSecrets } from '../config/secrets.ts'
+import type { SettingErrors } from '../config/settings.ts'
 import type { PluginRegistry } from '../plugin/plugin-registry.ts'
+import type { TryEnd } from '../worker/errand-messages.ts'
 import type { Config } from './config-store.ts'
+import { validateDeeply, type DeepResult } from './deep-validation.ts'
 import { configInfos, type ConfigInfos, type ConfigValidator } from './validation.ts'
 
 /** An entry of `GET /connector-plugins`. */
@@ -25,15 +28,18 @@ export class PluginViews {
   readonly #plugins: PluginRegistry
   readonly #validator: ConfigValidator
   readonly #storedConfig: (connector: string) => Config | undefined
+  readonly #tryOut: (config: Config, signal: AbortSignal) => Promise<TryEnd>
 
   constructor(
     plugins: PluginRegistry,
     validator: ConfigValidator,
     storedConfig: (connector: string) => Config | undefined,
+    tryOut: (config: Config, signal: AbortSignal) => Promise<TryEnd>,
   ) {
     this.#plugins = plugins
     this.#validator = validator
     this.#storedConfig = storedConfig
+    this.#tryOut = tryOut
   }
 
   /** Broken plugins included, with the reason. */
@@ -90,9 +96,14 @@ export class PluginViews {
 
   /**
    * Validates without storing anything. A mask stands for the value stored for the connector of that name.
-   * @throws NotFoundError, ConfigError
+   * @param deep the connector is to try it too, until this is aborted
+   * @throws NotFoundError, ConfigError; ErrandsBusyError
    */
-  async validate(pluginName: string, config: Config): Promise<{ infos: ConfigInfos; warnings: readonly string[] }> {
+  async validate(
+    pluginName: string,
+    config: Config,
+    deep?: AbortSignal,
+  ): Promise<{ infos: ConfigInfos & { readonly deep?: DeepResult }; warnings: readonly string[] }> {
     const { manifest } = await this.#plugins.connector(pluginName)
     const given = config['connector.class']
     const meant = given === undefined ? manifest : this.#plugins.knownConnector(given)?.manifest
@@ -102,9 +113,11 @@ export class PluginViews {
     const stored = this.#storedConfig(config['name']?.trim() ?? '')
     const full = { 'connector.class': pluginName, ...unmaskSecrets(config, stored) }
     const validation = await this.#validator.validate(full)
-    return {
-      infos: configInfos(full, validation, (value) => this.#validator.isReference(value)),
-      warnings: validation.warnings,
-    }
+    const { warnings } = validation
+    const infosWith = (errors: SettingErrors): ConfigInfos =>
+      configInfos(full, { ...validation, errors }, (value) => this.#validator.isReference(value))
+    if (deep === undefined) return { infos: infosWith(validation.errors), warnings }
+    const tried = await validateDeeply(validation, full, (whole) => this.#tryOut(whole, deep))
+    return { infos: { ...infosWith(tried.errors), deep: tried.deep }, warnings }
   }
 }

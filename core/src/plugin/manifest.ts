@@ -26,6 +26,8 @@ export interface ConnectorManifest extends PartManifest {
   readonly transactionBoundaries: boolean
   /** Whether it has a `check` across settings; without one, nothing need be asked of a host thread. */
   readonly hasCheck: boolean
+  /** Whether it has a `tryOut`, for deep validations. */
+  readonly hasTryOut: boolean
   readonly hasTasks: boolean
 }
 
@@ -75,6 +77,7 @@ function connectorManifest(part: unknown, pluginVersion: string): ConnectorManif
     exactlyOnce: field(part, 'exactlyOnce') === true,
     transactionBoundaries: field(part, 'transactionBoundaries') === true,
     hasCheck: typeof field(part, 'check') === 'function',
+    hasTryOut: typeof field(part, 'tryOut') === 'function',
     hasTasks: typeof field(part, 'tasks') === 'function',
   }
 }

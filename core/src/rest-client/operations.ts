@@ -50,6 +50,8 @@ export type ConfigInfos = {
   readonly error_count: number
   readonly groups: readonly string[]
   readonly configs: readonly { readonly definition: ConfigKey | null; readonly value: ConfigValue }[]
+  /** Of a deep validation: whether the connector has tried the config, and why not */
+  readonly deep?: { readonly tried: boolean; readonly reason?: string }
 }
 
 export type ConfigKey = {
@@ -389,6 +391,10 @@ export interface Operations {
   /** Checks a config, and stores nothing: every setting with its definition, value and errors */
   'PUT /connector-plugins/{plugin}/config/validate': {
     readonly path: { readonly plugin: string }
+    readonly query: {
+      /** The connector is to try it as well: log in, look whether what it names is there. 10 s */
+      readonly deep?: boolean
+    }
     readonly body: GivenConfig
     readonly answer: ConfigInfos
   }

@@ -113,12 +113,19 @@ const configValue: JsonSchema = {
 
 export const configInfos: JsonSchema = {
   title: 'ConfigInfos',
-  ...object({
-    name: text,
-    error_count: integer,
-    groups: listOf(text),
-    configs: listOf(object({ definition: orNull(configKey), value: configValue })),
-  }),
+  ...object(
+    {
+      name: text,
+      error_count: integer,
+      groups: listOf(text),
+      configs: listOf(object({ definition: orNull(configKey), value: configValue })),
+      deep: about(
+        'Of a deep validation: whether the connector has tried the config, and why not',
+        object({ tried: flag, reason: text }, ['reason']),
+      ),
+    },
+    ['deep'],
+  ),
 }
 
 export const worker: JsonSchema = {

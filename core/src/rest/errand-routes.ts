@@ -108,7 +108,7 @@ async function sendLines<E extends object>(
 }
 
 /** Aborted when the client has gone, or has its answer. */
-function untilGone(reply: FastifyReply): AbortSignal {
+export function untilGone(reply: FastifyReply): AbortSignal {
   const closed = new AbortController()
   reply.raw.once('close', () => closed.abort())
   return closed.signal

@@ -3,6 +3,7 @@ import type { Herder } from '../herder/herder.ts'
 import { withTimeLimit } from '../herder/time-limit.ts'
 import { configInfos, configKey, givenConfig, plugin } from './api-schemas.ts'
 import { warn } from './connector-routes.ts'
+import { untilGone } from './errand-routes.ts'
 import { configOf } from './request-config.ts'
 import { about, flag, listOf, query, text } from './route-schema.ts'
 
@@ -23,6 +24,9 @@ const docs = {
   validate: {
     tags,
     summary: 'Checks a config, and stores nothing: every setting with its definition, value and errors',
+    querystring: query({
+      deep: about('The connector is to try it as well: log in, look whether what it names is there. 10 s', flag),
+    }),
     body: givenConfig,
     response: { 200: configInfos },
   },
@@ -40,11 +44,12 @@ export function pluginRoutes(app: FastifyInstance, herder: () => Herder): void {
     (asked) => herder().plugins.settings(asked.params.plugin, asked.query.version),
   )
 
-  app.put<{ Params: { plugin: string } }>(
+  app.put<{ Params: { plugin: string }; Querystring: { deep?: string } }>(
     '/connector-plugins/:plugin/config/validate',
     { schema: docs.validate },
-    async ({ params, body }, reply) => {
-      const validating = herder().plugins.validate(params.plugin, configOf(body))
+    async ({ params, body, query: { deep } }, reply) => {
+      const trying = deep?.toLowerCase() === 'true' ? untilGone(reply) : undefined
+      const validating = herder().plugins.validate(params.plugin, configOf(body), trying)
       const { infos, warnings } = await withTimeLimit(validating, 90_000, 'The validation')
       warn(reply, warnings)
       return infos

@@ -30,7 +30,8 @@ export function requireValid(problems: Problems): void {
   throw new ConfigError(faults.map(([name, texts]) => `${name}: ${texts.join('; ')}`).join('\n'), { setting })
 }
 
-function problemLists(problems: ConfigProblems): Problems {
+/** Each as a list. */
+export function problemLists(problems: ConfigProblems): Problems {
   return Object.fromEntries(
     Object.entries(problems).map(([name, texts]) => [name, typeof texts === 'string' ? [texts] : [...texts]]),
   )

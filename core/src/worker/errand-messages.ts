@@ -202,8 +202,21 @@ export interface OffsetsChanged {
   readonly warnings: readonly string[]
 }
 
+/** A deep validation: see the SDK's `tryOut`. */
+export interface TryErrand {
+  readonly spec: TaskSpec
+  readonly timeoutMs: number
+}
+
+export interface TryEnd {
+  readonly ended: 'tried' | 'timeout'
+  /** By setting. */
+  readonly problems: Readonly<Record<string, string[]>>
+}
+
 /** By kind: what is asked, what comes piece by piece, and what comes at the end. */
 export interface Errands {
+  try: { errand: TryErrand; item: never; end: TryEnd }
   preview: { errand: PreviewErrand; item: PreviewedRecord; end: PreviewEnd }
   list: { errand: ListErrand; item: ListedLetter; end: ListEnd }
   redrive: { errand: RedriveErrand; item: RedrivenLetter; end: RedriveEnd }

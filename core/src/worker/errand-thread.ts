@@ -12,6 +12,7 @@ import { preview } from './preview.ts'
 import { redrive } from './redrive.ts'
 import { noteSecrets, resolveTask, scrubbedLogger } from './resolve-task.ts'
 import { threadLogger } from './thread-logger.ts'
+import { tryOut } from './try-out.ts'
 
 const port = parentPort!
 const birth = workerData as ErrandBirth
@@ -51,6 +52,9 @@ async function run(): Promise<void> {
       post({ kind: 'end', end: secrets.scrubAll(await preview({ ...birth.errand, spec }, around, onRecord)) })
       break
     }
+    case 'try':
+      post({ kind: 'end', end: secrets.scrubAll(await tryOut({ ...birth.errand, spec }, around)) })
+      break
     case 'list':
       post({
         kind: 'end',
