@@ -6,6 +6,8 @@ import type { FastifyReply } from 'fastify'
 const maxUnreadBytes = 1024 * 1024
 /** So that what stands between does not take the connection for dead, and a client that is gone is noticed. */
 const heartbeatMs = 15_000
+/** Then the client asks anew, and shows anew who it is: a log-in does not last for ever, and neither may what it opened. */
+const maxAgeMs = 60 * 60_000
 /** How long a browser waits before it asks anew. */
 const retryMs = 2000
 
@@ -21,13 +23,14 @@ export interface SentEvent {
 export class EventStream {
   readonly #stream = new PassThrough()
   readonly #heartbeat: NodeJS.Timeout
+  readonly #age: NodeJS.Timeout
   readonly #over = new AbortController()
 
   /** Sends the head of the answer. */
   constructor(reply: FastifyReply, closing: AbortSignal) {
     const end = (): void => this.end()
     this.#stream.once('close', () => {
-      clearInterval(this.#heartbeat)
+      this.#clearTimers()
       closing.removeEventListener('abort', end)
       this.#over.abort()
     })
@@ -36,6 +39,8 @@ export class EventStream {
     closing.addEventListener('abort', end)
     this.#heartbeat = setInterval(() => this.#write(':\n\n'), heartbeatMs)
     this.#heartbeat.unref()
+    this.#age = setTimeout(end, maxAgeMs)
+    this.#age.unref()
     this.#write(`retry: ${retryMs}\n\n`)
     void reply
       .type('text/event-stream; charset=utf-8')
@@ -63,8 +68,13 @@ export class EventStream {
 
   /** The client gets what was sent so far. */
   end(): void {
-    clearInterval(this.#heartbeat)
+    this.#clearTimers()
     this.#stream.end()
+  }
+
+  #clearTimers(): void {
+    clearInterval(this.#heartbeat)
+    clearTimeout(this.#age)
   }
 
   #write(text: string): void {
