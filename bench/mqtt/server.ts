@@ -37,6 +37,7 @@ async function own(name: 'mqtt-gateway' | 'mqtt-source', raw: RawConfig): Promis
     signal: new AbortController().signal,
     log: { debug: () => undefined, info: log, warn: log, error: log },
     maxBufferedBytes: 32 * 2 ** 20,
+    holds: () => true,
     preview: false,
     deadLetters: false,
     offsets: {

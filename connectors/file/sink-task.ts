@@ -62,6 +62,7 @@ class FileSinkTask implements SinkTask {
   /** Lines taken but not yet written: none, unless the disk was full. */
   private unwritten: Buffer = Buffer.alloc(0)
   private unsynced = false
+  private heldBytes = 0
 
   constructor(file: FileHandle, context: Context) {
     this.file = file
@@ -116,6 +117,13 @@ class FileSinkTask implements SinkTask {
     this.context.log.warn('the file was renamed; new records go to a new one in its place', { file: path })
   }
 
+  /** Nothing, as a rule: lines are with the system when `put` returns. */
+  private tellHeld(bytes: number): void {
+    if (bytes === this.heldBytes) return
+    this.heldBytes = bytes
+    this.context.holds(bytes)
+  }
+
   private removed(): Error {
     return new Error(
       `${this.context.config.file} was removed while it was written to; what came after the last flush is read again, into a new file`,
@@ -127,7 +135,9 @@ class FileSinkTask implements SinkTask {
       try {
         const { bytesWritten } = await this.file.write(this.unwritten)
         this.unwritten = this.unwritten.subarray(bytesWritten)
+        this.tellHeld(this.unwritten.length)
       } catch (error) {
+        this.tellHeld(this.unwritten.length)
         const { code = '', message } = error as NodeJS.ErrnoException
         if (code !== 'ENOSPC' && code !== 'EDQUOT') throw error
         throw new RetriableError(`cannot write now: ${message}`, { code, cause: error })

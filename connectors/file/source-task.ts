@@ -43,8 +43,9 @@ export async function* readLines(context: Context): AsyncGenerator<SourceBatch> 
 async function* follow(
   file: FileHandle,
   position: number,
-  { config, signal, maxBufferedBytes }: Context,
+  context: Context,
 ): AsyncGenerator<{ lines: SourceRecord[]; end: number }> {
+  const { config, signal, maxBufferedBytes } = context
   const partition = { filename: config.file }
   const record = (text: string, end: number): SourceRecord => ({
     topic: config.topic,
@@ -79,7 +80,11 @@ async function* follow(
     buffer.copyWithin(0, consumed, filled)
     filled -= consumed
     position += consumed
-    if (filled === buffer.length) buffer = enlarge(buffer, maxBufferedBytes, config.file, position)
+    if (filled === buffer.length) {
+      buffer = enlarge(buffer, maxBufferedBytes, config.file, position)
+      // A long line has to fit, whether or not there is room.
+      context.holds(buffer.length)
+    }
   }
 }
 

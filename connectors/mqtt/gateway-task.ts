@@ -18,7 +18,7 @@ export async function* readGateway(context: SourceTaskContext<GatewayConfig>): A
     )
   }
   const tls = config['mqtt.ssl.certificate.path'] === undefined ? undefined : await readTlsFiles(config)
-  const queue = new IngestQueue(context.maxBufferedBytes, deviceShares)
+  const queue = new IngestQueue(context, deviceShares)
   const gateway = new Gateway(context, queue, tls)
   const stop = (): void => {
     gateway.stopReading()

@@ -28,9 +28,49 @@ async function next(batches: AsyncGenerator<SourceBatch>): Promise<SourceBatch> 
   return result.value
 }
 
+const queueOf = (maxBufferedBytes: number, shares?: number): IngestQueue =>
+  new IngestQueue({ maxBufferedBytes, holds: () => true }, shares)
+
 describe('IngestQueue', () => {
+  test('says what waits to be taken, and holds origins back while the worker has no memory left', async () => {
+    const told: number[] = []
+    let hasRoom = true
+    const holds = (bytes: number): boolean => {
+      told.push(bytes)
+      return hasRoom
+    }
+    const queue = new IngestQueue({ maxBufferedBytes: 1e9, holds })
+    const origin = new Origin()
+    expect(queue.add(origin, record('1'), 20_000, 1)).toBe(true)
+    hasRoom = false
+    expect(queue.add(origin, record('2'), 20_000, 2)).toBe(false)
+    expect(told).toEqual([20_000, 40_000])
+    const batches = queue.batches()
+    const first = await next(batches)
+    expect(told.at(-1)).toBe(0)
+    queue.add(origin, record('3'), 10, 3)
+    await first.durable!()
+    // There is still none, and something is under way whose end is worth waiting for.
+    expect(origin.events).not.toContain('resume')
+    const second = await next(batches)
+    queue.add(origin, record('4'), 10, 4)
+    hasRoom = true
+    await second.durable!()
+    expect(origin.events.at(-1)).toBe('resume')
+  })
+
+  test('lets origins go on once it holds nothing, whatever the worker has left', async () => {
+    const queue = new IngestQueue({ maxBufferedBytes: 1e9, holds: () => false })
+    const origin = new Origin()
+    expect(queue.add(origin, record('1'), 20_000, 1)).toBe(false)
+    await (
+      await next(queue.batches())
+    ).durable!()
+    expect(origin.events.at(-1)).toBe('resume')
+  })
+
   test('hands on whatever came since, and acknowledges in order with one flush for each origin', async () => {
-    const queue = new IngestQueue(1000)
+    const queue = queueOf(1000)
     const [a, b] = [new Origin(), new Origin()]
     const batches = queue.batches()
     const first = next(batches)
@@ -49,7 +89,7 @@ describe('IngestQueue', () => {
   })
 
   test('does not wait for a batch to fill, nor make one too large', async () => {
-    const queue = new IngestQueue(1e9)
+    const queue = queueOf(1e9)
     const origin = new Origin()
     const batches = queue.batches()
     for (let index = 0; index < 1200; index++) queue.add(origin, record('x'), 1, noTicket)
@@ -58,7 +98,7 @@ describe('IngestQueue', () => {
   })
 
   test('holds origins back when full, and lets them go on when half is free', async () => {
-    const queue = new IngestQueue(100, 2)
+    const queue = queueOf(100, 2)
     const [greedy, other] = [new Origin(), new Origin()]
     const batches = queue.batches()
     expect(queue.add(greedy, record('1'), 30, 1)).toBe(true)
@@ -77,7 +117,7 @@ describe('IngestQueue', () => {
   })
 
   test('does not resume what has gone', async () => {
-    const queue = new IngestQueue(10)
+    const queue = queueOf(10)
     const origin = new Origin()
     const batches = queue.batches()
     expect(queue.add(origin, record('1'), 30, 1)).toBe(false)
@@ -89,7 +129,7 @@ describe('IngestQueue', () => {
   })
 
   test('a refusal keeps its place in the order, without a record', async () => {
-    const queue = new IngestQueue(1000)
+    const queue = queueOf(1000)
     const origin = new Origin()
     queue.add(origin, record('1'), 10, 1)
     queue.add(origin, undefined, 10, 2)
@@ -100,7 +140,7 @@ describe('IngestQueue', () => {
   })
 
   test('gives what is left after the end, then ends', async () => {
-    const queue = new IngestQueue(1000)
+    const queue = queueOf(1000)
     queue.add(new Origin(), record('1'), 10, 1)
     queue.end()
     const batches = queue.batches()
@@ -109,18 +149,18 @@ describe('IngestQueue', () => {
   })
 
   test('wakes a waiting reader at the end, and with a failure', async () => {
-    const ended = new IngestQueue(1000)
+    const ended = queueOf(1000)
     const end = ended.batches().next()
     ended.end()
     expect((await end).done).toBe(true)
-    const failed = new IngestQueue(1000)
+    const failed = queueOf(1000)
     const failure = failed.batches().next()
     failed.fail(new Error('broken'))
     await expect(failure).rejects.toThrow('broken')
   })
 
   test('tells when everything is settled', async () => {
-    const queue = new IngestQueue(1000)
+    const queue = queueOf(1000)
     expect(await queue.whenSettled(1)).toBe(true)
     queue.add(new Origin(), record('1'), 10, 1)
     expect(await queue.whenSettled(1)).toBe(false)

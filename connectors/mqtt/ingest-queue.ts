@@ -1,4 +1,4 @@
-import type { SourceBatch, SourceOffset, SourcePartition, SourceRecord } from '@tidewire/sdk'
+import type { SourceBatch, SourceOffset, SourcePartition, SourceRecord, SourceTaskContext } from '@tidewire/sdk'
 
 /** One side that messages come from: a device's connection to the gateway, or the source's connection to a broker. */
 export interface MessageOrigin {
@@ -17,6 +17,9 @@ export interface MessageOrigin {
 // Batches of a few hundred records serve the runtime best; what is more waits for the next.
 const maxBatchRecords = 500
 const maxBatchBytes = 512 * 1024
+
+/** By how much what waits has to change for the runtime to be told. */
+const toldStepBytes = 16 * 1024
 
 /** The ticket of a message that nobody is to be told about (QoS 0). */
 export const noTicket = -1
@@ -73,12 +76,19 @@ class IngestBatch implements SourceBatch {
  * the last was taken. Nothing waits for a batch to fill: a broker that may have only twenty messages on their way
  * would never send the one that fills it.
  *
- * Bounded in bytes, in all and for each origin: from {@link IngestQueue.add} to the acknowledgement by the log.
+ * Bounded in bytes, in all and for each origin: from {@link IngestQueue.add} to the acknowledgement by the log; and by the
+ * memory that the tasks of the worker share, which counts what waits here to be taken.
  */
 export class IngestQueue {
+  readonly #room: Pick<SourceTaskContext<unknown>, 'maxBufferedBytes' | 'holds'>
   readonly #maxBytes: number
   readonly #maxBytesPerOrigin: number
   #heldBytes = 0
+  /** Of those that are held: not taken yet. */
+  #waitingBytes = 0
+  #toldBytes = 0
+  /** The answer of the runtime to what it was told. */
+  #hasRoom = true
   #unsettled = 0
   #ready: IngestBatch[] = []
   #filling: IngestBatch | undefined
@@ -90,9 +100,10 @@ export class IngestQueue {
   #onSettled: (() => void) | undefined
 
   /** @param shares how many origins it takes to use all of the room: no single one gets more than its share */
-  constructor(maxBytes: number, shares = 1) {
-    this.#maxBytes = maxBytes
-    this.#maxBytesPerOrigin = Math.ceil(maxBytes / shares)
+  constructor(room: Pick<SourceTaskContext<unknown>, 'maxBufferedBytes' | 'holds'>, shares = 1) {
+    this.#room = room
+    this.#maxBytes = room.maxBufferedBytes
+    this.#maxBytesPerOrigin = Math.ceil(this.#maxBytes / shares)
   }
 
   get heldBytes(): number {
@@ -108,13 +119,15 @@ export class IngestQueue {
     this.#filling ??= this.#newBatch()
     this.#filling.add(origin, record, size, ticket)
     this.#heldBytes += size
+    this.#waitingBytes += size
+    if (this.#waitingBytes - this.#toldBytes >= toldStepBytes) this.#tell()
     origin.heldBytes += size
     if (this.#filling.isFull) {
       this.#ready.push(this.#filling)
       this.#filling = undefined
     }
     this.#wakeUpSoon()
-    if (this.#heldBytes < this.#maxBytes && origin.heldBytes < this.#maxBytesPerOrigin) return true
+    if (this.#hasRoom && this.#heldBytes < this.#maxBytes && origin.heldBytes < this.#maxBytesPerOrigin) return true
     this.#held.add(origin)
     return false
   }
@@ -154,6 +167,8 @@ export class IngestQueue {
       const batch = this.#ready.shift() ?? this.#filling
       if (batch !== undefined) {
         if (batch === this.#filling) this.#filling = undefined
+        this.#waitingBytes -= batch.bytes
+        this.#tell()
         yield batch
       } else if (this.#ended) {
         return
@@ -183,11 +198,19 @@ export class IngestQueue {
     this.#unsettled--
     if (this.#unsettled === 0) this.#onSettled?.()
     if (this.#held.size === 0 || this.#heldBytes > this.#maxBytes / 2) return
+    this.#tell()
+    // With nothing under way, nothing else would let them go on.
+    if (!this.#hasRoom && this.#unsettled > 0) return
     for (const origin of this.#held) {
       if (origin.heldBytes > this.#maxBytesPerOrigin / 2) continue
       this.#held.delete(origin)
       origin.resume()
     }
+  }
+
+  #tell(): void {
+    this.#toldBytes = this.#waitingBytes
+    this.#hasRoom = this.#room.holds(this.#waitingBytes)
   }
 
   /** An origin is gone: it is not to be resumed. */

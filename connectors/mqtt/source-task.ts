@@ -9,7 +9,7 @@ const settleTimeoutMs = 3000
 
 /** The source's task: yields what the broker delivers until it is stopped. The session stays on the broker. */
 export async function* readSource(context: SourceTaskContext<SourceConfig>): AsyncGenerator<SourceBatch> {
-  const queue = new IngestQueue(context.maxBufferedBytes)
+  const queue = new IngestQueue(context)
   const subscriber = new BrokerSubscriber(context, queue, await readTlsFiles(context.config))
   const stop = (): void => {
     subscriber.stopReading()

@@ -45,6 +45,14 @@ export interface SourceTaskContext<C> extends TaskContext<C> {
    */
   readonly maxBufferedBytes: number
   /**
+   * Says how many bytes the task holds now that it has not yielded yet: the queue of a subscription, a line that is not
+   * complete. What it has yielded, the runtime counts. It counts against the memory that the tasks of a worker share; the
+   * answer is whether there is room for more: if not, a source that is pushed to stops taking until some of its batches are
+   * durable. To be called when the number has changed by some kilobytes; a source that holds nothing between two batches
+   * has no need of it.
+   */
+  holds(bytes: number): boolean
+  /**
    * Somebody only looks at what the source would give: nothing that it yields gets into the log, no offset is stored and
    * no `durable` called. A source leaves no trace on the other side then (no slot, no acknowledgement, no session that
    * another one holds), or throws ConfigError where it cannot but leave one. It may run beside the connector's own tasks.

@@ -49,6 +49,7 @@ export class Drive {
         signal: this.#stop.signal,
         log: { debug: () => undefined, info: log, warn: log, error: log },
         maxBufferedBytes: options.maxBufferedBytes ?? 16 * 2 ** 20,
+        holds: () => true,
         preview: options.preview ?? false,
         deadLetters: options.deadLetters ?? false,
         offsets: {

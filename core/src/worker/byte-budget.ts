@@ -1,6 +1,6 @@
 /**
  * One budget of bytes for all tasks of a worker, in all its threads: what consumers have fetched, what sources have under
- * way, what sinks say they hold. A task has a little for sure, and borrows the rest from what is left while anything is.
+ * way, what sources and sinks say they hold. A task has a little for sure, and borrows the rest from what is left while anything is.
  *
  * What is left is one number in shared memory, taken from and given back to by atomic additions, once for a batch or a
  * fetch. Two who take at the same time may take a batch more than there is; nobody waits for anybody.

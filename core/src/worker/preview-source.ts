@@ -49,6 +49,7 @@ export async function previewSource(
     signal,
     log: around.logger,
     maxBufferedBytes: framework['source.max.buffered.bytes'],
+    holds: () => true,
     preview: true,
     deadLetters: framework['errors.tolerance'] === 'all' && framework['errors.deadletterqueue.topic.name'] !== '',
     offsets: await storedOffsets(task, errand, around, framework['offsets.storage.topic']),

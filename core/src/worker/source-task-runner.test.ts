@@ -16,7 +16,7 @@ import { stringConverter } from '../convert/string-converter.ts'
 import { silentLogger } from '../logging/logger.ts'
 import { AtLeastOnceCommit } from './at-least-once-commit.ts'
 import { DeadLetterQueue } from './dead-letter-queue.ts'
-import { shareOfItsOwn } from './byte-budget.ts'
+import { budgetBuffer, ByteBudget, guaranteedBytes, loansBuffer, shareOfItsOwn, type ByteShare } from './byte-budget.ts'
 import { DeliveryTracker } from './delivery.ts'
 import { ErrorPolicy } from './error-policy.ts'
 import { ExactlyOnceCommit } from './exactly-once-commit.ts'
@@ -37,6 +37,7 @@ interface Setup {
   tolerance?: 'none' | 'all'
   deadLetters?: string
   maxBufferedBytes?: number
+  share?: ByteShare
   flushIntervalMs?: number
   bytes?: boolean
   paused?: boolean
@@ -122,7 +123,7 @@ describe.each([
     const tracker = new DeliveryTracker()
     const offsets = new OffsetStore({ client, topic: offsetTopic, logger: silentLogger })
     const producer = client.producer(exactlyOnce ? { transactionalId: 'g-c-0' } : {})
-    const share = shareOfItsOwn(setup.maxBufferedBytes ?? 16 << 20)
+    const share = setup.share ?? shareOfItsOwn(setup.maxBufferedBytes ?? 16 << 20)
     const runner = new SourceTaskRunner({
       definition: setup,
       connector: 'c',
@@ -166,6 +167,29 @@ describe.each([
     await store.refresh()
     return store.get('c', partition)?.['next']
   }
+
+  test('what a source holds counts against the worker’s memory, is told to it, and does not keep it from being asked', async () => {
+    const MiB = 1 << 20
+    const budget = new ByteBudget(budgetBuffer(4 * MiB), loansBuffer())
+    const answers: boolean[] = []
+    const { runner, ended } = start({
+      share: budget.share(64 * MiB),
+      read: async function* (context: Context): SourceBatches {
+        answers.push(context.holds(2 * MiB), context.holds(6 * MiB))
+        // Full of what it holds itself: only to ask it can make room.
+        yield batchOf(0, 10)
+        yield batchOf(10, 10)
+        answers.push(context.holds(1 * MiB))
+        await aborted(context.signal)
+      },
+    })
+    await until(() => log.values('t').length === 20 && answers.length === 3)
+    expect(answers).toEqual([true, false, true])
+    expect(budget.leftBytes).toBe(3 * MiB + guaranteedBytes)
+    await runner.stop(1000)
+    await ended
+    expect(budget.leftBytes).toBe(4 * MiB)
+  })
 
   test('brings records into the log in order, and the last offset into the store when it is stopped', async () => {
     const { runner, ended } = start({ read: counting(95) })

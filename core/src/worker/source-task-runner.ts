@@ -71,6 +71,9 @@ export class SourceTaskRunner implements TaskRunner {
   readonly #commit: CommitStep
   readonly #context: SourceTaskContext<ConfigOf<Settings>>
   readonly #underWay: ShareHolder
+  /** What the source holds and has not yielded. */
+  readonly #own: ShareHolder
+  #ownBytes = 0
   readonly #log = new LogWaits()
   readonly #openings = new FailingAttempts('the source')
   /** When the source was asked for a batch; for ever in the future while it is not open. */
@@ -89,6 +92,7 @@ export class SourceTaskRunner implements TaskRunner {
     this.#paused = options.paused
     const { connector, task, config, logger, maxBufferedBytes, offsets } = options
     this.#underWay = options.share.holder()
+    this.#own = options.share.holder()
     this.#commit = options.makeCommit({
       onProgress: () => {
         this.#underWay.holds(options.tracker.bytes)
@@ -103,6 +107,7 @@ export class SourceTaskRunner implements TaskRunner {
       signal: options.abort.signal,
       log: logger,
       maxBufferedBytes,
+      holds: (bytes) => this.#holds(bytes),
       preview: false,
       deadLetters: options.policy.hasDeadLetters,
       offsets: {
@@ -114,6 +119,23 @@ export class SourceTaskRunner implements TaskRunner {
 
   #isStopping(): boolean {
     return this.#options.abort.signal.aborted
+  }
+
+  /** @returns whether there is room for more */
+  #holds(bytes: number): boolean {
+    this.#ownBytes = bytes
+    this.#own.holds(bytes)
+    this.#wake?.()
+    return bytes < this.#own.mostBytes
+  }
+
+  /**
+   * Whether to wait for what is under way before the next batch. That comes out of what the source holds, if it holds
+   * anything: as much may be under way too, or a queue that is full would be emptied by one batch at a time.
+   */
+  #isFull(): boolean {
+    const { share, tracker } = this.#options
+    return share.isFull && tracker.bytes >= this.#ownBytes
   }
 
   async run(onRunning: () => void): Promise<void> {
@@ -172,7 +194,9 @@ export class SourceTaskRunner implements TaskRunner {
   }
 
   async #read(onRunning: () => void, onBatch: () => void): Promise<void> {
-    const { definition, tracker, conversion, topics, offsets, share, activity } = this.#options
+    const { definition, tracker, conversion, topics, offsets, activity } = this.#options
+    // What an earlier one held is gone with it.
+    this.#holds(0)
     await this.#uninterrupted(this.#log.during('waits for the log to give the stored offsets', offsets.refresh()))
     const opening = activity.call('start', () => definition.read(this.#context))
     const source = await this.#uninterrupted(Promise.resolve(opening))
@@ -200,9 +224,7 @@ export class SourceTaskRunner implements TaskRunner {
         await new Promise((resolve) => setImmediate(resolve))
         turnBegan = performance.now()
       }
-      if (share.isFull) {
-        await this.#waitUntil(() => !share.isFull || this.#isStopping())
-      }
+      if (this.#isFull()) await this.#waitUntil(() => !this.#isFull() || this.#isStopping())
     }
   }
 

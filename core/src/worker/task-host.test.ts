@@ -42,7 +42,7 @@ const settings: HostBirth = {
   bootstrapServers: [],
   requestTimeoutMs: 1000,
   security: {},
-  clients: { security: {}, producer: {}, consumer: {}, admin: {} },
+  clients: { security: {}, overridePolicy: 'All', producer: {}, consumer: {}, admin: {} },
   configProviders: [],
   workerId: 'w',
   groupId: 'g',

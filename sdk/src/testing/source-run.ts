@@ -42,6 +42,10 @@ export class SourceRun {
   private readonly read: ReadTask
   private readonly timeoutMs: number
   private readonly maxBufferedBytes: number
+  /** What the task said last that it holds. */
+  heldBytes = 0
+  /** The answer to the task's `holds`; a test may change it, as other tasks of a worker do. */
+  hasRoom = true
   private readonly preview: boolean
   private readonly deadLetters: boolean
   private readonly stopping = new AbortController()
@@ -164,6 +168,10 @@ export class SourceRun {
       signal: this.stopping.signal,
       log: recordingLogger(this.logs),
       maxBufferedBytes: this.maxBufferedBytes,
+      holds: (bytes) => {
+        this.heldBytes = bytes
+        return this.hasRoom
+      },
       preview: this.preview,
       deadLetters: this.deadLetters,
       offsets: {
