@@ -154,7 +154,9 @@ test('kafkaDefinition speaks the words of Kafka Connect', () => {
     dependents: [],
     order_in_group: -1,
   })
-  expect(keys.filter((key) => key.group === 'Modes').map((key) => [key.name, key.default_value, key.order_in_group])).toEqual([
+  expect(
+    keys.filter((key) => key.group === 'Modes').map((key) => [key.name, key.default_value, key.order_in_group]),
+  ).toEqual([
     ['modes', 'a', 1],
     ['topics', null, 2],
   ])

@@ -199,7 +199,8 @@ export class ConnectorWrites {
     const { store, views, cluster, restartTask } = this.#options
     // A connector that was made a moment ago by another worker.
     if (store.get(name)?.tasks[task] === undefined) await store.refresh()
-    if (views.stored(name, `Unknown connector: ${name}`).tasks[task] === undefined) throw new NotFoundError(`Unknown task: ${name}-${task}`)
+    if (views.stored(name, `Unknown connector: ${name}`).tasks[task] === undefined)
+      throw new NotFoundError(`Unknown task: ${name}-${task}`)
     if (!cluster.ownsTask(name, task)) throw new NotOwnerError(name, task)
     if (request !== undefined) {
       if (this.#restarts.has(request)) return

@@ -151,7 +151,7 @@ describe('connectors', () => {
     await deployed(fixture, 'a', 2)
     await fixture.herder.writes.delete('a')
     expect(fixture.herder.views.names()).toEqual([])
-    expect(() => fixture.herder.views.status('a')).toThrow('Connector a not found')
+    expect(() => fixture.herder.views.status('a')).toThrow('No status found for connector a')
     await until(() => fixture.runner.running.size === 0)
     await expect(fixture.herder.writes.delete('a')).rejects.toThrow('Connector a not found')
     await deployed(fixture, 'a')
