@@ -4,6 +4,7 @@
  */
 import { inspect } from 'node:util'
 import { ConfigError, NotFoundError, RetriableError } from '@tidewire/sdk'
+import type { Cluster } from '../cluster/cluster.ts'
 import { unmaskSecrets } from '../config/secrets.ts'
 import { stringifyExact } from '../convert/exact-json.ts'
 import { messageOf } from '../logging/message-of.ts'
@@ -21,6 +22,7 @@ import type {
   TryEnd,
 } from '../worker/errand-messages.ts'
 import type { TaskSpec } from '../worker/task-spec.ts'
+import { pause } from '../worker/time-limit.ts'
 import type { Config, StoredConnector } from './config-store.ts'
 import type { ConnectorViews } from './connector-views.ts'
 import { tryLimitMs } from './deep-validation.ts'
@@ -58,6 +60,7 @@ export interface ConnectorErrandsOptions {
   readonly views: ConnectorViews
   readonly validator: ConfigValidator
   readonly plugins: PluginRegistry
+  readonly cluster: Pick<Cluster, 'refresh' | 'runsTasks'>
   readonly worker: WorkerParts
   /** @throws RetriableError while the worker starts */
   readonly runner: () => TaskRunner
@@ -71,6 +74,9 @@ export function previewText(preview: Preview): string {
   return stringifyExact(preview)
 }
 
+/** How long a re-drive waits for the tasks of a connector that was stopped. */
+const stopLimitMs = 10_000
+const stopLookMs = 50
 const maxLogLines = 50
 const maxDetails = 1000
 
@@ -166,7 +172,7 @@ export class ConnectorErrands {
     this.#redriving.add(name)
     try {
       const { spec } = await this.#spec(name, stored.config, 0)
-      const alone = this.#isStopped(name, stored)
+      const alone = await this.#isStopped(name, signal)
       return await this.#options
         .runner()
         .runErrand('redrive', { ...request, spec, topic, alone }, { signal, onItem: onLetter })
@@ -182,11 +188,18 @@ export class ConnectorErrands {
     throw new NotFoundError(`Connector ${name} has no dead letter topic: errors.deadletterqueue.topic.name is not set`)
   }
 
-  /** Whether nothing of it runs on any worker. */
-  #isStopped(name: string, { targetState }: StoredConnector): boolean {
-    if (targetState !== 'STOPPED') return false
-    const { connector, tasks } = this.#options.views.status(name)
-    return connector.state === 'STOPPED' && tasks.every(({ state }) => state === 'UNASSIGNED' || state === 'FAILED')
+  /** Whether nothing of it runs on any worker; tasks that are just stopping are waited for. */
+  async #isStopped(name: string, signal: AbortSignal): Promise<boolean> {
+    const { views, cluster } = this.#options
+    const deadline = performance.now() + stopLimitMs
+    for (;;) {
+      await cluster.refresh()
+      if (views.stored(name).targetState !== 'STOPPED') return false
+      // States do not say so: those of a stopped connector's tasks are removed, whoever still has one.
+      if (!cluster.runsTasks(name)) return true
+      if (signal.aborted || performance.now() > deadline) return false
+      await pause(stopLookMs, signal)
+    }
   }
 
   /** One made a moment ago by another worker is found too. @throws NotFoundError */

@@ -188,6 +188,7 @@ export class Herder {
       views: this.views,
       validator,
       plugins,
+      cluster,
       worker: this.#worker,
       runner: () => this.#ready().runner,
       catchUp: () => this.catchUp(),
