@@ -161,6 +161,8 @@ test('what is answered is what the document says', async () => {
   await ask('GET /connector-plugins', 200, { query: '?connectorsOnly=false' })
   await ask('GET /connector-plugins/{plugin}/config', 200, { path: plugin })
   await ask('PUT /connector-plugins/{plugin}/config/validate', 200, { path: plugin, body: { ...source, odd: 'x' } })
+  const named = { ...source, name: 'lines' }
+  await ask('PUT /connector-plugins/{plugin}/config/validate', 200, { path: plugin, body: named, query: '?deep=true' })
 
   await ask('POST /connectors/preview', 200, { body: { config: { ...source, topic: 'other' }, timeoutMs: 2000 } })
   await ask('POST /connectors/{name}/preview', 200, { path, body: { limit: 1 } })
