@@ -1,11 +1,11 @@
 import { expect, test } from 'vitest'
 import { silentLogger } from '../logging/logger.ts'
-import { budgetBuffer, loansBuffer } from './byte-budget.ts'
+import { loansBuffer } from './byte-budget.ts'
 import type { HostBirth, HostMessage } from './host-messages.ts'
-import { endlessLease } from './lease.ts'
 import { TaskHost } from './task-host.ts'
 import type { TaskSpec } from './task-spec.ts'
 import { until } from './testing/conditions.ts'
+import { hostSettings } from './testing/host-settings.ts'
 import { turnBuffer, type Turns } from './turns.ts'
 
 /** A log that takes a task's first request, and never answers it. */
@@ -39,24 +39,7 @@ const spec: TaskSpec = {
 }
 
 const settings: HostBirth = {
-  bootstrapServers: [],
-  requestTimeoutMs: 1000,
-  security: {},
-  clients: { security: {}, overridePolicy: 'All', producer: {}, consumer: {}, admin: {} },
-  configProviders: [],
-  workerId: 'w',
-  groupId: 'g',
-  offsetTopic: 'offsets',
-  offsetTopicShape: { partitions: 1 },
-  internalTopics: [],
-  flushIntervalMs: 1000,
-  exactlyOnce: true,
-  stalledAfterMs: 60_000,
-  createTopics: true,
-  trackTopics: true,
-  heartbeatMs: 1000,
-  budget: budgetBuffer(1 << 20),
-  lease: endlessLease(),
+  ...hostSettings,
   clientModule: `data:text/javascript,${encodeURIComponent(silentLog)}`,
   turns: turnBuffer(),
   loans: loansBuffer(),
