@@ -150,6 +150,13 @@ test('validate and preview', async () => {
   expect(refused.code).toBe(1)
   expect(refused.stdout).toMatch(/batch\.size +.*many/)
 
+  const sink = { 'connector.class': 'file-sink', topics: 'x', file: join(good, 'below-a-file') }
+  const untried = await connectorFile('untried', sink)
+  expect((await tidewire(['connector', 'validate', untried])).code).toBe(0)
+  const tried = await tidewire(['connector', 'validate', untried, '--deep'])
+  expect(tried.code).toBe(1)
+  expect(tried.stdout).toMatch(/^file +.*below-a-file/m)
+
   const preview = await tidewire(['connector', 'preview', '-', '--limit', '2'], await readFile(good, 'utf8'))
   expect(preview.stdout).toContain('second')
   expect(preview.stdout).toContain('2 records: as many as asked for')

@@ -14,11 +14,13 @@ export async function validateConnector(rest: RestClient, out: Output, path: str
   const { name, config } = await readConnectorFile(path)
   const plugin = config['connector.class']
   if (typeof plugin !== 'string') throw new CliError(`${path}: connector.class is missing`)
+  if (deep) out.progress(`${name} tries its config`)
   const infos = await rest.call('PUT /connector-plugins/{plugin}/config/validate', {
     path: { plugin },
     query: deep ? { deep } : {},
     body: { ...config, name },
   })
+  out.settle()
   const wrong = infos.configs.flatMap(({ value }) => value.errors.map((error) => [value.name, error]))
   await out.show(infos, () => (wrong.length === 0 ? `${path} is fine` : out.table(['SETTING', 'ERROR'], wrong)))
   if (infos.deep?.tried === false && infos.error_count === 0) out.warn(infos.deep.reason ?? 'nothing was tried')
