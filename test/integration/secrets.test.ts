@@ -201,6 +201,46 @@ describe('a connector that tells its secrets', () => {
   })
 })
 
+describe('the mask in place of a secret', () => {
+  const given = () => ({ ...references(), password: secret, url: 'db' })
+
+  test('is all that any answer has, and sent back by whatever route it keeps the secret', async () => {
+    await worker.deploy('leak', given())
+    await worker.reaches('leak', 'RUNNING', 1)
+    expectNoSecret(await everyAnswer('leak'))
+    const { body } = await worker.ask('GET', '/connectors/leak/config')
+    const shown = body as Record<string, string>
+    expect(shown['password']).toBe(mask)
+
+    const validated = await worker.ask('PUT', '/connector-plugins/leaky/config/validate', shown)
+    expect(validated).toMatchObject({ status: 200, body: { error_count: 0 } })
+    expectNoSecret(JSON.stringify(validated))
+    const preview = await worker.ask('POST', '/connectors/leak/preview', { config: shown, limit: 1 })
+    expect(JSON.stringify(preview.body)).toContain(digest(secret, 'db'))
+    const same = await worker.ask('PUT', '/connectors', { leak: shown })
+    expect(same).toMatchObject({ status: 200, body: { connectors: { leak: { action: 'unchanged' } } } })
+
+    const writes = [
+      ['PUT', '/connectors/leak/config', { ...shown, url: 'db1' }],
+      ['PATCH', '/connectors/leak/config', { password: mask, url: 'db2' }],
+      ['PUT', '/connectors', { leak: { ...shown, url: 'db3' } }],
+    ] as const
+    for (const [i, [method, path, content]] of writes.entries()) {
+      const answer = await worker.ask(method, path, content)
+      expect(answer.status).toBe(200)
+      expectNoSecret(JSON.stringify(answer))
+      await read('out', (seen) => seen.some(({ value }) => value === digest(secret, `db${i + 1}`)))
+    }
+    expectNoSecret(lines.join('\n'))
+  })
+
+  test('is refused where nothing is stored for it', async () => {
+    const answer = await worker.ask('POST', '/connectors', { name: 'other', config: { ...given(), password: mask } })
+    expect(answer).toMatchObject({ status: 400 })
+    expect(JSON.stringify(answer.body)).toContain('password holds the mask')
+  })
+})
+
 describe('deep validation', () => {
   const deep = async (config: Readonly<Record<string, string>>, name = 'leaky') => {
     const answer = await worker.ask('PUT', `/connector-plugins/${name}/config/validate?deep=true`, config)
