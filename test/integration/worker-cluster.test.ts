@@ -1,5 +1,5 @@
 /** Workers of one cluster on the bundled log: what clients of REST see of it. */
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { appendFile, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
@@ -38,16 +38,19 @@ async function worker(settings: Readonly<Record<string, string>> = {}): Promise<
 }
 
 /** A worker as a process of its own. */
-async function workerProcess(): Promise<Running & ReturnType<typeof restClient> & { readonly url: string }> {
-  const [port] = await freePorts(1)
+async function workerProcess(
+  more: Readonly<Record<string, string>> = {},
+  given?: number,
+): Promise<Running & ReturnType<typeof restClient> & { readonly url: string; readonly port: number }> {
+  const port = given ?? (await freePorts(1))[0]!
   const file = join(folder, `${port}.properties`)
-  const settings = { ...quick, 'bootstrap.servers': broker.address, listeners: `http://127.0.0.1:${port}` }
+  const settings = { ...quick, ...more, 'bootstrap.servers': broker.address, listeners: `http://127.0.0.1:${port}` }
   const text = Object.entries(settings).map(([name, value]) => `${name}=${value}\n`)
   await writeFile(file, text.join(''))
   const running = await startTidewire(['worker', file])
   processes.push(running)
   const url = `http://127.0.0.1:${port}`
-  return { ...running, ...restClient(url), url }
+  return { ...running, ...restClient(url), url, port }
 }
 
 async function close(worker: TestWorker): Promise<void> {
@@ -109,6 +112,23 @@ describe('a cluster of workers', () => {
     expect((await first.ask('GET', `/connectors/${name}/status`)).status).toBe(404)
     await first.deploy(name, lines(join(folder, name), 'again'))
     await first.reaches(name, 'RUNNING', 1)
+  })
+
+  test('one that is killed and started again under its name goes on with source and sink: no session has to end first', async () => {
+    // Longer than anything here waits.
+    const long = { 'session.timeout.ms': '600000', 'consumer.session.timeout.ms': '600000' }
+    const first = await workerProcess(long)
+    const [from, to] = [join(folder, 'from'), join(folder, 'to')]
+    await writeFile(from, 'a\n')
+    const strings = { 'key.converter': 'string', 'value.converter': 'string' }
+    await first.deploy('in', { ...lines(from, 'ta'), ...strings })
+    await first.deploy('out', { 'connector.class': 'file-sink', file: to, topics: 'ta', ...strings })
+    const written = async () => (await readFile(to, 'utf8').catch(() => '')).split('\n')
+    await until('a', async () => (await written()).includes('a'))
+    await first.stop('SIGKILL')
+    await workerProcess(long, first.port)
+    await appendFile(from, 'b\n')
+    await until('b', async () => (await written()).includes('b'))
   })
 
   test('a log that does not answer is told soon, with its address; the worker goes on trying', async () => {
