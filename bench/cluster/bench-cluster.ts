@@ -1,6 +1,6 @@
 import { processTree } from '../support/process-tree.ts'
 import { percentile } from '../support/report.ts'
-import type { BenchWorker, WorkerKind } from '../support/workers.ts'
+import type { WorkerProcess, WorkerKind } from '../../test/support/worker-processes.ts'
 
 interface UnitStatus {
   readonly state: string
@@ -25,7 +25,7 @@ export class BenchCluster {
   readonly #address: string
   readonly #input: string
   readonly #groupId = `bench-${crypto.randomUUID().slice(0, 8)}`
-  #workers: BenchWorker[] = []
+  #workers: WorkerProcess[] = []
   #connectors = 0
   /** Which worker ran each task when all was settled last. */
   #owners = new Map<string, string>()
@@ -36,7 +36,7 @@ export class BenchCluster {
     this.#input = input
   }
 
-  async join(): Promise<BenchWorker> {
+  async join(): Promise<WorkerProcess> {
     const worker = await this.#kind.start({ address: this.#address, groupId: this.#groupId, settings })
     this.#workers.push(worker)
     return worker
@@ -149,7 +149,7 @@ export class BenchCluster {
     return Math.max(...sizes) - Math.min(...sizes) <= 1 ? owners : undefined
   }
 
-  async #get(worker: BenchWorker, path: string): Promise<unknown> {
+  async #get(worker: WorkerProcess, path: string): Promise<unknown> {
     const answer = await fetch(worker.url + path, { signal: AbortSignal.timeout(30_000) })
     if (answer.status !== 200) throw new Error(`${path}: ${answer.status}`)
     return answer.json()

@@ -10,7 +10,7 @@ import { join } from 'node:path'
 import { temporaryFolder } from '../../test/support/broker.ts'
 import { startKafka, startTidewire, type Server } from '../log/servers.ts'
 import { report, table } from '../support/report.ts'
-import { connectWorkers, tidewireWorkers, type WorkerKind } from '../support/workers.ts'
+import { connectWorkers, tidewireWorkers, type WorkerKind } from '../../test/support/worker-processes.ts'
 import { BenchCluster } from './bench-cluster.ts'
 
 const [many = 1000, few = 100] = process.argv

@@ -9,7 +9,12 @@ import { startKafka, startTidewire, type Server } from '../log/servers.ts'
 import { digest } from '../support/digest.ts'
 import { cpuSeconds } from '../support/process-tree.ts'
 import { report, table } from '../support/report.ts'
-import { connectWorkers, tidewireWorkers, type BenchWorker, type WorkerKind } from '../support/workers.ts'
+import {
+  connectWorkers,
+  tidewireWorkers,
+  type WorkerProcess,
+  type WorkerKind,
+} from '../../test/support/worker-processes.ts'
 
 const connectorPackage = 'org.apache.kafka.connect.file'
 
@@ -42,7 +47,7 @@ async function runOn(
   const { size } = await stat(input)
   const rows: string[][] = []
   const measure = async (
-    worker: BenchWorker,
+    worker: WorkerProcess,
     path: string,
     config: Record<string, string>,
     done: () => Promise<boolean>,

@@ -3,7 +3,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { connectWorkers, type BenchWorker } from '../../bench/support/workers.ts'
+import { connectWorkers, type WorkerProcess } from '../support/worker-processes.ts'
 import { kafkaMissing, testKafka, type TestKafka } from '../support/kafka.ts'
 import { runTidewire } from '../support/tidewire.ts'
 import { until } from '../support/until.ts'
@@ -16,7 +16,7 @@ describe.skipIf(missing !== undefined)(
     const name = `cli-${process.pid}`
     let folder: string
     let kafka: TestKafka
-    let connect: BenchWorker
+    let connect: WorkerProcess
 
     beforeAll(async () => {
       folder = await mkdtemp(join(tmpdir(), 'cli-connect-'))

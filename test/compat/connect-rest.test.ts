@@ -6,10 +6,10 @@ import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { connectWorkers, type BenchWorker } from '../../bench/support/workers.ts'
 import { inputText, script } from '../support/connect-script.ts'
 import { kafkaMissing, testKafka, type TestKafka } from '../support/kafka.ts'
 import { differences, take, type Contender, type Difference } from '../support/rest-contract.ts'
+import { connectWorkers, type WorkerProcess } from '../support/worker-processes.ts'
 import { testWorker, type TestWorker } from '../support/worker.ts'
 
 interface Expected {
@@ -188,16 +188,19 @@ const missing = await kafkaMissing()
 
 describe.skipIf(missing !== undefined)(`the contract${missing === undefined ? '' : ` (${missing})`}`, () => {
   let kafka: TestKafka
-  let connect: BenchWorker
+  let connect: WorkerProcess
   let worker: TestWorker
   let folder: string
   const found: { readonly step: string; readonly difference: Difference }[] = []
 
-  const contender = async (prefix: string, url: string): Promise<Contender> => {
-    const own = join(folder, prefix)
+  /** Of this run: the Kafka may be one that earlier runs have left something on. */
+  const run = Date.now().toString(36)
+
+  const contender = async (name: string, url: string): Promise<Contender> => {
+    const own = join(folder, name)
     await mkdir(own)
     await writeFile(join(own, 'in.txt'), inputText)
-    return { url, prefix: `${prefix}-`, folder: own, workerId: new URL(url).host }
+    return { url, prefix: `${name}-${run}-`, folder: own, workerId: new URL(url).host }
   }
 
   beforeAll(async () => {
@@ -212,10 +215,10 @@ describe.skipIf(missing !== undefined)(`the contract${missing === undefined ? ''
     }
     const topics: Record<string, string> = {}
     for (const what of ['config', 'offset', 'status', 'assignment'])
-      topics[`${what}.storage.topic`] = `tidewire-${what}`
+      topics[`${what}.storage.topic`] = `tidewire-${run}-${what}`
     ;[connect, worker] = await Promise.all([
-      connectWorkers.start({ address: kafka.address, groupId: 'contract-connect', settings }),
-      testWorker(kafka.address, { ...settings, 'group.id': 'contract-tidewire', ...topics }),
+      connectWorkers.start({ address: kafka.address, groupId: `contract-connect-${run}`, settings }),
+      testWorker(kafka.address, { ...settings, 'group.id': `contract-tidewire-${run}`, ...topics }),
     ])
     const both = [await contender('connect', connect.url), await contender('tidewire', worker.url)]
     for (const step of script) {

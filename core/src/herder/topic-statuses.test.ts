@@ -7,7 +7,10 @@ import { parseTopicKey } from './topic-statuses.ts'
 
 const topic = 'connect-status'
 
-async function statusStore(log: MemoryLog, topicsReset: (connector: string) => void = () => undefined): Promise<StatusStore> {
+async function statusStore(
+  log: MemoryLog,
+  topicsReset: (connector: string) => void = () => undefined,
+): Promise<StatusStore> {
   await ensureInternalTopics(log.client().admin, [{ topic, partitions: 5, setting: 'status.storage.topic' }])
   const store = new StatusStore({
     client: log.client(),

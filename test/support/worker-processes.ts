@@ -1,13 +1,13 @@
-/** Workers that a benchmark compares: ours and Kafka Connect's, started the same way and asked by the same REST API. */
+/** Workers to be compared, ours and Kafka Connect's: processes that are started the same way and asked by the same REST API. */
 import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
-import { kafkaConnectLibs } from '../../test/support/kafka.ts'
-import { freePorts } from '../../test/support/tidewire.ts'
+import { kafkaConnectLibs } from './kafka.ts'
+import { freePorts } from './tidewire.ts'
 
-export interface BenchWorker {
+export interface WorkerProcess {
   /** As statuses name it. */
   readonly id: string
   readonly url: string
@@ -30,7 +30,7 @@ export interface WorkerOptions {
 export interface WorkerKind {
   readonly name: string
   /** Resolves when `GET /connectors` answers. */
-  start(options: WorkerOptions): Promise<BenchWorker>
+  start(options: WorkerOptions): Promise<WorkerProcess>
 }
 
 const tidewire = resolve(import.meta.dirname, '../../core/src/main/tidewire.mjs')
@@ -67,8 +67,8 @@ async function startWorker(
   { address, groupId, settings = {} }: WorkerOptions,
   ownSettings: Readonly<Record<string, string>>,
   commandOf: (file: string) => Promise<{ command: string; args: readonly string[] }>,
-): Promise<BenchWorker> {
-  const folder = await mkdtemp(join(tmpdir(), 'tidewire-bench-'))
+): Promise<WorkerProcess> {
+  const folder = await mkdtemp(join(tmpdir(), 'tidewire-worker-'))
   const [port] = await freePorts(1)
   const id = `127.0.0.1:${port}`
   const file = join(folder, 'worker.properties')
