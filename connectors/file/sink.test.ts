@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import { appendFile, mkdtemp, readFile, rename, rm, truncate, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -158,4 +159,11 @@ describe('file-sink with exactly.once', () => {
     await expect(runSink(fileSink, exactlyOnce()).put([])).rejects.toThrow('does not hold the positions')
     await run.stop()
   })
+})
+
+test.skipIf(!existsSync('/dev/full'))('lines that a full disk did not take are told as held', async () => {
+  const run = runSink(fileSink, { file: '/dev/full' })
+  await run.put(sinkRecords(['a', 'bc']))
+  expect(run.heldBytes).toBe('a\nbc\n'.length)
+  await run.stop()
 })
