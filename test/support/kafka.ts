@@ -197,6 +197,8 @@ function serverProperties(folder: string, port: number, controllerPort: number, 
     'controller.listener.names': 'CONTROLLER',
     'log.dirs': join(folder, 'data'),
     'auto.create.topics.enable': false,
+    // Tests write records of 1970, which the first look, half a minute after the start, would take away.
+    'log.retention.ms': -1,
     'offsets.topic.replication.factor': 1,
     'offsets.topic.num.partitions': 4,
     'transaction.state.log.replication.factor': 1,

@@ -249,11 +249,13 @@ export function describeOffsets(name: string, startLog: () => Promise<Pick<Killa
         partition: { kafka_topic: topic, kafka_partition: partition },
         offset: { kafka_offset: offset },
       })
+      /** The records are of 1970. */
+      const forEver = { 'retention.ms': '-1' }
       /** Four records, a second from one to the next, in each partition of two topics. */
       async function filled(): Promise<void> {
         await client.admin.createTopics([
-          { topic: own, partitions: 2, replicationFactor: 1 },
-          { topic: `${own}-b`, partitions: 1, replicationFactor: 1 },
+          { topic: own, partitions: 2, replicationFactor: 1, config: forEver },
+          { topic: `${own}-b`, partitions: 1, replicationFactor: 1, config: forEver },
         ])
         const producer = client.producer()
         for (const [topic, partition] of [
