@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
-import { asksWorker, examples, outputOf, seconds, type RestCommandOptions } from './command-options.ts'
-import { withRest } from './rest-connection.ts'
+import { asksWorker, examples, seconds, type RestCommandOptions } from './command-options.ts'
+import { runOnWorker } from './rest-connection.ts'
 
 /** `tidewire cluster …` */
 export function clusterCommands(program: Command): void {
@@ -10,8 +10,7 @@ export function clusterCommands(program: Command): void {
     .description('the workers of the cluster, and how much each runs')
     .action(async (options: RestCommandOptions) => {
       const { listWorkers } = await import('./cluster.ts')
-      const out = outputOf(options)
-      await withRest(options, out, (rest) => listWorkers(rest, out))
+      await runOnWorker(options, (rest, out) => listWorkers(rest, out))
     })
 
   asksWorker(cluster.command('drain'))
@@ -20,7 +19,6 @@ export function clusterCommands(program: Command): void {
     .addHelpText('after', examples('tidewire cluster drain --url http://worker-1:8083'))
     .action(async (options: RestCommandOptions & { timeout: number }) => {
       const { drainWorker } = await import('./cluster.ts')
-      const out = outputOf(options)
-      await withRest(options, out, (rest) => drainWorker(rest, out, options.timeout))
+      await runOnWorker(options, (rest, out) => drainWorker(rest, out, options.timeout))
     })
 }

@@ -2,10 +2,10 @@
 import { InvalidArgumentError, Option, type Command } from 'commander'
 import { CliError, exitCodes } from './cli-error.ts'
 import type { LogOptions } from './log-connection.ts'
-import { Output, type Format } from './output.ts'
+import type { Format } from './output.ts'
 import type { RestOptions } from './rest-connection.ts'
 
-export interface OutputOptions {
+interface OutputOptions {
   readonly output: Format
 }
 
@@ -51,8 +51,6 @@ function withOutput(command: Command): Command {
 export function examples(...lines: readonly string[]): string {
   return `\n${lines.length > 1 ? 'Examples' : 'Example'}:\n${lines.map((line) => `  ${line}`).join('\n')}`
 }
-
-export const outputOf = ({ output }: OutputOptions): Output => new Output({ format: output })
 
 /** A whole number that is not negative, for an option or argument. */
 export function count(text: string): number {

@@ -1,15 +1,6 @@
 import { Option, type Command } from 'commander'
-import {
-  asksWorker,
-  collected,
-  count,
-  examples,
-  outputOf,
-  pairsOf,
-  seconds,
-  type RestCommandOptions,
-} from './command-options.ts'
-import { withRest } from './rest-connection.ts'
+import { asksWorker, collected, count, examples, pairsOf, seconds, type RestCommandOptions } from './command-options.ts'
+import { runOnWorker } from './rest-connection.ts'
 
 type Options<T = unknown> = RestCommandOptions & T
 type State = 'RUNNING' | 'PAUSED' | 'STOPPED'
@@ -44,8 +35,7 @@ function reading(connector: Command): void {
     )
     .action(async (options: Options<{ state?: string }>) => {
       const { listConnectors } = await import('./connectors.ts')
-      const out = outputOf(options)
-      await withRest(options, out, (rest) => listConnectors(rest, out, options.state))
+      await runOnWorker(options, (rest, out) => listConnectors(rest, out, options.state))
     })
 
   asksWorker(connector.command('describe'))
@@ -54,8 +44,7 @@ function reading(connector: Command): void {
     .addHelpText('after', examples('tidewire connector describe orders'))
     .action(async (name: string, options: Options) => {
       const { describeConnector } = await import('./connectors.ts')
-      const out = outputOf(options)
-      await withRest(options, out, (rest) => describeConnector(rest, out, name))
+      await runOnWorker(options, (rest, out) => describeConnector(rest, out, name))
     })
 }
 
@@ -86,8 +75,7 @@ function changing(connector: Command): void {
       const { createConnector } = await import('./connector-writes.ts')
       const { name, set, initialState, replace, wait: waitMs } = options
       const settings = pairsOf('--set', set)
-      const out = outputOf(options)
-      await withRest(options, out, (rest) =>
+      await runOnWorker(options, (rest, out) =>
         createConnector(rest, out, { file, name }, { settings, initialState, replace: replace === true, waitMs }),
       )
     })
@@ -104,8 +92,7 @@ function changing(connector: Command): void {
     .action(async (paths: string[], options: Options<Wait & { delete?: true; dryRun?: true }>) => {
       const { applyConnectors, diffConnectors } = await import('./connector-apply.ts')
       const { wait: waitMs, dryRun, delete: deletes = false } = options
-      const out = outputOf(options)
-      await withRest(options, out, (rest) =>
+      await runOnWorker(options, (rest, out) =>
         dryRun === true
           ? diffConnectors(rest, out, paths, { deletes })
           : applyConnectors(rest, out, paths, { deletes, waitMs }),
@@ -118,8 +105,7 @@ function changing(connector: Command): void {
     .option('--delete', 'as for apply')
     .action(async (paths: string[], options: Options<{ delete?: true }>) => {
       const { diffConnectors } = await import('./connector-apply.ts')
-      const out = outputOf(options)
-      await withRest(options, out, (rest) => diffConnectors(rest, out, paths, { deletes: options.delete === true }))
+      await runOnWorker(options, (rest, out) => diffConnectors(rest, out, paths, { deletes: options.delete === true }))
     })
 
   asksWorker(connector.command('delete'))
@@ -127,8 +113,7 @@ function changing(connector: Command): void {
     .argument('<connector...>')
     .action(async (names: string[], options: Options) => {
       const { deleteConnectors } = await import('./connector-writes.ts')
-      const out = outputOf(options)
-      await withRest(options, out, (rest) => deleteConnectors(rest, out, names))
+      await runOnWorker(options, (rest, out) => deleteConnectors(rest, out, names))
     })
 }
 
@@ -145,8 +130,7 @@ function states(connector: Command): void {
       .addOption(waitOption(what[action][1]))
       .action(async (names: string[], options: Options<Wait>) => {
         const { setStates } = await import('./connector-writes.ts')
-        const out = outputOf(options)
-        await withRest(options, out, (rest) => setStates(rest, out, action, names, { waitMs: options.wait }))
+        await runOnWorker(options, (rest, out) => setStates(rest, out, action, names, { waitMs: options.wait }))
       })
   }
 
@@ -160,8 +144,9 @@ function states(connector: Command): void {
     .action(async (names: string[], options: Options<{ onlyFailed?: true; connectorOnly?: true; task?: number }>) => {
       const { restartConnectors } = await import('./connector-writes.ts')
       const { task, onlyFailed = false, connectorOnly = false } = options
-      const out = outputOf(options)
-      await withRest(options, out, (rest) => restartConnectors(rest, out, names, { task, onlyFailed, connectorOnly }))
+      await runOnWorker(options, (rest, out) =>
+        restartConnectors(rest, out, names, { task, onlyFailed, connectorOnly }),
+      )
     })
 }
 
@@ -179,8 +164,7 @@ function trying(connector: Command): void {
     .option('--deep', 'has the connector try it: log in, look whether what it names is there')
     .action(async (file: string, options: Options & { readonly deep?: boolean }) => {
       const { validateConnector } = await import('./connector-checks.ts')
-      const out = outputOf(options)
-      await withRest(options, out, (rest) => validateConnector(rest, out, file, options.deep === true))
+      await runOnWorker(options, (rest, out) => validateConnector(rest, out, file, options.deep === true))
     })
 
   asksWorker(connector.command('preview'))
@@ -194,8 +178,7 @@ function trying(connector: Command): void {
     .action(async (given: string, options: Options<PreviewCommandOptions>) => {
       const { previewConnector } = await import('./connector-checks.ts')
       const { limit, from, task, timeout: timeoutMs } = options
-      const out = outputOf(options)
-      await withRest(options, out, (rest) => previewConnector(rest, out, given, { limit, from, task, timeoutMs }))
+      await runOnWorker(options, (rest, out) => previewConnector(rest, out, given, { limit, from, task, timeoutMs }))
     })
 }
 
@@ -213,8 +196,7 @@ function offsets(connector: Command): void {
     .argument('<connector>')
     .action(async (name: string, options: Options) => {
       const { showOffsets } = await import('./connector-offsets.ts')
-      const out = outputOf(options)
-      await withRest(options, out, (rest) => showOffsets(rest, out, name))
+      await runOnWorker(options, (rest, out) => showOffsets(rest, out, name))
     })
 
   asksWorker(command.command('set'))
@@ -242,8 +224,7 @@ function offsets(connector: Command): void {
         const { placeOf } = await import('./place.ts')
         const { topic: topics = [], stop: stops = false } = options
         const from = options.from === undefined ? undefined : placeOf('--from', options.from)
-        const out = outputOf(options)
-        await withRest(options, out, (rest) => setOffsets(rest, out, name, { file, from, topics, stops }))
+        await runOnWorker(options, (rest, out) => setOffsets(rest, out, name, { file, from, topics, stops }))
       },
     )
 
@@ -253,8 +234,7 @@ function offsets(connector: Command): void {
     .addOption(stopOption())
     .action(async (name: string, options: Options<Stop>) => {
       const { resetOffsets } = await import('./connector-offsets.ts')
-      const out = outputOf(options)
-      await withRest(options, out, (rest) => resetOffsets(rest, out, name, { stops: options.stop === true }))
+      await runOnWorker(options, (rest, out) => resetOffsets(rest, out, name, { stops: options.stop === true }))
     })
 }
 
@@ -281,8 +261,7 @@ function deadLetters(connector: Command): void {
     .action(async (name: string, options: Options<{ limit?: number; partition?: number; from?: string }>) => {
       const { listDeadLetters } = await import('./dead-letters.ts')
       const { limit, partition, from } = options
-      const out = outputOf(options)
-      await withRest(options, out, (rest) => listDeadLetters(rest, out, name, { limit, partition, from }))
+      await runOnWorker(options, (rest, out) => listDeadLetters(rest, out, name, { limit, partition, from }))
     })
 
   asksWorker(dlq.command('redrive'))
@@ -305,8 +284,7 @@ function deadLetters(connector: Command): void {
     .action(async (name: string, options: Options<RedriveCommandOptions>) => {
       const { redriveDeadLetters } = await import('./dead-letters.ts')
       const { letter: letters = [], dryRun = false, timeout: timeoutMs, partition, from, to, limit } = options
-      const out = outputOf(options)
-      await withRest(options, out, (rest) =>
+      await runOnWorker(options, (rest, out) =>
         redriveDeadLetters(rest, out, name, { letters, partition, from, to, limit, timeoutMs, dryRun }),
       )
     })

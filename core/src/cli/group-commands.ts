@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
-import { asksLog, examples, outputOf, type LogCommandOptions } from './command-options.ts'
-import { withLog } from './log-connection.ts'
+import { asksLog, examples, type LogCommandOptions } from './command-options.ts'
+import { runOnLog } from './log-connection.ts'
 
 /** `tidewire group …` */
 export function groupCommands(program: Command): void {
@@ -11,8 +11,7 @@ export function groupCommands(program: Command): void {
     .description('all groups')
     .action(async (options: LogCommandOptions) => {
       const { listGroups } = await import('./groups.ts')
-      const out = outputOf(options)
-      await withLog(options, (client) => listGroups(client, out))
+      await runOnLog(options, (client, out) => listGroups(client, out))
     })
 
   asksLog(group.command('lag'))
@@ -21,7 +20,6 @@ export function groupCommands(program: Command): void {
     .addHelpText('after', examples('tidewire group lag connect-sensors-to-file'))
     .action(async (name: string, options: LogCommandOptions) => {
       const { showLag } = await import('./groups.ts')
-      const out = outputOf(options)
-      await withLog(options, (client) => showLag(client, out, name))
+      await runOnLog(options, (client, out) => showLag(client, out, name))
     })
 }

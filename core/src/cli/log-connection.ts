@@ -8,6 +8,7 @@ import { parseProperties } from '../config/properties.ts'
 import { compileSettings } from '../config/settings.ts'
 import { messageOf } from '../logging/message-of.ts'
 import { CliError, exitCodes } from './cli-error.ts'
+import { Output, type Format } from './output.ts'
 
 /** How a command reaches the log. */
 export interface LogOptions {
@@ -20,6 +21,18 @@ export interface LogOptions {
 const requestTimeoutMs = 10_000
 const probeTimeoutMs = 5_000
 const answerTimeoutMs = 15_000
+
+/**
+ * A command that asks the log: runs `use` as {@link withLog} does, with what prints its results.
+ * @throws CliError also for what the log refuses
+ */
+export async function runOnLog(
+  options: LogOptions & { readonly output: Format },
+  use: (client: LogClient, out: Output) => Promise<void>,
+): Promise<void> {
+  const out = new Output({ format: options.output })
+  await withLog(options, (client) => use(client, out))
+}
 
 /**
  * Runs `use` with a client of the log, and closes it.

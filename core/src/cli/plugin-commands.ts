@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
-import { asksWorker, examples, outputOf, type RestCommandOptions } from './command-options.ts'
-import { withRest } from './rest-connection.ts'
+import { asksWorker, examples, type RestCommandOptions } from './command-options.ts'
+import { runOnWorker } from './rest-connection.ts'
 
 /** `tidewire plugin …` */
 export function pluginCommands(program: Command): void {
@@ -12,8 +12,7 @@ export function pluginCommands(program: Command): void {
     .option('--all', 'converters too')
     .action(async (options: RestCommandOptions & { all?: true }) => {
       const { listPlugins } = await import('./plugins.ts')
-      const out = outputOf(options)
-      await withRest(options, out, (rest) => listPlugins(rest, out, options.all === true))
+      await runOnWorker(options, (rest, out) => listPlugins(rest, out, options.all === true))
     })
 
   asksWorker(plugin.command('describe'))
@@ -24,8 +23,7 @@ export function pluginCommands(program: Command): void {
     .addHelpText('after', examples('tidewire plugin describe file-source'))
     .action(async (name: string, options: RestCommandOptions & { all?: true; pluginVersion?: string }) => {
       const { describePlugin } = await import('./plugins.ts')
-      const out = outputOf(options)
       const { pluginVersion: version, all } = options
-      await withRest(options, out, (rest) => describePlugin(rest, out, name, { version, own: all !== true }))
+      await runOnWorker(options, (rest, out) => describePlugin(rest, out, name, { version, own: all !== true }))
     })
 }

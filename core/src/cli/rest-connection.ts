@@ -1,6 +1,6 @@
 import { NoAnswerError, RestClient, RestClientError } from '../rest-client/rest-client.ts'
 import { CliError, exitCodes } from './cli-error.ts'
-import type { Output } from './output.ts'
+import { Output, type Format } from './output.ts'
 
 /** How a command reaches a worker. */
 export interface RestOptions {
@@ -9,6 +9,18 @@ export interface RestOptions {
 }
 
 type Environment = Readonly<Record<string, string | undefined>>
+
+/**
+ * A command that asks a worker: runs `use` as {@link withRest} does, with what prints its results.
+ * @throws CliError also for what the worker refuses
+ */
+export async function runOnWorker(
+  options: RestOptions & { readonly output: Format },
+  use: (rest: RestClient, out: Output) => Promise<void>,
+): Promise<void> {
+  const out = new Output({ format: options.output })
+  await withRest(options, out, (rest) => use(rest, out))
+}
 
 /**
  * Runs `use` with a client of a worker's REST API. What a worker has to say about a config goes to standard error.

@@ -1,6 +1,6 @@
 import { InvalidArgumentError, type Command } from 'commander'
-import { asksLog, collected, count, examples, outputOf, pairsOf, type LogCommandOptions } from './command-options.ts'
-import { withLog } from './log-connection.ts'
+import { asksLog, collected, count, examples, pairsOf, type LogCommandOptions } from './command-options.ts'
+import { runOnLog } from './log-connection.ts'
 
 type Options<T> = LogCommandOptions & T
 
@@ -16,8 +16,7 @@ export function topicCommands(program: Command): void {
     .option('--internal', 'with those that begin with __')
     .action(async (options: Options<{ internal?: true }>) => {
       const { listTopics } = await import('./topics.ts')
-      const out = outputOf(options)
-      await withLog(options, (client) => listTopics(client, out, { internal: options.internal === true }))
+      await runOnLog(options, (client, out) => listTopics(client, out, { internal: options.internal === true }))
     })
 
   asksLog(topic.command('describe'))
@@ -25,8 +24,7 @@ export function topicCommands(program: Command): void {
     .argument('<topic>')
     .action(async (name: string, options: LogCommandOptions) => {
       const { describeTopic } = await import('./topics.ts')
-      const out = outputOf(options)
-      await withLog(options, (client) => describeTopic(client, out, name))
+      await runOnLog(options, (client, out) => describeTopic(client, out, name))
     })
 
   asksLog(topic.command('create'))
@@ -41,8 +39,9 @@ export function topicCommands(program: Command): void {
         const { createTopic } = await import('./topics.ts')
         const { partitions = -1, replicationFactor = -1, set } = options
         const config = pairsOf('--set', set)
-        const out = outputOf(options)
-        await withLog(options, (client) => createTopic(client, out, name, { partitions, replicationFactor, config }))
+        await runOnLog(options, (client, out) =>
+          createTopic(client, out, name, { partitions, replicationFactor, config }),
+        )
       },
     )
 
@@ -82,8 +81,9 @@ function tail(topic: Command): void {
       const { placeOf } = await import('./place.ts')
       const { lines: last, follow = false, partition, limit = Infinity, values = false } = options
       const from = options.from === undefined ? undefined : placeOf('--from', options.from)
-      const out = outputOf(options)
-      await withLog(options, (client) => tailTopic(client, out, name, { from, last, follow, partition, limit, values }))
+      await runOnLog(options, (client, out) =>
+        tailTopic(client, out, name, { from, last, follow, partition, limit, values }),
+      )
     })
 }
 
@@ -115,8 +115,7 @@ function produce(topic: Command): void {
       const { produceToTopic } = await import('./topic-produce.ts')
       const { key, keySeparator, partition, json = false } = options
       const headers = Object.entries(pairsOf('--header', options.header)).map(([name, value]) => ({ key: name, value }))
-      const out = outputOf(options)
-      await withLog(options, (client) =>
+      await runOnLog(options, (client, out) =>
         produceToTopic(client, out, name, process.stdin, { key, keySeparator, partition, headers, json }),
       )
     })
