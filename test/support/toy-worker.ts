@@ -68,7 +68,8 @@ export class ToyCluster {
 export class ToyWorker {
   readonly workerId: string
   readonly cluster: Cluster
-  readonly running = new Set<string>()
+  /** Each with the generation it began under. */
+  readonly running = new Map<string, number>()
   /** Everything begun and stopped, in order. */
   readonly journal: string[] = []
   fatal: Error | undefined
@@ -140,7 +141,7 @@ export class ToyWorker {
   /** A planned stop: what runs has stopped before it leaves. */
   async leave(): Promise<void> {
     await this.#working
-    for (const key of [...this.running]) this.#note(key, false)
+    for (const key of [...this.running.keys()]) this.#note(key, false)
     await this.cluster.close()
     await this.end()
   }
@@ -158,7 +159,7 @@ export class ToyWorker {
     this.#working = this.#working.then(async () => {
       const { generation } = this.cluster
       const units = this.#toys.units.filter(({ connector }) => connectors.has(connector))
-      const gone = units.filter((unit) => this.running.has(keyOf(unit)) && !this.#owns(unit))
+      const gone = units.filter((unit) => this.#hasToStop(unit))
       if (gone.length > 0) await new Promise((resolve) => setTimeout(resolve, 20))
       for (const unit of gone) this.#note(keyOf(unit), false)
       for (const unit of units) {
@@ -168,12 +169,17 @@ export class ToyWorker {
     })
   }
 
+  #hasToStop(unit: Unit): boolean {
+    const began = this.running.get(keyOf(unit))
+    return began !== undefined && (!this.#owns(unit) || began < this.cluster.presentSince)
+  }
+
   #owns({ connector, task }: Unit): boolean {
     return task === undefined ? this.cluster.ownsConnector(connector) : this.cluster.ownsTask(connector, task)
   }
 
   #note(key: string, begins: boolean): void {
-    if (begins) this.running.add(key)
+    if (begins) this.running.set(key, this.cluster.generation)
     else this.running.delete(key)
     this.journal.push(`${begins ? 'start' : 'stop'} ${key}`)
     this.#toys.check()

@@ -15,6 +15,11 @@ export interface WorkerPart {
   readonly url: string
   /** Which life of the worker the leader knows of, from the worker's own record; empty where it has none. */
   readonly session: string
+  /**
+   * The first of the generations since which nothing was taken from it without its word: what it began before that may have
+   * run elsewhere meanwhile.
+   */
+  readonly since: number
   /** It is out of the group; what it owns waits for it until then, in ms since the epoch. */
   readonly awayUntil?: number
   readonly draining: boolean
@@ -64,6 +69,7 @@ interface UnitsJson {
 interface WorkerPartJson extends UnitsJson {
   readonly url: string
   readonly session: string
+  readonly since: number
   readonly awayUntil?: number
   readonly draining?: true
   readonly giving?: readonly (UnitsJson & { readonly generation: number })[]
@@ -89,10 +95,11 @@ export function encodeAssignment(groupId: string, assignment: Assignment): strin
   return JSON.stringify(json)
 }
 
-function partJson({ url, session, awayUntil, draining, owns, giving }: WorkerPart): WorkerPartJson {
+function partJson({ url, session, since, awayUntil, draining, owns, giving }: WorkerPart): WorkerPartJson {
   return {
     url,
     session,
+    since,
     ...(awayUntil === undefined ? {} : { awayUntil }),
     ...(draining ? { draining } : {}),
     ...unitsJson(owns),
@@ -132,10 +139,11 @@ export function parseAssignment(groupId: string, text: string): Assignment | und
 }
 
 function parsePart(json: WorkerPartJson): WorkerPart {
-  const { url, session, awayUntil, draining = false, giving = [] } = json
+  const { url, session, since, awayUntil, draining = false, giving = [] } = json
   return {
     url,
     session,
+    since,
     ...(awayUntil === undefined ? {} : { awayUntil }),
     draining,
     owns: parseUnits(json),

@@ -117,6 +117,25 @@ describe('decide', () => {
     expect(owned(away, 'a')).toHaveLength(2)
   })
 
+  test('what was taken from a worker without its word is told by the generation since which nothing was', () => {
+    const both = { round: 2, members: members('a', 'b'), leader: 'b', work: tasks('c', 4) }
+    const without = { ...both, round: 3, members: members('b') }
+    const sinceOfA = (assignment: Assignment | undefined): number | undefined => assignment?.workers.get('a')?.since
+    const alone = decide(undefined, inputs({ leader: 'b', work: tasks('c', 4) }))
+    const asked = decide(alone, inputs(both))
+    expect(sinceOfA(asked)).toBe(1)
+    expect(giving(asked, 'a')).not.toEqual([])
+    // What it was giving up is the other's now.
+    expect(sinceOfA(decide(asked, inputs(without)))).toBe(3)
+
+    const placed = decide(undefined, inputs(both))
+    const away = decide(placed, inputs(without))
+    expect(sinceOfA(decide(away, inputs({ ...both, round: 4 })))).toBe(1)
+    expect(sinceOfA(decide(away, inputs({ ...without, work: [] })))).toBe(3)
+    const over = decide(away, inputs({ ...without, nowMs: 1500 }))
+    expect(sinceOfA(decide(over, inputs({ ...both, round: 4, nowMs: 1600 })))).toBe(4)
+  })
+
   test('a worker that left gives all at once, though the group may not know yet', () => {
     const both = { round: 2, members: members('a', 'b') }
     const placed = decide(undefined, inputs({ ...both }))
@@ -170,7 +189,8 @@ describe('no unit is ever with two workers', () => {
   })
   const of = (...types: string[]) => fc.constantFrom(...types) as fc.Arbitrary<never>
   const event: fc.Arbitrary<ModelEvent> = fc.oneof(
-    { weight: 12, arbitrary: fc.record({ type: of('read', 'release'), worker }) },
+    { weight: 12, arbitrary: fc.record({ type: of('read', 'readAll', 'release'), worker }) },
+    { weight: 1, arbitrary: fc.record({ type: of('missAll'), worker }) },
     { weight: 8, arbitrary: fc.record({ type: of('decide', 'hear') }) },
     { weight: 5, arbitrary: fc.record({ type: of('join', 'return'), worker }) },
     { weight: 4, arbitrary: fc.record({ type: of('vanish', 'crash', 'replace', 'drain', 'stop', 'leave'), worker }) },
@@ -186,6 +206,7 @@ describe('no unit is ever with two workers', () => {
         for (const each of events) {
           model.apply(each)
           for (const key of model.units.keys()) expect(model.runners(key).length).toBeLessThan(2)
+          expect(model.outdated).toEqual([])
           const holders = [...(model.last?.workers.values() ?? [])].flatMap((part) => [
             ...part.owns,
             ...part.giving.flatMap(({ units }) => [...units]),
@@ -195,7 +216,8 @@ describe('no unit is ever with two workers', () => {
         model.apply({ type: 'join', worker: 'e' })
         model.settle()
         for (const key of model.units.keys()) expect(model.runners(key)).toHaveLength(1)
-        for (const life of model.lives.values()) for (const key of life.running) expect(model.units.has(key)).toBe(true)
+        for (const life of model.lives.values())
+          for (const key of life.running.keys()) expect(model.units.has(key)).toBe(true)
         const open = [...model.last!.workers.values()].filter((part) => !part.draining && part.awayUntil === undefined)
         const weight = (key: string): number => model.units.get(key)!.weight
         const loads = open.map(({ owns }) => [...owns].reduce((sum, key) => sum + weight(key), 0))
@@ -215,6 +237,7 @@ describe('records', () => {
     const part = fc.record({
       url: fc.string(),
       session: fc.string(),
+      since: fc.nat(),
       draining: fc.boolean(),
       owns: units,
       giving: fc.array(fc.record({ generation: fc.nat(), units })),

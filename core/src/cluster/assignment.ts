@@ -30,7 +30,7 @@ export interface DecisionInputs {
 export function decide(current: Assignment | undefined, inputs: DecisionInputs): Assignment | undefined {
   const generation = (current?.generation ?? 0) + 1
   const units = placedUnits(inputs.work)
-  const parts = partsNow(current, inputs)
+  const parts = partsNow(current, inputs, generation)
   const holders = new Map<UnitKey, string>()
   for (const [id, { owns }] of parts) for (const key of owns) holders.set(key, id)
   const wanted = place(
@@ -58,12 +58,16 @@ const stateOf = ({ awayUntil, draining }: WorkerPart): 'open' | 'away' | 'closed
   awayUntil !== undefined ? 'away' : draining ? 'closed' : 'open'
 
 /** The workers that count, each with what it has before anything is moved. */
-function partsNow(current: Assignment | undefined, inputs: DecisionInputs): Map<string, WorkerPart> {
+function partsNow(
+  current: Assignment | undefined,
+  inputs: DecisionInputs,
+  generation: number,
+): Map<string, WorkerPart> {
   const { members, records } = inputs
   const parts = new Map<string, WorkerPart>()
   for (const [id, { url }] of members) {
     const record = records.get(id)
-    if (record?.left !== true) parts.set(id, presentPart(current?.workers.get(id), record, url))
+    if (record?.left !== true) parts.set(id, presentPart(current?.workers.get(id), record, url, generation))
   }
   // Where nobody is left of those who shared the work, nobody is waited for either: a whole cluster came back renamed.
   const anyStayed = current !== undefined && [...current.workers.keys()].some((id) => parts.has(id))
@@ -73,17 +77,24 @@ function partsNow(current: Assignment | undefined, inputs: DecisionInputs): Map<
     const { awayUntil = inputs.nowMs + inputs.maxDelayMs } = part
     const waits = part.owns.size > 0 && awayUntil > inputs.nowMs && !part.draining && records.get(id)?.left !== true
     // What it was giving up is free: its lease is over.
-    if (waits) parts.set(id, { ...part, awayUntil, giving: [] })
+    const since = part.giving.length > 0 ? generation : part.since
+    if (waits) parts.set(id, { ...part, awayUntil, giving: [], since })
   }
   return parts
 }
 
-function presentPart(before: WorkerPart | undefined, record: WorkerRecord | undefined, url: string): WorkerPart {
+function presentPart(
+  before: WorkerPart | undefined,
+  record: WorkerRecord | undefined,
+  url: string,
+  generation: number,
+): WorkerPart {
   const session = record?.session ?? ''
   const sameLife = before?.session === session
   return {
     url: record?.url ?? url,
     session,
+    since: before?.since ?? generation,
     draining: record?.draining ?? false,
     owns: before?.owns ?? new Set(),
     // A worker in a new life runs nothing of what its former one was giving up.
@@ -113,8 +124,9 @@ function hand(
       for (const key of part.owns) (wanted.get(key) === id ? owns : given).add(key)
       const before = part.giving.map((each) => withoutUnits(each, gains)).filter(({ units }) => units.size > 0)
       // Who is away has no say in what is taken, and needs none: it is out of the group.
-      const now = given.size > 0 && part.awayUntil === undefined ? [{ generation, units: given }] : []
-      return [id, { ...part, owns, giving: [...before, ...now] }]
+      const isTaken = given.size > 0 && part.awayUntil !== undefined
+      const now = given.size > 0 && !isTaken ? [{ generation, units: given }] : []
+      return [id, { ...part, owns, giving: [...before, ...now], since: isTaken ? generation : part.since }]
     }),
   )
 }

@@ -82,6 +82,11 @@ export interface ClusterListener {
 export interface Cluster {
   /** Of the newest assignment read; statuses carry it. */
   readonly generation: number
+  /**
+   * The first of the generations since which nothing was taken from this worker without its word. What it began before may
+   * have run elsewhere meanwhile, though it is its own again, and has to begin anew.
+   */
+  readonly presentSince: number
   /** This worker leads, and every earlier leader is fenced. */
   readonly leads: boolean
   /** Of REST; undefined while no leader is known. */

@@ -145,6 +145,10 @@ export class LogCluster implements Cluster {
     return this.#view?.generation ?? 0
   }
 
+  get presentSince(): number {
+    return this.#part?.since ?? this.generation
+  }
+
   get leads(): boolean {
     return this.#leader.leads
   }

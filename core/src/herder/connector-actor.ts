@@ -168,7 +168,8 @@ export class ConnectorActor {
     const running = this.#tasks.get(task)
     const stored = store.get(this.#name)
     if (this.#closed || running?.run !== run || stored === undefined) return false
-    return stored.tasks === running.commit && stored.fenced && cluster.ownsTask(this.#name, task)
+    const isOwn = cluster.ownsTask(this.#name, task) && this.#isOfThisStay(running)
+    return stored.tasks === running.commit && stored.fenced && isOwn
   }
 
   /** Stops reacting; the tasks are stopped by the runner, all at once. Says so in the status topic. */
@@ -268,6 +269,7 @@ export class ConnectorActor {
     // Tasks that write in transactions are fenced when there is a new commit, whatever is in it.
     const staysAsItIs =
       running !== undefined &&
+      this.#isOfThisStay(running) &&
       (running.commit === commit || (!running.exactlyOnce && running.handedOver)) &&
       sameConfig(running.config, commit[task]!)
     if (!staysAsItIs) {
@@ -284,6 +286,11 @@ export class ConnectorActor {
       paused ? runner.pauseTask(id) : runner.resumeTask(id),
       `${paused ? 'Pausing' : 'Resuming'} task ${task}`,
     )
+  }
+
+  /** Otherwise another may have run it since, and be further than it. */
+  #isOfThisStay({ generation }: RunningTask): boolean {
+    return generation >= this.#context.cluster.presentSince
   }
 
   #startTask(task: number, commit: readonly Config[], paused: boolean): void {

@@ -65,6 +65,20 @@ describe('units', () => {
     await until(() => taskStates(fixture, 'a').join() === 'RUNNING,RUNNING,RUNNING')
   })
 
+  test('of a worker that others took for gone begin anew, though they are its own again when it hears of it', async () => {
+    const fixture = await start()
+    await deployed(fixture, 'a', 2, source)
+    fixture.runner.calls.length = 0
+    // The other had them, and has given them up.
+    const told = { state: 'UNASSIGNED', trace: null, worker_id: 'other:1', generation: 2 }
+    fixture.log.append('connect-status', 'status-task-a-1', JSON.stringify(told))
+    await until(() => taskStates(fixture, 'a').includes('UNASSIGNED'))
+    fixture.cluster.comeBack(['a'])
+    await until(() => fixture.cluster.releases.includes(fixture.cluster.generation))
+    expect(fixture.runner.calls.toSorted()).toEqual(['start a-0', 'start a-1', 'stop a-0', 'stop a-1'])
+    await until(() => taskStates(fixture, 'a').join() === 'RUNNING,RUNNING')
+  })
+
   test('an assignment counts as carried out only when those before it are', async () => {
     const fixture = await start()
     await deployed(fixture, 'a', 2, source)

@@ -23,10 +23,29 @@ interface Life {
   standing: 'out' | 'back' | 'in'
   backSince: number
   /** Begun, and not known to have stopped. */
-  readonly running: Set<UnitKey>
+  readonly running: Map<UnitKey, Run>
 }
 
-type WorkerEvent = 'join' | 'vanish' | 'return' | 'crash' | 'replace' | 'drain' | 'stop' | 'leave' | 'read' | 'release'
+interface Run {
+  /** Which of all beginnings this was. */
+  readonly began: number
+  /** The newest assignment that it was seen to be its worker's under. */
+  generation: number
+}
+
+type WorkerEvent =
+  | 'join'
+  | 'vanish'
+  | 'return'
+  | 'crash'
+  | 'replace'
+  | 'drain'
+  | 'stop'
+  | 'leave'
+  | 'read'
+  | 'readAll'
+  | 'release'
+  | 'missAll'
 
 export type ModelEvent =
   | { readonly type: WorkerEvent; readonly worker: string }
@@ -43,6 +62,8 @@ export class ClusterModel {
   readonly #records = new Map<string, WorkerRecord>()
   #round = 0
   #sessions = 0
+  /** Of each unit, the last that there was. */
+  readonly #beginnings = new Map<UnitKey, number>()
   #nowMs = 0
   /** What the leader has of it all: it is told of rounds, and reads what workers say when it gets round to it. */
   #known: { round: number; members: Set<string>; records: Map<string, WorkerRecord> } | undefined
@@ -51,6 +72,15 @@ export class ClusterModel {
   /** Workers that may write for a unit at this moment. */
   runners(key: UnitKey): string[] {
     return [...this.lives].filter(([, life]) => life.standing === 'in' && life.running.has(key)).map(([id]) => id)
+  }
+
+  /** Units that a worker writes for from where it was when another had not begun yet. */
+  get outdated(): UnitKey[] {
+    return [...this.lives.values()].flatMap(({ standing, running }) =>
+      standing === 'in'
+        ? [...running].filter(([key, { began }]) => began < this.#beginnings.get(key)!).map(([key]) => key)
+        : [],
+    )
   }
 
   get last(): Assignment | undefined {
@@ -86,12 +116,28 @@ export class ClusterModel {
   settle(): void {
     for (let i = 0; i < 12; i++) {
       this.#nowMs += MAX_DELAY_MS
-      this.apply({ type: 'hear' })
-      this.#decide()
-      for (const [worker, life] of this.lives) {
-        while (life.read < this.assignments.length) this.#read(worker)
-        this.#release(worker)
-      }
+      this.#goOn()
+    }
+  }
+
+  /** Given up, and counted in again, before it has read anything of that. */
+  #missAll(worker: string): void {
+    this.#applyTo(worker, 'vanish')
+    this.#goOn(worker)
+    this.#nowMs += MAX_DELAY_MS
+    for (let i = 0; i < 3; i++) this.#goOn(worker)
+    this.#applyTo(worker, 'return')
+    for (let i = 0; i < 3; i++) this.#goOn(worker)
+  }
+
+  /** Everybody else hears of what there is, and does it. */
+  #goOn(without?: string): void {
+    this.apply({ type: 'hear' })
+    this.#decide()
+    for (const [worker, life] of this.lives) {
+      if (worker === without) continue
+      while (life.read < this.assignments.length) this.#read(worker, 1)
+      this.#release(worker)
     }
   }
 
@@ -137,7 +183,13 @@ export class ClusterModel {
         if (isMember && life === undefined) this.#dropMember(worker)
         return
       case 'read':
-        this.#read(worker)
+        this.#read(worker, 1)
+        return
+      case 'readAll':
+        this.#read(worker, Infinity)
+        return
+      case 'missAll':
+        this.#missAll(worker)
         return
       case 'release':
         this.#release(worker)
@@ -146,7 +198,7 @@ export class ClusterModel {
 
   #beBorn(worker: string): void {
     const session = `s${++this.#sessions}`
-    const life: Life = { session, read: this.assignments.length, standing: 'out', backSince: 0, running: new Set() }
+    const life: Life = { session, read: this.assignments.length, standing: 'out', backSince: 0, running: new Map() }
     this.lives.set(worker, life)
     this.#records.set(worker, { url: '', session, released: -1, draining: false, left: false })
     this.#comeBack(worker, life)
@@ -185,10 +237,11 @@ export class ClusterModel {
     if (next !== undefined) this.assignments.push(parseAssignment('g', encodeAssignment('g', next))!)
   }
 
-  #read(worker: string): void {
+  /** Of several that are read together the last alone is looked at. */
+  #read(worker: string, count: number): void {
     const life = this.lives.get(worker)
     if (life === undefined || life.read >= this.assignments.length) return
-    life.read++
+    life.read = Math.min(life.read + count, this.assignments.length)
     this.#comeBack(worker, life)
     this.#startOwn(worker, life)
   }
@@ -207,16 +260,28 @@ export class ClusterModel {
 
   #startOwn(worker: string, life: Life): void {
     if (life.standing !== 'in') return
-    for (const key of this.#view(worker, life)?.owns ?? []) life.running.add(key)
+    const { generation } = this.assignments[life.read - 1]!
+    for (const key of this.#view(worker, life)?.owns ?? []) {
+      const run = life.running.get(key)
+      if (run !== undefined) {
+        run.generation = generation
+        continue
+      }
+      const began = (this.#beginnings.get(key) ?? 0) + 1
+      this.#beginnings.set(key, began)
+      life.running.set(key, { began, generation })
+    }
   }
 
-  /** Stops what the newest assignment it has read does not give it, and says so. */
+  /** Stops what the newest assignment it has read does not give it, or may have given to another meanwhile, and says so. */
   #release(worker: string): void {
     const life = this.lives.get(worker)
     const view = life === undefined ? undefined : this.assignments[life.read - 1]
     if (life === undefined || view === undefined) return
-    const owns = this.#view(worker, life)?.owns
-    for (const key of [...life.running]) if (owns?.has(key) !== true) life.running.delete(key)
+    const part = this.#view(worker, life)
+    for (const [key, { generation }] of [...life.running]) {
+      if (part?.owns.has(key) !== true || generation < part.since) life.running.delete(key)
+    }
     if (life.standing === 'back' && view.generation >= life.backSince) life.standing = 'in'
     this.#startOwn(worker, life)
     this.#say(worker, { released: view.generation })

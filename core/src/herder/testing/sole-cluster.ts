@@ -7,6 +7,7 @@ export class SoleCluster implements Cluster {
   readonly lease = new SharedArrayBuffer(8)
   workers: readonly ClusterWorker[] = []
   generation = 1
+  presentSince = 1
   leads = true
   leaderUrl: string | undefined = 'http://127.0.0.1:8083'
   /** REST of the other worker. */
@@ -46,6 +47,13 @@ export class SoleCluster implements Cluster {
     }
     this.generation++
     this.#listener!.assigned(new Set(units.map((unit) => unit.replace(/-\d+$/, ''))))
+  }
+
+  /** It was out of the cluster for so long that others had its work, and has all of it again before it hears of that. */
+  comeBack(connectors: readonly string[]): void {
+    this.generation += 2
+    this.presentSince = this.generation
+    this.#listener!.assigned(new Set(connectors))
   }
 
   /** A new assignment says so. */
