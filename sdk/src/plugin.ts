@@ -1,6 +1,7 @@
 import type { Settings } from './config.ts'
 import type { Sink, Source } from './connector.ts'
 import type { ConverterDefinition } from './converter.ts'
+import type { PredicateDefinition, TransformDefinition } from './transform.ts'
 
 /* eslint-disable @typescript-eslint/no-explicit-any -- a list of definitions, each with settings of its own */
 /** What one package gives: the default export of its entry module. */
@@ -9,6 +10,8 @@ export interface Plugin {
   readonly version: string
   readonly connectors?: readonly (Source<any> | Sink<any>)[]
   readonly converters?: readonly ConverterDefinition<any>[]
+  readonly transforms?: readonly TransformDefinition<any>[]
+  readonly predicates?: readonly PredicateDefinition<any>[]
 }
 /* eslint-enable @typescript-eslint/no-explicit-any */
 
@@ -24,6 +27,8 @@ export function definePlugin(plugin: Plugin): Plugin {
   const parts: readonly { name: string; config: Settings }[] = [
     ...(plugin.connectors ?? []),
     ...(plugin.converters ?? []),
+    ...(plugin.transforms ?? []),
+    ...(plugin.predicates ?? []),
   ] as readonly { name: string; config: Settings }[]
   for (const { name } of parts) {
     if (!shortName.test(name))
