@@ -273,9 +273,11 @@ describe('by token', () => {
   let issuer: string
   let asked: string[]
   let isAway = false
+  let published: JWK[]
+  let now = 0
   const provider = createServer((request, response) => {
     asked.push(request.url!)
-    const body = request.url === '/keys' ? { keys: [jwk] } : { issuer, jwks_uri: `${issuer}/keys` }
+    const body = request.url === '/keys' ? { keys: published } : { issuer, jwks_uri: `${issuer}/keys` }
     response.writeHead(isAway ? 500 : 200, { 'content-type': 'application/json' }).end(JSON.stringify(body))
   })
   beforeAll(async () => {
@@ -290,6 +292,7 @@ describe('by token', () => {
     asked = []
     logged = []
     isAway = false
+    published = [jwk]
   })
 
   const token = async (claims: Record<string, unknown>, change: (jwt: SignJWT) => SignJWT = (jwt) => jwt) =>
@@ -302,7 +305,11 @@ describe('by token', () => {
     ).sign(key)
   const bearer = (jwt: string) => ({ authorization: `Bearer ${jwt}` })
   const login = (given: Record<string, unknown> = {}) =>
-    new BearerLogin(settings({ 'rest.bearer.issuer': issuer, 'rest.bearer.audience': audience, ...given }), logger)
+    new BearerLogin(
+      settings({ 'rest.bearer.issuer': issuer, 'rest.bearer.audience': audience, ...given }),
+      logger,
+      () => now,
+    )
   const accessBy = (given?: Record<string, unknown>) => new Access({ bearer: login(given), healthOpen: true })
 
   test('roles come from the claim; keys are found by what the provider says of itself', async () => {
@@ -378,17 +385,94 @@ describe('by token', () => {
       const good = bearer(await token({ roles: ['tidewire-view'] }))
       const { status, headers } = await ask(started, 'GET', '/connectors', good)
       expect([status, headers.get('retry-after')]).toEqual([503, '5'])
+      expect(logged.map(({ message }) => message)).toEqual(['A bearer token cannot be verified'])
       isAway = false
+      now += 10_000
       expect((await ask(started, 'GET', '/connectors', good)).status).toBe(200)
     })
   })
 
-  test('keys may be in a file', async () => {
-    const folder = await mkdtemp(join(tmpdir(), 'tidewire-jwks-'))
-    await writeFile(join(folder, 'jwks.json'), JSON.stringify({ keys: [jwk] }))
-    await withAccess(accessBy({ 'rest.bearer.jwks': join(folder, 'jwks.json') }), async (started) => {
+  /** Signed by a key of the provider's that it had not published before. */
+  const rotate = async (kid: string) => {
+    const pair = await generateKeyPair('ES256')
+    const publicKey = { ...(await exportJWK(pair.publicKey)), kid, alg: 'ES256' }
+    const signed = await new SignJWT({ sub: 'tom', roles: ['tidewire-view'] })
+      .setProtectedHeader({ alg: 'ES256', kid })
+      .setIssuer(issuer)
+      .setAudience(audience)
+      .setExpirationTime('5m')
+      .sign(pair.privateKey)
+    return { publicKey, headers: bearer(signed) }
+  }
+  const keyReads = () => asked.filter((url) => url === '/keys').length
+
+  test('a key that the provider rotates to is taken with no restart, and a withdrawn one is not', async () => {
+    await withAccess(accessBy(), async (started) => {
+      const status = async (headers: Record<string, string>) =>
+        (await ask(started, 'GET', '/connectors', headers)).status
+      const old = bearer(await token({ roles: ['tidewire-view'] }))
+      const next = await rotate('k2')
+      expect(await status(old)).toBe(200)
+      published = [next.publicKey]
+      now += 10_000
+      expect(await status(next.headers)).toBe(200)
+      expect([await status(old), keyReads()]).toEqual([401, 2])
+      // With no token that names a new key: old keys are read again by themselves.
+      published = [jwk]
+      now += 600_000
+      expect([await status(next.headers), await status(old), keyReads()]).toEqual([401, 200, 3])
+    })
+  })
+
+  test('tokens that name keys nobody has do not have the provider asked each time', async () => {
+    await withAccess(accessBy(), async (started) => {
+      const made = await Promise.all(Array.from({ length: 5 }, (_, i) => rotate(`none-${i}`)))
+      const all = async () =>
+        Promise.all(made.map(async ({ headers }) => (await ask(started, 'GET', '/connectors', headers)).status))
+      expect(await all()).toEqual(Array(5).fill(401))
+      expect(keyReads()).toBe(1)
+      now += 10_000
+      expect(await all()).toEqual(Array(5).fill(401))
+      expect(keyReads()).toBe(2)
+    })
+  })
+
+  test('while the provider is away known keys are good for an hour, and nobody judges unknown ones', async () => {
+    await withAccess(accessBy(), async (started) => {
+      const status = async (headers: Record<string, string>) =>
+        (await ask(started, 'GET', '/connectors', headers)).status
       const good = bearer(await token({ roles: ['tidewire-view'] }))
-      expect((await ask(started, 'GET', '/connectors', good)).status).toBe(200)
+      const next = await rotate('k3')
+      expect(await status(good)).toBe(200)
+      isAway = true
+      now += 3_599_000
+      expect([await status(good), await status(next.headers)]).toEqual([200, 503])
+      now += 1000
+      expect(await status(good)).toBe(503)
+      isAway = false
+      published = [jwk, next.publicKey]
+      now += 10_000
+      expect([await status(good), await status(next.headers)]).toEqual([200, 200])
+    })
+  })
+
+  test('keys may be in a file, which is read again', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'tidewire-jwks-'))
+    const file = join(folder, 'jwks.json')
+    await writeFile(file, JSON.stringify({ keys: [jwk] }))
+    await withAccess(accessBy({ 'rest.bearer.jwks': file }), async (started) => {
+      const status = async (headers: Record<string, string>) =>
+        (await ask(started, 'GET', '/connectors', headers)).status
+      const old = bearer(await token({ roles: ['tidewire-view'] }))
+      const next = await rotate('k4')
+      expect([await status(old), await status(next.headers)]).toEqual([200, 401])
+      await writeFile(file, JSON.stringify({ keys: [next.publicKey] }))
+      now += 10_000
+      expect([await status(old), await status(next.headers)]).toEqual([401, 200])
+      // Half written: those known before go on.
+      await writeFile(file, '{"keys": [')
+      now += 10_000
+      expect(await status(next.headers)).toBe(200)
       expect(asked).toEqual([])
     })
     await rm(folder, { recursive: true })

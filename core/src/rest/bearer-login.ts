@@ -1,18 +1,11 @@
 /** Bearer tokens (RFC 6750): JSON Web Tokens that an OpenID Connect provider has signed. Loaded where it is configured. */
-import { readFile } from 'node:fs/promises'
-import {
-  createLocalJWKSet,
-  createRemoteJWKSet,
-  errors,
-  jwtVerify,
-  type JSONWebKeySet,
-  type JWTVerifyGetKey,
-} from 'jose'
+import { errors, jwtVerify } from 'jose'
 import type { RestConfig } from '../config/rest-settings.ts'
 import type { Logger } from '../logging/logger.ts'
 import { messageOf } from '../logging/message-of.ts'
 import { RareWarning } from '../logging/rare-warning.ts'
 import { isLoopback } from './client-address.ts'
+import { fetchJson, IssuerKeys, keysOfFile, keysOfUrl, type KeySource } from './issuer-keys.ts'
 import { roleOf, type Principal, type RoleNames } from './principal.ts'
 import { RestError } from './rest-error.ts'
 
@@ -24,7 +17,6 @@ const algorithms = [
   ...['ES256', 'ES384', 'ES512', 'EdDSA', 'Ed25519'],
 ]
 const clockToleranceS = 30
-const fetchTimeoutMs = 5000
 
 /** What is wrong with the token, and not with the keys or the way to them. */
 const tokenErrors: ReadonlySet<string> = new Set([
@@ -43,15 +35,15 @@ export class BearerLogin {
   readonly #settings: Settings
   readonly #issuer: string
   readonly #roles: RoleNames
-  readonly #logger: Logger
   readonly #warning: RareWarning
-  #keys: Promise<JWTVerifyGetKey> | undefined
+  readonly #keys: IssuerKeys
 
   /**
    * Asks nobody for anything yet: the provider may be away while the worker starts.
+   * @param now in milliseconds
    * @throws Error that names the setting at fault
    */
-  constructor(settings: Settings, logger: Logger) {
+  constructor(settings: Settings, logger: Logger, now?: () => number) {
     const issuer = settings['rest.bearer.issuer']
     if (issuer === undefined) throw new Error('rest.bearer.issuer: needed for bearer tokens')
     if (settings['rest.bearer.audience'].length === 0) {
@@ -66,11 +58,8 @@ export class BearerLogin {
       operate: settings['rest.bearer.operate'],
       admin: settings['rest.bearer.admin'],
     }
-    this.#logger = logger
     this.#warning = new RareWarning(logger)
-    const jwks = settings['rest.bearer.jwks']
-    if (jwks === undefined) trustedUrl('rest.bearer.issuer', issuer)
-    else if (isUrl(jwks)) trustedUrl('rest.bearer.jwks', jwks)
+    this.#keys = new IssuerKeys(keySource(issuer, settings['rest.bearer.jwks']), now)
   }
 
   /**
@@ -79,7 +68,7 @@ export class BearerLogin {
    */
   async of(token: string, address: string): Promise<Principal | undefined> {
     try {
-      const { payload } = await jwtVerify(token, await this.#keySet(), {
+      const { payload } = await jwtVerify(token, this.#keys.find, {
         issuer: this.#issuer,
         audience: [...this.#settings['rest.bearer.audience']],
         algorithms,
@@ -95,40 +84,32 @@ export class BearerLogin {
         this.#warning.tell('A log-in to REST failed', { client: address, login: 'bearer', reason: error.code })
         return undefined
       }
-      this.#logger.error('no bearer token can be verified', { issuer: this.#issuer, error: messageOf(error) })
-      throw new RestError(503, 'The keys of the token’s issuer cannot be had: see the log of the worker', {
+      this.#warning.tell('A bearer token cannot be verified', { issuer: this.#issuer, error: messageOf(error) })
+      throw new RestError(503, 'The key of the token’s issuer cannot be had: see the log of the worker', {
         'retry-after': '5',
       })
     }
   }
+}
 
-  /** The keys are asked for once they are needed, and again when a token names one that is not among them. */
-  #keySet(): Promise<JWTVerifyGetKey> {
-    const keys = (this.#keys ??= this.#openKeySet())
-    keys.catch(() => {
-      if (this.#keys === keys) this.#keys = undefined
-    })
-    return keys
+/** @throws Error that names the setting at fault */
+function keySource(issuer: string, jwks: string | undefined): KeySource {
+  if (jwks === undefined) {
+    trustedUrl('rest.bearer.issuer', issuer)
+    return keysOfUrl(() => discover(issuer))
   }
+  if (!isUrl(jwks)) return keysOfFile(jwks)
+  const url = trustedUrl('rest.bearer.jwks', jwks)
+  return keysOfUrl(() => Promise.resolve(url))
+}
 
-  async #openKeySet(): Promise<JWTVerifyGetKey> {
-    const jwks = this.#settings['rest.bearer.jwks']
-    if (jwks !== undefined && !isUrl(jwks)) {
-      return createLocalJWKSet(JSON.parse(await readFile(jwks, 'utf8')) as JSONWebKeySet)
-    }
-    const url = jwks ?? (await this.#discover())
-    return createRemoteJWKSet(trustedUrl('jwks_uri', url), { timeoutDuration: fetchTimeoutMs })
-  }
-
-  async #discover(): Promise<string> {
-    const url = `${this.#issuer.replace(/\/$/, '')}/.well-known/openid-configuration`
-    const answer = await fetch(url, { redirect: 'error', signal: AbortSignal.timeout(fetchTimeoutMs) })
-    if (!answer.ok) throw new Error(`${url} answered ${answer.status}`)
-    const { issuer, jwks_uri } = (await answer.json()) as { issuer?: unknown; jwks_uri?: unknown }
-    if (issuer !== this.#issuer) throw new Error(`${url} is of another issuer: ${JSON.stringify(issuer)}`)
-    if (typeof jwks_uri !== 'string') throw new Error(`${url} has no jwks_uri`)
-    return jwks_uri
-  }
+/** OpenID Connect Discovery 1.0 */
+async function discover(expected: string): Promise<URL> {
+  const url = new URL(`${expected.replace(/\/$/, '')}/.well-known/openid-configuration`)
+  const { issuer, jwks_uri } = (await fetchJson(url)) as { issuer?: unknown; jwks_uri?: unknown }
+  if (issuer !== expected) throw new Error(`${url.href} is of another issuer: ${JSON.stringify(issuer)}`)
+  if (typeof jwks_uri !== 'string') throw new Error(`${url.href} has no jwks_uri`)
+  return trustedUrl('jwks_uri', jwks_uri)
 }
 
 const isUrl = (text: string): boolean => /^\w+:\/\//.test(text)
