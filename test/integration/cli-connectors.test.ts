@@ -138,7 +138,21 @@ test('apply and diff: files decide, twice makes no difference, and nothing is ch
   expect(JSON.parse(gone.stdout)).toMatchObject({
     connectors: { a: { action: 'update' }, b: { action: 'delete' } },
   })
-  expect((await tidewire(['connector', 'delete', 'a'])).code).toBe(0)
+
+  const paused = join(files, 'paused.json')
+  const begins = (topic: string) => ({ name: 'p', config: { ...source('p'), topic }, initial_state: 'PAUSED' })
+  await writeFile(paused, JSON.stringify(begins('p')))
+  expect(await tidewire(['connector', 'apply', paused, '--wait'])).toMatchObject({ code: 0, stderr: '' })
+  expect((await worker.status('p')).connector.state).toBe('PAUSED')
+  // For what is new alone: one that runs goes on, one that is stopped stays so, with its new config.
+  expect((await tidewire(['connector', 'resume', 'p', '--wait'])).code).toBe(0)
+  expect((await tidewire(['connector', 'apply', paused])).stdout).toBe('1 unchanged\n')
+  expect((await worker.status('p')).connector.state).toBe('RUNNING')
+  expect((await tidewire(['connector', 'stop', 'p', '--wait'])).code).toBe(0)
+  await writeFile(paused, JSON.stringify(begins('p2')))
+  expect((await tidewire(['connector', 'apply', paused, '--wait'])).stdout).toContain('topic: p → p2')
+  expect((await worker.status('p')).connector.state).toBe('STOPPED')
+  expect((await tidewire(['connector', 'delete', 'a', 'p'])).code).toBe(0)
 })
 
 test('validate and preview', async () => {

@@ -155,6 +155,9 @@ test('what is answered is what the document says', async () => {
   await ask('PUT /connectors/{name}/pause', 202, { path })
   await ask('PUT /connectors/{name}/resume', 202, { path })
   await ask('PUT /connectors', 200, { body: { lines: source, more: { ...source, 'tasks.max': 1 } } })
+  const wanted = { still: { config: { ...source, topic: 'still' }, initial_state: 'STOPPED' } }
+  await ask('PUT /connectors', 200, { body: wanted })
+  await worker.reaches('still', 'STOPPED')
   await ask('PUT /connectors', 200, { body: { lines: source, bad: { 'connector.class': 'no' } }, query: '?dryRun' })
   await ask('PUT /connectors', 400, { body: { bad: { 'connector.class': 'no' } } })
 
@@ -208,7 +211,7 @@ test('what is answered is what the document says', async () => {
 
   await ask('DELETE /connectors/{name}', 204, { path })
   await ask('DELETE /connectors/{name}', 204, { path: { name: 'sink' } })
-  await ask('DELETE /connectors/{name}', 204, { path: { name: 'more' } })
+  for (const name of ['more', 'still']) await ask('DELETE /connectors/{name}', 204, { path: { name } })
   // With nothing left to hand over, at once.
   await ask('PUT /admin/drain', 204)
 

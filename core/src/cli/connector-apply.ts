@@ -1,7 +1,7 @@
 import type { BulkChange, BulkResult } from '../rest-client/operations.ts'
 import type { RestClient } from '../rest-client/rest-client.ts'
 import { CliError, exitCodes } from './cli-error.ts'
-import { readConnectorFiles } from './connector-files.ts'
+import { readConnectorFiles, type ConnectorFile } from './connector-files.ts'
 import { awaitState, type WaitOptions } from './connector-states.ts'
 import type { Output } from './output.ts'
 import { harmless } from './table.ts'
@@ -18,10 +18,15 @@ export async function applyConnectors(
   paths: readonly string[],
   { deletes, waitMs }: ApplyOptions,
 ): Promise<void> {
-  const result = await put(rest, out, paths, deletes, false)
+  const files = await readFiles(paths)
+  const result = await put(rest, out, files, deletes, false)
   if (waitMs !== undefined) {
-    const changed = Object.entries(result.connectors).filter(([, { action }]) => isOneOf(action, ['create', 'update']))
-    for (const [name] of changed) await awaitState(rest, out, name, 'RUNNING', waitMs)
+    for (const { name, initialState = 'RUNNING' } of files) {
+      const { action } = result.connectors[name]!
+      if (action === 'unchanged') continue
+      const wanted = action === 'create' ? initialState : await stateToKeep(rest, name)
+      await awaitState(rest, out, name, wanted, waitMs)
+    }
   }
   await out.show(result, () => changesText(out, result, { create: 'created', update: 'updated', delete: 'deleted' }))
 }
@@ -36,7 +41,7 @@ export async function diffConnectors(
   paths: readonly string[],
   { deletes }: Pick<ApplyOptions, 'deletes'>,
 ): Promise<void> {
-  const result = await put(rest, out, paths, deletes, true)
+  const result = await put(rest, out, await readFiles(paths), deletes, true)
   await out.show(result, () =>
     changesText(out, result, { create: 'to create', update: 'to update', delete: 'to delete' }),
   )
@@ -47,23 +52,35 @@ export async function diffConnectors(
   if (different > 0) throw new CliError(`${different} connectors are not what the files say`, exitCodes.different)
 }
 
+async function readFiles(paths: readonly string[]): Promise<ConnectorFile[]> {
+  const files = await readConnectorFiles(paths)
+  if (files.length === 0) throw new CliError(`there are no connectors in ${paths.join(', ')}`)
+  return files
+}
+
 async function put(
   rest: RestClient,
   out: Output,
-  paths: readonly string[],
+  files: readonly ConnectorFile[],
   deletes: boolean,
   dryRun: boolean,
 ): Promise<BulkResult> {
-  const files = await readConnectorFiles(paths)
-  if (files.length === 0) throw new CliError(`there are no connectors in ${paths.join(', ')}`)
-  for (const { path, initialState } of files) {
-    if (initialState !== undefined) out.warn(`${path}: initial_state is for connector create, and passed over here`)
-  }
   out.progress(`${dryRun ? 'comparing' : 'applying'} ${files.length} connectors`)
-  const body = Object.fromEntries(files.map(({ name, config }) => [name, config]))
+  const body = Object.fromEntries(
+    files.map(({ name, config, initialState }) => [
+      name,
+      initialState === undefined ? config : { config, initial_state: initialState },
+    ]),
+  )
   const result = await rest.call('PUT /connectors', { query: { delete: deletes, dryRun }, body })
   out.settle()
   return result
+}
+
+/** One that is paused or stopped, and given another config, stays so. */
+async function stateToKeep(rest: RestClient, name: string): Promise<'RUNNING' | 'PAUSED' | 'STOPPED'> {
+  const { connector } = await rest.call('GET /connectors/{name}/status', { path: { name } })
+  return connector.state === 'PAUSED' || connector.state === 'STOPPED' ? connector.state : 'RUNNING'
 }
 
 const signs = {
@@ -101,5 +118,3 @@ function changeText(out: Output, name: string, { action, changes = {}, errors = 
   const wrong = Object.values(errors).flatMap((each) => each.map((error) => `    ${out.paint('red', harmless(error))}`))
   return [`${out.paint(style, sign)} ${out.paint('bold', harmless(name))}`, ...settings, ...wrong].join('\n')
 }
-
-const isOneOf = <T>(value: T, list: readonly T[]): boolean => list.includes(value)

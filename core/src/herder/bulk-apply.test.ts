@@ -14,7 +14,8 @@ async function started(): Promise<Fixture> {
 }
 
 function bulk(configs: Record<string, Record<string, string>>, options: Partial<BulkRequest> = {}): BulkRequest {
-  return { configs: new Map(Object.entries(configs)), deletesOthers: false, dryRun: false, ...options }
+  const connectors = new Map(Object.entries(configs).map(([name, config]) => [name, { config }]))
+  return { connectors, deletesOthers: false, dryRun: false, ...options }
 }
 
 /** Connector configs written so far, by name. */
@@ -60,6 +61,16 @@ describe('a set of configs', () => {
     await herder.writes.putConfig('other', source)
     await herder.bulk.apply(bulk({ one: source }))
     expect(herder.views.names().sort()).toEqual(['one', 'other'])
+  })
+
+  test('says what new connectors begin as, and leaves the state of the others alone', async () => {
+    const { herder } = await started()
+    await herder.writes.putConfig('old', source)
+    const config = { ...source, mode: 'fast' }
+    const connectors = new Map(['old', 'new'].map((name) => [name, { config, initialState: 'PAUSED' as const }]))
+    await herder.bulk.apply({ connectors, deletesOthers: false, dryRun: false })
+    expect(herder.views.stored('old')).toMatchObject({ config, targetState: 'STARTED' })
+    expect(herder.views.stored('new')).toMatchObject({ config, targetState: 'PAUSED' })
   })
 
   test('with one wrong config changes nothing, and names all that is wrong', async () => {
@@ -159,7 +170,7 @@ describe('a set of configs', () => {
     const checked = await herder.writes.check('one', { ...source, password: secretMask, mode: 'fast' })
     await herder.writes.putConfig('one', { ...source, password: 'second' })
     const given = { ...source, password: secretMask, mode: 'fast' }
-    await herder.writes.apply('one', given, checked)
+    await herder.writes.apply('one', { config: given }, checked)
     expect(herder.views.storedConfig('one')).toMatchObject({ password: 'second', mode: 'fast' })
     runner.problems = { url: 'not there' }
     const stale = await herder.writes.check('one', { ...source, mode: 'safe' })

@@ -9,12 +9,12 @@ import { secretMask } from '../config/secrets.ts'
 import type { SettingErrors } from '../config/settings.ts'
 import type { Config, ConfigStore } from './config-store.ts'
 import type { ConnectorViews } from './connector-views.ts'
-import type { Applied, CheckedConfig, ConnectorWrites } from './connector-writes.ts'
+import type { Applied, CheckedConfig, ConnectorWrites, WantedConnector } from './connector-writes.ts'
 import { InvalidConfigError } from './validation.ts'
 
 export interface BulkRequest {
-  /** By connector. */
-  readonly configs: ReadonlyMap<string, Config>
+  /** By name. */
+  readonly connectors: ReadonlyMap<string, WantedConnector>
   /** Delete what is not named. */
   readonly deletesOthers: boolean
   /** Tells what would be done, and does nothing. */
@@ -61,20 +61,20 @@ export class BulkApply {
    * @param request a name for it that stays the same when it is sent again
    * @throws ConfigError with all that is wrong with any config: nothing was written; NotLeaderError
    */
-  async apply({ configs, deletesOthers, dryRun }: BulkRequest, request?: string): Promise<BulkResult> {
+  async apply({ connectors, deletesOthers, dryRun }: BulkRequest, request?: string): Promise<BulkResult> {
     const { store, writes, leading } = this.#options
     await leading()
-    const given = [...configs]
-    const others = deletesOthers ? this.#others(configs, request) : []
-    const checked = await mapLimited(given, checksAtATime, ([name, config]) => writes.check(name, config))
+    const given = [...connectors]
+    const others = deletesOthers ? this.#others(connectors, request) : []
+    const checked = await mapLimited(given, checksAtATime, ([name, { config }]) => writes.check(name, config))
     if (dryRun) {
       const planned = given.map(([name], i): [string, BulkChange] => [name, this.#planned(checked[i]!)])
       return result(dryRun, planned, others)
     }
     refuseWrong(given.map(([name], i) => [name, checked[i]!]))
     const part = (name: string): string | undefined => (request === undefined ? undefined : `${request}/${name}`)
-    const done = await mapLimited(given, writesAtATime, async ([name, config], i): Promise<[string, BulkChange]> => {
-      const { action, checked: found } = await writes.apply(name, config, checked[i]!, part(name))
+    const done = await mapLimited(given, writesAtATime, async ([name, wanted], i): Promise<[string, BulkChange]> => {
+      const { action, checked: found } = await writes.apply(name, wanted, checked[i]!, part(name))
       return [name, this.#change(action, found)]
     })
     await mapLimited(others, writesAtATime, async (name) => {
@@ -84,11 +84,11 @@ export class BulkApply {
   }
 
   /** Those that are not named, and those that this request has deleted before. */
-  #others(configs: ReadonlyMap<string, Config>, request: string | undefined): string[] {
+  #others(named: ReadonlyMap<string, unknown>, request: string | undefined): string[] {
     const { store } = this.#options
     const parts = request === undefined ? [] : store.carriedOutParts(`${request}/`)
     const deleted = parts.map((name) => name.slice(request!.length + 1))
-    return [...new Set([...store.connectors(), ...deleted])].filter((name) => !configs.has(name))
+    return [...new Set([...store.connectors(), ...deleted])].filter((name) => !named.has(name))
   }
 
   #planned(checked: CheckedConfig): BulkChange {

@@ -19,6 +19,13 @@ export interface Written {
   readonly warnings: readonly string[]
 }
 
+/** What a connector is to be. */
+export interface WantedConnector {
+  readonly config: Config
+  /** What it begins as, where it is not there yet; one that is there stays as it is. */
+  readonly initialState?: TargetState | undefined
+}
+
 /** What a config would be stored as, and what is wrong with it, as long as no other is stored for the connector meanwhile. */
 export interface CheckedConfig {
   readonly stored: Config | undefined
@@ -115,21 +122,21 @@ export class ConnectorWrites {
   }
 
   /**
-   * Creates or replaces, unless the config is stored as it is.
+   * Creates or replaces, unless the config is stored as it is. The state of one that is there stays.
    * @param checked what {@link ConnectorWrites.check} said of it
    * @throws InvalidConfigError, NotLeaderError
    */
-  async apply(name: string, given: Config, checked: CheckedConfig, request?: string): Promise<Applied> {
+  async apply(name: string, wanted: WantedConnector, checked: CheckedConfig, request?: string): Promise<Applied> {
     const { store } = this.#options
     return this.#write(name, request, async (before) => {
       if (before !== undefined) return { action: before.created ? 'create' : 'update', checked: undefined }
       const isCurrent = checked.stored === store.get(name)?.config
-      const found = isCurrent ? checked : await this.check(name, given)
+      const found = isCurrent ? checked : await this.check(name, wanted.config)
       const { stored, config, errors, warnings } = found
       if (Object.keys(errors).length > 0) throw new InvalidConfigError(errors, warnings)
       if (stored !== undefined && sameConfig(stored, config)) return { action: 'unchanged', checked: found }
       this.#warn(name, warnings)
-      await store.putConnector(name, config, undefined, request)
+      await store.putConnector(name, config, stored === undefined ? wanted.initialState : undefined, request)
       return { action: stored === undefined ? 'create' : 'update', checked: found }
     })
   }

@@ -343,6 +343,12 @@ export type TaskState = {
   readonly trace?: string
 }
 
+export type WantedConnector = {
+  readonly config: GivenConfig
+  /** Where it is not there yet: what it begins as (default RUNNING) */
+  readonly initial_state?: 'RUNNING' | 'PAUSED' | 'STOPPED'
+}
+
 export type Worker = {
   readonly worker_id: string
   /** Of its REST API */
@@ -421,7 +427,7 @@ export interface Operations {
       /** Say what would be done, and do nothing */
       readonly dryRun?: boolean
     }
-    readonly body: Readonly<Record<string, GivenConfig>>
+    readonly body: Readonly<Record<string, GivenConfig | WantedConnector>>
     readonly answer: BulkResult
   }
   /** What a connector would do, of a config that need not be stored; nothing is written */

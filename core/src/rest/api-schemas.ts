@@ -31,6 +31,8 @@ export const givenConfig: JsonSchema = {
   ...mapOf({ type: ['string', 'number', 'boolean'] }, 'Settings by name; numbers and booleans are taken as text'),
 }
 
+export const initialState = oneOfTexts(['RUNNING', 'PAUSED', 'STOPPED'])
+
 const taskId: JsonSchema = { title: 'TaskId', ...object({ connector: text, task: integer }) }
 
 /** Of paths with `:task`. */

@@ -1,10 +1,10 @@
 import type { FastifyInstance, FastifySchema } from 'fastify'
 import type { BulkRequest } from '../herder/bulk-apply.ts'
-import type { Config } from '../herder/config-store.ts'
+import type { WantedConnector } from '../herder/connector-writes.ts'
 import { InvalidConfigError } from '../herder/validation.ts'
-import { givenConfig } from './api-schemas.ts'
+import { givenConfig, initialState } from './api-schemas.ts'
 import type { Forwarding } from './forwarding.ts'
-import { configOf, withName } from './request-config.ts'
+import { wantedConnectorOf } from './request-config.ts'
 import { RestError } from './rest-error.ts'
 import { about, flag, listOf, mapOf, object, oneOfTexts, query, text, type JsonSchema } from './route-schema.ts'
 
@@ -25,6 +25,17 @@ const change: JsonSchema = {
   ),
 }
 
+const wantedConnector: JsonSchema = {
+  title: 'WantedConnector',
+  ...object(
+    {
+      config: givenConfig,
+      initial_state: about('Where it is not there yet: what it begins as (default RUNNING)', initialState),
+    },
+    ['initial_state'],
+  ),
+}
+
 const schema = {
   tags: ['Connectors'],
   summary: 'Makes the connectors what the configs say: creates, changes, leaves alone and, if so asked, deletes',
@@ -34,7 +45,10 @@ const schema = {
     delete: about('Delete the connectors that are not named', { ...flag, default: false }),
     dryRun: about('Say what would be done, and do nothing', { ...flag, default: false }),
   }),
-  body: mapOf(givenConfig, 'Configs by connector'),
+  body: mapOf(
+    { anyOf: [givenConfig, wantedConnector] },
+    'By connector: its config, or its config with what it begins as',
+  ),
   response: {
     200: {
       title: 'BulkResult',
@@ -62,21 +76,21 @@ function bulkRequestOf(body: unknown, asked: Readonly<Record<string, unknown>>):
   if (typeof body !== 'object' || body === null || Array.isArray(body)) {
     throw new RestError(400, 'The request body must be a JSON object: {"<connector>": {<config>}, …}')
   }
-  const configs = new Map(Object.entries(body).map(([name, given]) => [name, namedConfig(name, given)]))
+  const connectors = new Map(Object.entries(body).map(([name, given]) => [name, wantedOf(name, given)]))
   const deletesOthers = flagOf(asked, 'delete')
-  if (deletesOthers && configs.size === 0) {
+  if (deletesOthers && connectors.size === 0) {
     throw new RestError(
       400,
       'The request names no connector, so that delete=true would delete all: delete them one by one if that is meant',
     )
   }
-  return { configs, deletesOthers, dryRun: flagOf(asked, 'dryRun') }
+  return { connectors, deletesOthers, dryRun: flagOf(asked, 'dryRun') }
 }
 
 /** Its name stands before what is wrong. */
-function namedConfig(name: string, given: unknown): Config {
+function wantedOf(name: string, given: unknown): WantedConnector {
   try {
-    return withName(name, configOf(given))
+    return wantedConnectorOf(name, given)
   } catch (error) {
     if (error instanceof InvalidConfigError || error instanceof RestError) {
       throw new RestError(400, `${name}: ${error.message}`)

@@ -9,6 +9,7 @@ import {
   connectorInfo,
   connectorStatus,
   givenConfig,
+  initialState,
   taskConfig,
   taskParams,
   taskState,
@@ -37,9 +38,7 @@ const docs = {
   create: {
     tags,
     summary: 'Creates a connector',
-    body: object({ name: text, config: givenConfig, initial_state: oneOfTexts(['RUNNING', 'PAUSED', 'STOPPED']) }, [
-      'initial_state',
-    ]),
+    body: object({ name: text, config: givenConfig, initial_state: initialState }, ['initial_state']),
     response: { 201: connectorInfo },
     errors: { 400: 'The config is wrong; every wrong setting is named', 409: 'A connector of that name exists' },
   },

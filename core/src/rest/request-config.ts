@@ -1,5 +1,6 @@
 import { connectorNameProblem } from '../config/connector-settings.ts'
 import type { TargetState } from '../herder/config-records.ts'
+import type { WantedConnector } from '../herder/connector-writes.ts'
 import { InvalidConfigError } from '../herder/validation.ts'
 import { RestError } from './rest-error.ts'
 
@@ -35,19 +36,35 @@ export function createRequestOf(body: unknown): {
   initialState: TargetState | undefined
 } {
   const { name: given, config: givenConfig, initial_state, ...others } = objectOf(body, '{"name": …, "config": {…}}')
-  const unknown = Object.keys(others)
-  if (unknown.length > 0) {
-    throw new RestError(
-      400,
-      `Unrecognized field ${unknown.join(', ')}: expected name, config and, optionally, initial_state`,
-    )
-  }
+  refuseOthers(others, 'name, config')
   if (givenConfig === undefined || givenConfig === null) throw new RestError(400, 'The request has no config')
   const config = configOf(givenConfig)
   const name = (textOf(given ?? '') ?? '').trim()
   const problem = connectorNameProblem(name)
   if (problem !== undefined) throw new InvalidConfigError({ name: [problem] })
   return { name, config: withName(name, config), initialState: targetStateOf(initial_state) }
+}
+
+/**
+ * What a connector is to be, of many: its flat config, or `{"config", "initial_state"?}`.
+ * @throws RestError, InvalidConfigError
+ */
+export function wantedConnectorOf(name: string, given: unknown): WantedConnector {
+  const body = objectOf(given, 'a connector config')
+  const { config, initial_state, ...others } = body
+  // A setting may be named config too; it is no object.
+  if (typeof config !== 'object' || config === null) return { config: withName(name, configOf(body)) }
+  refuseOthers(others, 'config')
+  return { config: withName(name, configOf(config)), initialState: targetStateOf(initial_state) }
+}
+
+function refuseOthers(others: Readonly<Record<string, unknown>>, expected: string): void {
+  const unknown = Object.keys(others)
+  if (unknown.length === 0) return
+  throw new RestError(
+    400,
+    `Unrecognized field ${unknown.join(', ')}: expected ${expected} and, optionally, initial_state`,
+  )
 }
 
 /**
