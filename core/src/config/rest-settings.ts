@@ -121,6 +121,19 @@ export const restSettings = defineConfig({
     importance: 'low',
     doc: 'A listener that is not on loopback while everybody may do everything: start with a warning, not at all, or without a word.',
   },
+  'rest.allowed.hosts': {
+    type: 'list',
+    default: [],
+    pattern: '^(\\*|(\\*\\.)?[\\w-]+(\\.[\\w-]+)*)$',
+    importance: 'low',
+    doc: 'Names that REST may be asked by without a log-in, besides its own: connect.example.com, *.example.com or *. Web pages could otherwise reach it by a name of their own. Not known to Kafka Connect.',
+  },
+  'rest.trusted.proxies': {
+    type: 'list',
+    default: [],
+    importance: 'low',
+    doc: 'Proxies whose X-Forwarded-For says where a request comes from, for limits and the audit topic: addresses, or networks as 10.0.0.0/24. Not known to Kafka Connect.',
+  },
   'rest.max.connections': {
     type: 'int',
     default: 1000,

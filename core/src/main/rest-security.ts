@@ -11,6 +11,7 @@ import type { BearerLogin } from '../rest/bearer-login.ts'
 import { isLoopback } from '../rest/client-address.ts'
 import type { ListenerOptions, ServerTls } from '../rest/listeners.ts'
 import { parseHeaderRules, type HeaderRule } from '../rest/response-headers.ts'
+import { TrustedProxies } from '../rest/trusted-proxies.ts'
 import { UserError } from './fatal.ts'
 
 /** For those who ask this worker, and for what it asks others. */
@@ -39,6 +40,7 @@ export async function restSecurity(config: WorkerConfig, logger: Logger): Promis
   }
   const admin = (config['admin.listeners'] ?? []).map((text) => listenerOf('admin.listeners', text))
   const listeners = [...own, ...admin.map((listener) => ({ ...listener, isAdmin: true }))]
+  checkProxies(config)
   const isSecure = listeners.some(({ protocol }) => protocol === 'https')
   const { config: https, prefix } = httpsConfig(config)
   const clientAuth = https['ssl.client.auth']
@@ -58,6 +60,14 @@ export async function restSecurity(config: WorkerConfig, logger: Logger): Promis
     reloadTls,
     access,
     headers: headerRules(config['response.http.headers.config']),
+  }
+}
+
+function checkProxies(config: WorkerConfig): void {
+  try {
+    new TrustedProxies(config['rest.trusted.proxies'])
+  } catch (error) {
+    throw new UserError(messageOf(error), { cause: error })
   }
 }
 

@@ -11,6 +11,8 @@ export interface AccessRule {
   readonly needsFor?: (asked: { readonly body: unknown; readonly query: unknown }) => Role
   /** It changes something: the audit topic gets a record of it. */
   readonly audited?: true
+  /** Whether it is only tried out, and so is no write that there would be a record of. */
+  readonly isDryRun?: (asked: { readonly body: unknown; readonly query: unknown }) => boolean
 }
 
 const view: AccessRule = { needs: 'view' }
@@ -43,7 +45,7 @@ const rules: Readonly<Record<string, AccessRule>> = {
 
   'GET /connectors': view,
   'POST /connectors': admin,
-  'PUT /connectors': admin,
+  'PUT /connectors': { ...admin, isDryRun: ({ query }) => ['', 'true'].includes(String(fieldOf(query, 'dryRun'))) },
   'GET /connectors/:': view,
   'DELETE /connectors/:': admin,
   'GET /connectors/:/config': view,
@@ -69,7 +71,7 @@ const rules: Readonly<Record<string, AccessRule>> = {
   'POST /connectors/preview': { needs: 'admin' },
   'POST /connectors/:/preview': preview,
   'GET /connectors/:/dlq': seeRecords,
-  'POST /connectors/:/dlq/redrive': operate,
+  'POST /connectors/:/dlq/redrive': { ...operate, isDryRun: ({ body }) => fieldOf(body, 'dryRun') === true },
   'GET /topics/:/tail': seeRecords,
 
   'GET /connector-plugins': view,
@@ -94,4 +96,8 @@ export function mayDo(role: Role | undefined, needed: Role): boolean {
 
 function hasField(value: unknown, name: string): boolean {
   return typeof value === 'object' && value !== null && Object.hasOwn(value, name)
+}
+
+function fieldOf(value: unknown, name: string): unknown {
+  return hasField(value, name) ? (value as Readonly<Record<string, unknown>>)[name] : undefined
 }

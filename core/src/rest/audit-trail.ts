@@ -10,11 +10,11 @@ declare module 'fastify' {
 }
 
 /** What of a query says what is done. All else a client may have put there by mistake. */
-const toldOfQuery = ['delete', 'dryRun', 'includeTasks', 'onlyFailed', 'scope']
+const toldOfQuery = ['delete', 'includeTasks', 'onlyFailed', 'scope']
 
 /**
  * A record of each write for the audit topic, also of those that were refused to somebody known. Log-ins that failed are in
- * the worker's log. It is told when the answer goes out, and the answer does not wait for it.
+ * the worker's log, and what is only tried out is no write. It is told when the answer goes out, and the answer does not wait for it.
  * @param herder undefined while the worker starts: nothing is written then either
  */
 export function keepAuditTrail(app: FastifyInstance, herder: () => Herder | undefined): void {
@@ -23,7 +23,8 @@ export function keepAuditTrail(app: FastifyInstance, herder: () => Herder | unde
     const { method, routeOptions, principal, params } = request
     const { audit, workerId } = herder() ?? {}
     if (audit?.isOn !== true || workerId === undefined || principal === undefined || request.isPassedOn) return
-    if (accessRule(method, routeOptions.url ?? '')?.audited !== true) return
+    const rule = accessRule(method, routeOptions.url ?? '')
+    if (rule?.audited !== true || rule.isDryRun?.(request) === true) return
     const query = toldOf(request.query)
     const { name } = params as { name?: string }
     void reply.header('x-request-id', request.id)

@@ -4,8 +4,12 @@ export function isLoopback(host: string): boolean {
   return address === 'localhost' || address === '::1' || /^127\./.test(address)
 }
 
-/** What limits of one client go by: an IPv4 address, or the 64 bits of an IPv6 address that a client cannot choose. */
-export function clientOf(address: string): string {
+/**
+ * What limits of one client go by: an IPv4 address, or the 64 bits of an IPv6 address that a client cannot choose.
+ * @param told an address, by some proxies with a port
+ */
+export function clientOf(told: string): string {
+  const address = /^\[([^\]]*)\]/.exec(told)?.[1] ?? /^([\d.]+):\d+$/.exec(told)?.[1] ?? told
   if (address.startsWith('::ffff:')) return address.slice('::ffff:'.length)
   if (!address.includes(':')) return address
   const [head = '', tail] = address.split('%')[0]!.split('::')

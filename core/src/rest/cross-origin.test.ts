@@ -1,10 +1,14 @@
+import { hostname } from 'node:os'
+import { request } from 'node:http'
 import { afterEach, expect, test } from 'vitest'
 import { restSettings } from '../config/rest-settings.ts'
 import { compileSettings } from '../config/settings.ts'
 import { startHerder, type Fixture } from '../herder/testing/fixture.ts'
 import { silentLogger } from '../logging/logger.ts'
+import { Access } from './access.ts'
+import type { ListenerOptions } from './listeners.ts'
 import { parseHeaderRules } from './response-headers.ts'
-import { startRest, type RestServer } from './server.ts'
+import { startRest, type RestOptions, type RestServer } from './server.ts'
 
 let server: RestServer
 let fixture: Fixture
@@ -13,10 +17,20 @@ afterEach(async () => {
   await fixture.herder.close()
 })
 
-async function start(settings: Record<string, unknown>, headers = ''): Promise<void> {
+async function start(
+  settings: Record<string, unknown>,
+  headers = '',
+  options: Partial<RestOptions> = {},
+): Promise<void> {
   const { config, errors } = compileSettings(restSettings)(settings)
   expect(errors).toEqual({})
-  server = await startRest({ logger: silentLogger, version: '1', config, headers: parseHeaderRules(headers) })
+  server = await startRest({
+    logger: silentLogger,
+    version: '1',
+    config,
+    headers: parseHeaderRules(headers),
+    ...options,
+  })
   fixture = await startHerder()
   server.serve(fixture.herder)
 }
@@ -91,4 +105,51 @@ test('too many requests are turned away, and health never is', async () => {
   expect(Number(refused[0]!.headers.get('retry-after'))).toBeGreaterThan(0)
   expect(await refused[0]!.json()).toMatchObject({ error_code: 429 })
   expect((await fetch(`${server.url}/health`)).status).toBe(200)
+})
+
+/** Of a GET whose Host header says this; fetch does not let it be set. */
+const statusFor = (host: string) =>
+  new Promise<number>((resolve, reject) => {
+    const { port } = server.listeners[0]!
+    const asked = request({ host: '127.0.0.1', port, path: '/connectors', headers: { host } }, (answer) => {
+      answer.resume()
+      resolve(answer.statusCode!)
+    })
+    asked.on('error', reject).end()
+  })
+const http = (host: string): ListenerOptions => ({ protocol: 'http', host, port: 0 })
+const rebinding = [
+  'evil.example',
+  'evil.example:8083',
+  'a.evil.example.',
+  '127.0.0.1.evil.example',
+  'localhost.evil.io',
+]
+
+test('a page cannot have a worker on all addresses act for it by a name of its own', async () => {
+  await start({ 'rest.allowed.hosts': 'Connect.acme.com,*.svc.local' }, '', {
+    listeners: [http('0.0.0.0')],
+    advertisedHost: 'w1.acme.com',
+  })
+  for (const name of [...rebinding, 'w2.acme.com', 'svc.local', 'x.connect.acme.com']) {
+    expect([name, await statusFor(name)]).toEqual([name, 403])
+  }
+  const own = ['localhost', 'x.localhost:8083', '10.0.0.1', '[fd00::1]:8083', 'W1.acme.com.', hostname()]
+  for (const name of [...own, 'tidewire:8083', 'connect.acme.com:80', 'a.b.svc.local']) {
+    expect([name, await statusFor(name)]).toEqual([name, 200])
+  }
+})
+
+test('on loopback even less is known; one setting opens all', async () => {
+  await start({})
+  for (const name of [...rebinding, 'tidewire']) expect([name, await statusFor(name)]).toEqual([name, 403])
+  await server.close()
+  await fixture.herder.close()
+  await start({ 'rest.allowed.hosts': '*' })
+  for (const name of rebinding) expect([name, await statusFor(name)]).toEqual([name, 200])
+})
+
+test('where clients log in, a name is as good as any: 401, as for all', async () => {
+  await start({}, '', { listeners: [http('0.0.0.0')], access: new Access({ healthOpen: true }) })
+  expect(await statusFor('connect.acme.com')).toBe(401)
 })

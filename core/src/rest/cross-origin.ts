@@ -1,15 +1,21 @@
 /** What pages of other sites, open in a user's browser, may do here: nothing, unless the settings name them. */
-import { isIP } from 'node:net'
 import type { IncomingMessage } from 'node:http'
-import type { FastifyInstance, FastifyRequest } from 'fastify'
+import { isIP } from 'node:net'
+import { hostname } from 'node:os'
+import type { FastifyInstance } from 'fastify'
 import type { RestConfig } from '../config/rest-settings.ts'
 import { isLoopback } from './client-address.ts'
 import type { Listener } from './listeners.ts'
 import { RestError } from './rest-error.ts'
 
 export interface CrossOriginOptions {
-  readonly settings: Pick<RestConfig, 'access.control.allow.origin' | 'access.control.allow.methods'>
+  readonly settings: Pick<
+    RestConfig,
+    'access.control.allow.origin' | 'access.control.allow.methods' | 'rest.allowed.hosts'
+  >
   readonly advertisedHost: string | undefined
+  /** Whether clients have to say who they are: a page knows no log-in, and a browser keeps those it has by name. */
+  readonly hasLogIn: boolean
   readonly listenerOf: (request: IncomingMessage) => Listener | undefined
 }
 
@@ -27,6 +33,7 @@ export function guardOrigins(app: FastifyInstance, options: CrossOriginOptions):
   const origins = options.settings['access.control.allow.origin']
   const given = options.settings['access.control.allow.methods']
   const methods = (given.length === 0 ? presetMethods : given).map((method) => method.toUpperCase())
+  const isKnownName = knownNames(options)
   const anyOrigin = origins.includes('*')
   const patterns = origins.filter((origin) => origin !== '*').map(patternOf)
 
@@ -52,22 +59,32 @@ export function guardOrigins(app: FastifyInstance, options: CrossOriginOptions):
     }
     const mayAsk = request.method === 'GET' || (allowed && methods.includes(request.method))
     if (foreign && !mayAsk) throw new RestError(403, 'Requests from pages of other sites are refused')
-    requireKnownName(request, options)
+    const name = hostName(request.headers.host)
+    const listener = options.listenerOf(request.raw)
+    if (listener === undefined || name === undefined || isKnownName(name, listener)) return
+    throw new RestError(403, `This worker is not known as '${name}': name it in rest.allowed.hosts if it should be`)
   })
 }
 
-function requireKnownName(request: FastifyRequest, { advertisedHost, listenerOf }: CrossOriginOptions): void {
-  const listener = listenerOf(request.raw)
-  if (listener === undefined || !isLoopback(listener.host)) return
-  const name = hostName(request.headers.host)
-  if (name === undefined || isIP(name) !== 0 || name === advertisedHost) return
-  if (name !== 'localhost' && !name.endsWith('.localhost')) {
-    throw new RestError(403, `This worker is not known as '${name}': set rest.advertised.host.name if it should be`)
+/**
+ * By which names a listener may be asked. A page can have a name of its own resolve to any address (DNS rebinding), and is
+ * then of this site for its browser; it cannot have an address for its name, nor one without a dot, nor, with https, one
+ * that the certificate is not for. On loopback nobody has business with any other name.
+ */
+function knownNames(options: CrossOriginOptions): (name: string, listener: Listener) => boolean {
+  const { settings, advertisedHost, hasLogIn } = options
+  const own = new Set([advertisedHost, hostname()].map((name) => name?.toLowerCase()))
+  const allowed = settings['rest.allowed.hosts'].map((name) => (name === '*' ? /^/ : patternOf(name)))
+  return (name, { host, protocol }) => {
+    if (isIP(name) !== 0 || name === 'localhost' || name.endsWith('.localhost')) return true
+    if (own.has(name) || name === host.toLowerCase() || allowed.some((pattern) => pattern.test(name))) return true
+    return !isLoopback(host) && (hasLogIn || protocol === 'https' || !name.includes('.'))
   }
 }
 
-function hostName(host: string | undefined): string | undefined {
-  return host?.startsWith('[') === true ? host.slice(1, host.indexOf(']')) : host?.split(':')[0]
+function hostName(header: string | undefined): string | undefined {
+  const host = header?.startsWith('[') === true ? header.slice(1, header.indexOf(']')) : header?.split(':')[0]
+  return host?.toLowerCase().replace(/\.$/, '')
 }
 
 function hostOf(origin: string): string | undefined {

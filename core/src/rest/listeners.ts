@@ -17,6 +17,7 @@ import type { Logger } from '../logging/logger.ts'
 import { clientOf, isLoopback } from './client-address.ts'
 import { RareWarning } from '../logging/rare-warning.ts'
 import type { ErrorBody } from './rest-error.ts'
+import type { TrustedProxies } from './trusted-proxies.ts'
 
 /** Where REST is to listen. */
 export interface ListenerOptions {
@@ -56,6 +57,8 @@ export interface ListenersOptions {
   /** Needed for https. */
   readonly tls?: ServerTls | undefined
   readonly connections: ConnectionSettings
+  /** Each brings many clients, and has no limit of its own. Default: none. */
+  readonly proxies?: TrustedProxies
   readonly logger: Logger
 }
 
@@ -212,7 +215,8 @@ export class Listeners {
     const client = clientOf(address)
     const fromThere = this.#byClient.get(client) ?? 0
     const { maxConnections, maxConnectionsPerIp } = this.#options.connections
-    const tooManyFromThere = maxConnectionsPerIp > 0 && fromThere >= maxConnectionsPerIp && !isLoopback(address)
+    const isLimited = maxConnectionsPerIp > 0 && !isLoopback(address) && this.#options.proxies?.has(address) !== true
+    const tooManyFromThere = isLimited && fromThere >= maxConnectionsPerIp
     if (this.#connections >= maxConnections || tooManyFromThere) {
       const reason = tooManyFromThere
         ? `rest.max.connections.per.ip is ${maxConnectionsPerIp}`

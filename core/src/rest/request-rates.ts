@@ -22,9 +22,11 @@ export function limitRates(app: FastifyInstance, settings: Settings, logger: Log
   const total = new TokenBuckets(inTotal, inTotal * burstSeconds)
   const clients = new TokenBuckets(perClient, perClient * burstSeconds)
   const warning = new RareWarning(logger)
-  app.addHook('onRequest', async ({ routeOptions, ip }) => {
+  app.addHook('onRequest', async ({ routeOptions, ip, ips }) => {
     if (routeOptions.url === '/health') return
-    const ownMs = perClient === 0 || isLoopback(ip) ? 0 : clients.take(clientOf(ip))
+    // What a proxy says is on this machine is not.
+    const isNear = isLoopback(ip) && ips?.length === 1
+    const ownMs = perClient === 0 || isNear ? 0 : clients.take(clientOf(ip))
     // Who is over its own limit takes nothing from the others.
     const waitMs = ownMs > 0 || inTotal === 0 ? ownMs : total.take(all)
     if (waitMs === 0) return

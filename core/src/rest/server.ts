@@ -34,6 +34,7 @@ import { sendHeaders, type HeaderRule } from './response-headers.ts'
 import { messageFor, RestError, statusOf, type ErrorBody } from './rest-error.ts'
 import { object, text } from './route-schema.ts'
 import { tailRoutes } from './tail-routes.ts'
+import { TrustedProxies } from './trusted-proxies.ts'
 
 export interface RestOptions {
   /** Default: one with http on loopback, on any free port. */
@@ -96,7 +97,7 @@ const consolePage = new URL('../../../console/index.html', import.meta.url)
 
 /**
  * Listens at once and answers 503 until there is a herder, so that who waits for the worker can tell "starting" from
- * "not there". @throws Error when the address is taken
+ * "not there". @throws Error when the address is taken, or a setting is wrong
  */
 export async function startRest(options: RestOptions): Promise<RestServer> {
   let herder: Herder | undefined
@@ -107,7 +108,9 @@ export async function startRest(options: RestOptions): Promise<RestServer> {
     return herder
   }
   const config = options.config ?? compileSettings(restSettings)({}).config
+  const proxies = new TrustedProxies(config['rest.trusted.proxies'])
   const listeners = new Listeners({
+    proxies,
     listeners: options.listeners ?? [{ protocol: 'http', host: '127.0.0.1', port: 0 }],
     tls: options.tls,
     logger: options.logger,
@@ -125,6 +128,8 @@ export async function startRest(options: RestOptions): Promise<RestServer> {
     genReqId: () => randomUUID(),
     // What goes wrong before a route is found, such as a bad percent encoding.
     frameworkErrors: (error, _, reply) => void sendError(reply as FastifyReply, statusOf(error), error.message),
+    // Whose word it is taken for where a request comes from (request.ip).
+    trustProxy: (address) => proxies.has(address),
     routerOptions: { ignoreTrailingSlash: true, maxParamLength: 2048 },
     schemaController: { compilersFactory: schemasForDocumentationOnly },
   })
@@ -138,7 +143,12 @@ export async function startRest(options: RestOptions): Promise<RestServer> {
   })
   limitRates(app, config, options.logger)
   separateAdmin(app, config, listenerOf, ready)
-  guardOrigins(app, { settings: config, advertisedHost: options.advertisedHost, listenerOf })
+  guardOrigins(app, {
+    settings: config,
+    advertisedHost: options.advertisedHost,
+    hasLogIn: options.access !== undefined,
+    listenerOf,
+  })
   controlAccess(app, options.access, ready, (request) => listenerOf(request) === undefined)
   boundBodies(app)
   if (options.filesOnly === true) refuseChanges(app)
