@@ -12,7 +12,7 @@ import {
   type SchemaAndValue,
 } from '@tidewire/sdk'
 import { messageOf } from '../logging/message-of.ts'
-import { parseExact, stringifyExact } from './exact-json.ts'
+import { parseExact, stringifyExact } from '../json/exact-json.ts'
 import type { JsonOptions } from './json-options.ts'
 import { compileReader, hasDecimals } from './json-reader.ts'
 import { parseSchema, schemaText } from './json-schema.ts'

@@ -4,7 +4,7 @@
  */
 import { DataError, Decimal, logicalNames, type Schema } from '@tidewire/sdk'
 import { decodeUnscaled, rescale } from './decimal-bytes.ts'
-import { ExactFraction } from './exact-json.ts'
+import { ExactFraction } from '../json/exact-json.ts'
 import type { JsonOptions } from './json-options.ts'
 import { propertyReader, setProperty } from './property.ts'
 

@@ -4,7 +4,7 @@
  */
 import { DataError, Decimal, logicalNames, type Schema } from '@tidewire/sdk'
 import { encodeUnscaled } from './decimal-bytes.ts'
-import { stringifyExact } from './exact-json.ts'
+import { stringifyExact } from '../json/exact-json.ts'
 import { decimalText, doubleText, floatText } from './java-text.ts'
 import type { JsonOptions } from './json-options.ts'
 import { asJackson, quote } from './json-text.ts'

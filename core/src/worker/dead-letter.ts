@@ -5,7 +5,7 @@
  */
 import { DataError, type Bytes, type Header, type Schema, type SourceRecord } from '@tidewire/sdk'
 import type { InHeader, InRecord, OutHeader } from '../client/client.ts'
-import { parseExact, stringifyExact } from '../convert/exact-json.ts'
+import { parseExact, stringifyExact } from '../json/exact-json.ts'
 import type { JsonOptions } from '../convert/json-options.ts'
 import { compileReader, hasDecimals } from '../convert/json-reader.ts'
 import { parseSchema, schemaText } from '../convert/json-schema.ts'

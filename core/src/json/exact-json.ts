@@ -3,7 +3,7 @@
  * paid only by texts that hold such a number, which a scan of every sixteenth character finds out.
  */
 
-/** A number with a fraction whose digits a float64 cannot hold; only {@link parseExact} with `'all'` makes it. */
+/** A number with a fraction or exponent, kept by its text; only {@link parseExact} with `'all'` or `'texts'` makes it. */
 export class ExactFraction {
   readonly text: string
 
@@ -38,12 +38,20 @@ const reviveAll: Reviver = (_key, value, { source }) => {
   return Number.isSafeInteger(value) ? value : BigInt(source)
 }
 
+const reviveTexts: Reviver = (_key, value, { source }) => {
+  if (typeof value !== 'number' || source === undefined) return value
+  if (!integerText.test(source)) return new ExactFraction(source)
+  return Number.isSafeInteger(value) ? value : BigInt(source)
+}
+
 /**
  * Parses JSON. `integers` keeps every integer exact, and gives fractions as float64; `all` gives fractions of more
- * digits than a float64 holds as {@link ExactFraction}, for who reads decimals from them.
+ * digits than a float64 holds as {@link ExactFraction}, for who reads decimals from them; `texts` gives each fraction so,
+ * for who writes the same text again (`1.0`, `1e3`).
  * @throws SyntaxError
  */
-export function parseExact(text: string, exact: 'integers' | 'all'): unknown {
+export function parseExact(text: string, exact: 'integers' | 'all' | 'texts'): unknown {
+  if (exact === 'texts') return JSON.parse(text, reviveTexts as Parameters<typeof JSON.parse>[1])
   const fractions = exact === 'all'
   if (!hasLongNumber(text, fractions)) return JSON.parse(text)
   return JSON.parse(text, (fractions ? reviveAll : reviveIntegers) as Parameters<typeof JSON.parse>[1])
