@@ -231,6 +231,8 @@ export type ErrandBirth = {
 }[ErrandKind]
 
 export type ErrandMessage<K extends ErrandKind = ErrandKind> =
+  /** The thread is loaded: the time of the errand runs. */
+  | { readonly kind: 'begun' }
   | { readonly kind: 'item'; readonly item: Errands[K]['item'] }
   | ({ readonly kind: 'log' } & LoggedLine)
   | { readonly kind: 'end'; readonly end: Errands[K]['end'] }

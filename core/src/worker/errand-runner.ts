@@ -22,10 +22,12 @@ class ErrandsBusyError extends Error {
 
 /** Each costs a thread. */
 const maxErrands = 4
-/** For a thread to load, beyond the time that its errand is given. */
-const startMarginMs = 15_000
-/** For it to give back what it holds when nobody waits for it any more. */
-const abortGraceMs = 5000
+/** For a thread to load, before the time of its errand begins. */
+const loadLimitMs = 15_000
+/** For it to give back what it holds when its time is over, or nobody waits for it any more. */
+const graceMs = 5000
+/** The same where nothing is held, and somebody waits for the answer. */
+const tryGraceMs = 1000
 const heapMb = 256
 
 /** See the head of the file. */
@@ -71,17 +73,24 @@ export class ErrandRunner {
         void thread.terminate()
       }, ms)
     }
-    endIn(errand.timeoutMs + startMarginMs, `it did not end within ${errand.timeoutMs} ms`)
+    endIn(loadLimitMs, `its thread was not ready within ${loadLimitMs / 1000} s`)
+    const begun = (): void => {
+      const grace = kind === 'try' ? tryGraceMs : graceMs
+      // Its own clock would have ended it, if anything in it were heard.
+      const why = `it did not end within ${errand.timeoutMs / 1000} s, and blocks its thread`
+      if (!signal.aborted) endIn(errand.timeoutMs + grace, why)
+    }
     const abort = (): void => {
       thread.postMessage('abort')
-      endIn(abortGraceMs, 'nobody waits for it any more')
+      endIn(graceMs, 'nobody waits for it any more')
     }
     signal.addEventListener('abort', abort, { once: true })
     if (signal.aborted) abort()
     try {
       return await new Promise<Errands[K]['end']>((resolve, reject) => {
         thread.on('message', (message: ErrandMessage<K>) => {
-          if (message.kind === 'item') calls.onItem(message.item)
+          if (message.kind === 'begun') begun()
+          else if (message.kind === 'item') calls.onItem(message.item)
           else if (message.kind === 'log') this.#log(message, calls)
           else if (message.kind === 'end') resolve(message.end)
           else reject(rethrowable(message.error))

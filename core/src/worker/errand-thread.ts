@@ -36,6 +36,8 @@ process.on('unhandledRejection', fail)
 
 async function run(): Promise<void> {
   const { settings, errand } = birth
+  const inTime = AbortSignal.timeout(errand.timeoutMs)
+  post({ kind: 'begun' })
   const spec = await resolveTask(errand.spec, new ConfigProviders(settings.configProviders), secrets)
   noteSecrets(secrets, spec, (await loadConnector(spec.plugin)).config)
   const around = {
@@ -43,7 +45,7 @@ async function run(): Promise<void> {
     logger,
     openClient: await logClients(settings, logger),
     /** Also when the time of the errand is over. */
-    signal: AbortSignal.any([abort.signal, AbortSignal.timeout(errand.timeoutMs)]),
+    signal: AbortSignal.any([abort.signal, inTime]),
   }
   switch (birth.kind) {
     case 'preview': {
