@@ -13,7 +13,7 @@ import { configInfos, type ConfigInfos, type ConfigValidator } from './validatio
 export interface PluginInfo {
   /** The well-known class that it stands in for, or its short name where there is none. */
   readonly class: string
-  readonly type: 'source' | 'sink' | 'converter' | 'header_converter' | 'unknown'
+  readonly type: 'source' | 'sink' | 'converter' | 'header_converter' | 'transformation' | 'predicate' | 'unknown'
   readonly version?: string
   /** The short name; `connector.class` takes either. */
   readonly name: string
@@ -44,7 +44,7 @@ export class PluginViews {
 
   /** Broken plugins included, with the reason. */
   async list(connectorsOnly: boolean): Promise<PluginInfo[]> {
-    const { connectors, converters, broken } = await this.#plugins.list()
+    const { connectors, converters, transforms, predicates, broken } = await this.#plugins.list()
     const entry = (
       plugin: { className: string; manifest: { name: string; version: string } },
       type: PluginInfo['type'],
@@ -58,7 +58,11 @@ export class PluginViews {
       ...connectors.map((plugin) => entry(plugin, plugin.manifest.type)),
       ...(connectorsOnly
         ? []
-        : converters.flatMap((plugin) => [entry(plugin, 'converter'), entry(plugin, 'header_converter')])),
+        : [
+            ...converters.flatMap((plugin) => [entry(plugin, 'converter'), entry(plugin, 'header_converter')]),
+            ...transforms.map((plugin) => entry(plugin, 'transformation')),
+            ...predicates.map((plugin) => entry(plugin, 'predicate')),
+          ]),
       ...broken.map(({ name, path, reason }) => ({
         class: name,
         type: 'unknown' as const,
@@ -70,7 +74,7 @@ export class PluginViews {
   }
 
   /**
-   * The settings of a connector, with the framework's, or of a converter.
+   * The settings of a connector, with the framework's, or of a converter, a transform or a predicate.
    * @throws NotFoundError; ConfigError where it is there, but not in that version
    */
   async settings(name: string, version?: string): Promise<ConfigKeyInfo[]> {
@@ -88,9 +92,12 @@ export class PluginViews {
       return kafkaDefinition({ ...frameworkSettings(manifest.type), ...manifest.settings })
     } catch (error) {
       if (!(error instanceof NotFoundError)) throw error
-      const converter = await this.#plugins.converter(name, version).catch(() => undefined)
-      if (converter === undefined) throw error
-      return kafkaDefinition(converter.manifest.settings)
+      const part =
+        (await this.#plugins.converter(name, version).catch(() => undefined)) ??
+        (await this.#plugins.transform(name, version).catch(() => undefined)) ??
+        (await this.#plugins.predicate(name, version).catch(() => undefined))
+      if (part === undefined) throw error
+      return kafkaDefinition(part.manifest.settings)
     }
   }
 

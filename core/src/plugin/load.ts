@@ -2,24 +2,38 @@
 import { createRequire } from 'node:module'
 import { dirname, sep } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import type { ConverterDefinition, Plugin, Sink, Source } from '@tidewire/sdk'
+import type { ConverterDefinition, Plugin, PredicateDefinition, Sink, Source, TransformDefinition } from '@tidewire/sdk'
 import type { PluginRef } from './manifest.ts'
 import { registerSdkResolution } from './sdk-resolution.ts'
 
 /** @throws Error when the module cannot be loaded any more, or has no such connector */
 export async function loadConnector(ref: PluginRef): Promise<Source | Sink> {
-  const connector = (await loadPlugin(ref)).connectors?.find(({ name }) => name === ref.name) as
-    Source | Sink | undefined
-  if (connector === undefined) throw new Error(`plugin module ${ref.module} has no connector '${ref.name}'`)
-  return connector
+  return partOf(ref, 'connector', (await loadPlugin(ref)).connectors)
 }
 
 /** @throws Error when the module cannot be loaded any more, or has no such converter */
 export async function loadConverter(ref: PluginRef): Promise<ConverterDefinition> {
-  const converter = (await loadPlugin(ref)).converters?.find(({ name }) => name === ref.name) as
-    ConverterDefinition | undefined
-  if (converter === undefined) throw new Error(`plugin module ${ref.module} has no converter '${ref.name}'`)
-  return converter
+  return partOf(ref, 'converter', (await loadPlugin(ref)).converters)
+}
+
+/** @throws Error when the module cannot be loaded any more, or has no such transform */
+export async function loadTransform(ref: PluginRef): Promise<TransformDefinition> {
+  return partOf(ref, 'transform', (await loadPlugin(ref)).transforms)
+}
+
+/** @throws Error when the module cannot be loaded any more, or has no such predicate */
+export async function loadPredicate(ref: PluginRef): Promise<PredicateDefinition> {
+  return partOf(ref, 'predicate', (await loadPlugin(ref)).predicates)
+}
+
+function partOf<T extends { readonly name: string }>(
+  { module, name }: PluginRef,
+  kind: string,
+  parts: readonly T[] | undefined,
+): T {
+  const part = parts?.find((each) => each.name === name)
+  if (part === undefined) throw new Error(`plugin module ${module} has no ${kind} '${name}'`)
+  return part
 }
 
 async function loadPlugin(ref: PluginRef): Promise<Plugin> {

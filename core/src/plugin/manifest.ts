@@ -1,16 +1,16 @@
 /** What a plugin says about itself, as plain data: it crosses threads, and the main thread never runs plugin code. */
 import type { Setting, Settings } from '@tidewire/sdk'
 
-/** Where to find one connector or converter: enough for a host thread to load it. */
+/** Where to find one part of a plugin (a connector, a converter, …): enough for a host thread to load it. */
 export interface PluginRef {
   /** URL of the plugin's entry module, with the version stamp of its files. */
   readonly module: string
-  /** Short name of the connector or converter in it. */
+  /** Short name of the part in it. */
   readonly name: string
   readonly version: string
 }
 
-interface PartManifest {
+export interface PartManifest {
   readonly name: string
   readonly version: string
   readonly aliases: readonly string[]
@@ -31,13 +31,19 @@ export interface ConnectorManifest extends PartManifest {
   readonly hasTasks: boolean
 }
 
-export type ConverterManifest = PartManifest
+/** Of a transform or a predicate. */
+export interface TransformManifest extends PartManifest {
+  /** As of connectors. */
+  readonly hasCheck: boolean
+}
 
 export interface PluginManifest {
   readonly name: string
   readonly version: string
   readonly connectors: readonly ConnectorManifest[]
-  readonly converters: readonly ConverterManifest[]
+  readonly converters: readonly PartManifest[]
+  readonly transforms: readonly TransformManifest[]
+  readonly predicates: readonly TransformManifest[]
 }
 
 /**
@@ -61,8 +67,25 @@ export function manifestOf(module: unknown): PluginManifest {
       requireFunction(part, 'create', `converter ${manifest.name}`)
       return manifest
     }),
+    transforms: list(plugin, 'transforms').map((part) => transformManifest('transform', part, version)),
+    predicates: list(plugin, 'predicates').map((part) => transformManifest('predicate', part, version)),
   }
 }
+
+function transformManifest(kind: 'transform' | 'predicate', part: unknown, pluginVersion: string): TransformManifest {
+  const manifest = partManifest(part, pluginVersion)
+  const what = `${kind} ${manifest.name}`
+  requireFunction(part, 'create', what)
+  const taken = frameworkNames[kind].find((name) => Object.hasOwn(manifest.settings, name))
+  if (taken !== undefined) throw new TypeError(`${what}: '${taken}' is a setting that all have, and not its own`)
+  return { ...manifest, hasCheck: typeof field(part, 'check') === 'function' }
+}
+
+/** What the framework itself reads below an alias. */
+const frameworkNames = {
+  transform: ['type', 'plugin.version', 'predicate', 'negate'],
+  predicate: ['type', 'plugin.version'],
+} as const
 
 function connectorManifest(part: unknown, pluginVersion: string): ConnectorManifest {
   const manifest = partManifest(part, pluginVersion)
@@ -83,7 +106,7 @@ function connectorManifest(part: unknown, pluginVersion: string): ConnectorManif
 }
 
 function partManifest(part: unknown, pluginVersion: string): PartManifest {
-  const name = text(part, 'name', 'a connector or converter')
+  const name = text(part, 'name', 'a part of the plugin')
   const version = field(part, 'version')
   const doc = field(part, 'doc')
   return {

@@ -44,6 +44,58 @@ const plugin = (name: string, version = '1.0.0', more = ''): string => `
 
 const names = (list: PluginList) => list.connectors.map(({ manifest }) => manifest.name)
 
+const shaping = `
+  import { definePlugin, definePredicate, defineTransform } from '@tidewire/sdk'
+  export default definePlugin({
+    name: 'shaping',
+    version: '1.0.0',
+    transforms: [
+      defineTransform({
+        name: 'upper-value',
+        aliases: ['com.acme.Upper$Value'],
+        doc: 'Upper case.',
+        config: { field: { type: 'string', required: true, doc: 'Which.' } },
+        check: () => ({}),
+        create: () => ({ apply: (record) => record }),
+      }),
+    ],
+    predicates: [
+      definePredicate({ name: 'is-late', version: '2.0.0', doc: 'Late?', config: {}, create: () => ({ test: () => true }) }),
+    ],
+  })
+`
+
+describe('transforms and predicates', () => {
+  test('are listed, and found by short name, class, and simple class name', async () => {
+    await write({ 'shaping/index.js': shaping })
+    const plugins = registry()
+    const { transforms, predicates, broken } = await plugins.list()
+    expect(broken).toEqual([])
+    expect(transforms.map(({ className, manifest }) => [className, manifest.version, manifest.hasCheck])).toEqual([
+      ['com.acme.Upper$Value', '1.0.0', true],
+    ])
+    expect(predicates.map(({ className, manifest }) => [className, manifest.version, manifest.hasCheck])).toEqual([
+      ['is-late', '2.0.0', false],
+    ])
+    for (const name of ['upper-value', 'com.acme.Upper$Value', 'Upper$Value']) {
+      expect((await plugins.transform(name)).ref).toMatchObject({ name: 'upper-value', version: '1.0.0' })
+      expect(plugins.knownTransform(name)?.manifest.name).toBe('upper-value')
+    }
+    expect((await plugins.predicate('is-late', '[2.0,3.0)')).manifest.name).toBe('is-late')
+    await expect(plugins.transform('is-late')).rejects.toThrow(
+      'Failed to find any transform plugin with name is-late. Available: upper-value.',
+    )
+    await expect(plugins.predicate('is-lat')).rejects.toThrow('did you mean is-late?')
+  })
+
+  test('must not declare what the framework reads below an alias', async () => {
+    await write({ 'shaping/index.js': shaping.replace('field: {', 'negate: {') })
+    const { transforms, broken } = await registry().list()
+    expect(transforms).toEqual([])
+    expect(broken[0]?.reason).toBe("transform upper-value: 'negate' is a setting that all have, and not its own")
+  })
+})
+
 describe('plugins outside the repository', () => {
   test('are found as packages, folders with an index, and single files, and get the bundled SDK', async () => {
     await write({

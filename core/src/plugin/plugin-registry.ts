@@ -4,13 +4,13 @@ import { NotFoundError } from '@tidewire/sdk'
 import { nearestName } from '../config/nearest-name.ts'
 import { compileSettings } from '../config/settings.ts'
 import type { Logger } from '../logging/logger.ts'
-import type { ConnectorManifest, ConverterManifest, PluginRef } from './manifest.ts'
+import type { ConnectorManifest, PartManifest, PluginManifest, PluginRef, TransformManifest } from './manifest.ts'
 import { findPlugins, type PluginLocation } from './plugin-path.ts'
 import { scanModules, type ScanResult } from './scan.ts'
 import { compareVersions, parseVersionRange } from './version-range.ts'
 
-/** A connector or converter that can be used, as its manifest declares it. */
-interface Part<M extends ConnectorManifest | ConverterManifest> {
+/** A part of a plugin that can be used, as its manifest declares it. */
+interface Part<M extends PartManifest> {
   readonly manifest: M
   readonly ref: PluginRef
   /** The name that Kafka Connect's tools see: the full class that it stands in for, or else its short name. */
@@ -18,7 +18,9 @@ interface Part<M extends ConnectorManifest | ConverterManifest> {
 }
 
 export type ConnectorPlugin = Part<ConnectorManifest>
-export type ConverterPlugin = Part<ConverterManifest>
+export type ConverterPlugin = Part<PartManifest>
+/** A transform or a predicate. */
+export type TransformPlugin = Part<TransformManifest>
 
 /** A place where a plugin should be and is not, or one that must not be used. */
 interface BrokenPlugin {
@@ -30,6 +32,8 @@ interface BrokenPlugin {
 export interface PluginList {
   readonly connectors: readonly ConnectorPlugin[]
   readonly converters: readonly ConverterPlugin[]
+  readonly transforms: readonly TransformPlugin[]
+  readonly predicates: readonly TransformPlugin[]
   readonly broken: readonly BrokenPlugin[]
 }
 
@@ -39,7 +43,7 @@ export interface PluginRegistryOptions {
   readonly logger: Logger
   /** Longest time that a plugin's module may take to load. Default 10 000. */
   readonly scanTimeoutMs?: number
-  /** Entry modules of the plugins that are part of the product. Default: all of connectors/, and the converters. */
+  /** Entry modules of the plugins that are part of the product. Default: all of connectors/, and those in core. */
   readonly builtIns?: readonly string[]
 }
 
@@ -93,9 +97,33 @@ export class PluginRegistry {
     return this.#find(name, version, 'converter')
   }
 
+  /** As {@link connector}, for `transforms.<alias>.type`. */
+  async transform(name: string, version?: string): Promise<TransformPlugin> {
+    return this.#find(name, version, 'transform')
+  }
+
+  /** As {@link connector}, for `predicates.<alias>.type`. */
+  async predicate(name: string, version?: string): Promise<TransformPlugin> {
+    return this.#find(name, version, 'predicate')
+  }
+
   /** The connector as last seen, with no look at the disk; undefined where it is not known. */
   knownConnector(name: string, version?: string): ConnectorPlugin | undefined {
-    const versions = this.#index.connectorsByName.get(name)
+    return this.#known(name, version, 'connector')
+  }
+
+  /** As {@link knownConnector}. */
+  knownTransform(name: string, version?: string): TransformPlugin | undefined {
+    return this.#known(name, version, 'transform')
+  }
+
+  /** As {@link knownConnector}. */
+  knownPredicate(name: string, version?: string): TransformPlugin | undefined {
+    return this.#known(name, version, 'predicate')
+  }
+
+  #known<K extends PartKind>(name: string, version: string | undefined, kind: K): PluginOf[K] | undefined {
+    const versions: readonly PluginOf[K][] | undefined = this.#index.byName[kind].get(name)
     try {
       const isWithin = parseVersionRange(version ?? 'latest')
       return versions?.find(({ manifest }) => isWithin(manifest.version)) ?? versions?.[0]
@@ -104,21 +132,11 @@ export class PluginRegistry {
     }
   }
 
-  async #find<K extends 'connector' | 'converter'>(
-    name: string,
-    version: string | undefined,
-    kind: K,
-  ): Promise<PluginOf[K]>
-  async #find(
-    name: string,
-    version: string | undefined,
-    kind: 'connector' | 'converter',
-  ): Promise<ConnectorPlugin | ConverterPlugin> {
+  async #find<K extends PartKind>(name: string, version: string | undefined, kind: K): Promise<PluginOf[K]> {
     const isWithin = parseVersionRange(version ?? 'latest')
     await this.#refresh()
     for (;;) {
-      const versions: readonly (ConnectorPlugin | ConverterPlugin)[] | undefined =
-        kind === 'connector' ? this.#index.connectorsByName.get(name) : this.#index.convertersByName.get(name)
+      const versions: readonly PluginOf[K][] | undefined = this.#index.byName[kind].get(name)
       const found = versions?.find(({ manifest }) => isWithin(manifest.version))
       if (found !== undefined) return found
       // Only what is not known is waited for, and not behind a plugin that hangs.
@@ -132,12 +150,11 @@ export class PluginRegistry {
     }
   }
 
-  #notFound(name: string, kind: 'connector' | 'converter'): NotFoundError {
-    const index = this.#index
-    const known = kind === 'connector' ? index.connectorsByName : index.convertersByName
-    const nearest = nearestName(name, known.keys())
-    const names = (kind === 'connector' ? index.connectors : index.converters).map(({ manifest }) => manifest.name)
-    const broken = index.broken.map((plugin) => `${plugin.path} (${plugin.reason})`)
+  #notFound(name: string, kind: PartKind): NotFoundError {
+    const { byName, broken: unusable, [`${kind}s` as const]: parts } = this.#index
+    const nearest = nearestName(name, byName[kind].keys())
+    const names = parts.map(({ manifest }) => manifest.name)
+    const broken = unusable.map((plugin) => `${plugin.path} (${plugin.reason})`)
     return new NotFoundError(
       [
         `Failed to find any ${kind} plugin with name ${name}`,
@@ -236,62 +253,66 @@ export class PluginRegistry {
 interface PluginOf {
   connector: ConnectorPlugin
   converter: ConverterPlugin
+  transform: TransformPlugin
+  predicate: TransformPlugin
 }
+
+type PartKind = keyof PluginOf
 
 interface PluginIndex extends PluginList {
   /** All versions, the newest first. */
-  readonly connectorsByName: ReadonlyMap<string, readonly ConnectorPlugin[]>
-  readonly convertersByName: ReadonlyMap<string, readonly ConverterPlugin[]>
+  readonly byName: { readonly [K in PartKind]: ReadonlyMap<string, readonly PluginOf[K][]> }
 }
 
-const emptyIndex: PluginIndex = {
-  connectors: [],
-  converters: [],
-  broken: [],
-  connectorsByName: new Map(),
-  convertersByName: new Map(),
-}
+const emptyIndex: PluginIndex = buildIndex([])
 
 function buildIndex(scanned: readonly Scanned[]): PluginIndex {
-  const connectors: ConnectorPlugin[] = []
-  const converters: ConverterPlugin[] = []
   const broken: BrokenPlugin[] = []
+  const good: { readonly location: PluginLocation; readonly manifest: PluginManifest }[] = []
   for (const { location, settled } of scanned) {
     if (settled === undefined) continue
-    const reject = (name: string, reason: string): void => void broken.push({ path: location.path, name, reason })
-    if ('reason' in settled) {
-      reject(nameOf(location.path), settled.reason)
-      continue
-    }
-    const { manifest } = settled
-    const add = <M extends ConnectorManifest | ConverterManifest>(parts: Part<M>[], part: M): void => {
-      const taken = parts.some(
-        ({ manifest }) => manifest.name === part.name && compareVersions(manifest.version, part.version) === 0,
-      )
-      if (taken) {
-        reject(part.name, `another plugin already gives a '${part.name}' of version ${part.version}`)
-        return
-      }
-      const ref = { module: location.module!, name: part.name, version: part.version }
-      parts.push({ manifest: part, ref, className: part.aliases.find((alias) => alias.includes('.')) ?? part.name })
-    }
-    for (const part of manifest.connectors) add(connectors, part)
-    for (const part of manifest.converters) add(converters, part)
+    if ('reason' in settled) broken.push({ path: location.path, name: nameOf(location.path), reason: settled.reason })
+    else good.push({ location, manifest: settled.manifest })
   }
+  const partsOf = <M extends PartManifest>(of: (manifest: PluginManifest) => readonly M[]): Part<M>[] => {
+    const parts: Part<M>[] = []
+    for (const { location, manifest } of good) {
+      for (const part of of(manifest)) {
+        const { name, version, aliases } = part
+        const isSame = (other: Part<M>): boolean =>
+          other.manifest.name === name && compareVersions(other.manifest.version, version) === 0
+        if (parts.some(isSame)) {
+          const reason = `another plugin already gives a '${name}' of version ${version}`
+          broken.push({ path: location.path, name, reason })
+          continue
+        }
+        const className = aliases.find((alias) => alias.includes('.')) ?? name
+        parts.push({ manifest: part, ref: { module: location.module!, name, version }, className })
+      }
+    }
+    return parts
+  }
+  const connectors = partsOf(({ connectors }) => connectors)
+  const converters = partsOf(({ converters }) => converters)
+  const transforms = partsOf(({ transforms }) => transforms)
+  const predicates = partsOf(({ predicates }) => predicates)
   return {
     connectors,
     converters,
+    transforms,
+    predicates,
     broken,
-    connectorsByName: byName(connectors, 'Connector'),
-    convertersByName: byName(converters, 'Converter'),
+    byName: {
+      connector: byName(connectors, 'Connector'),
+      converter: byName(converters, 'Converter'),
+      transform: byName(transforms, 'Transformation'),
+      predicate: byName(predicates, 'Predicate'),
+    },
   }
 }
 
 /** The most exact kind of name wins over the less exact; among equals, the plugin found first, with all its versions. */
-function byName<P extends Part<ConnectorManifest | ConverterManifest>>(
-  parts: readonly P[],
-  suffix: string,
-): Map<string, P[]> {
+function byName<P extends Part<PartManifest>>(parts: readonly P[], suffix: string): Map<string, P[]> {
   const names = new Map<string, P[]>()
   const simple = (name: string): string => name.slice(name.lastIndexOf('.') + 1)
   const withoutSuffix = (name: string): string => (name.endsWith(suffix) ? name.slice(0, -suffix.length) : name)
@@ -319,7 +340,8 @@ function byName<P extends Part<ConnectorManifest | ConverterManifest>>(
 /** A plugin whose declared settings contradict themselves is broken, and is told so when it is read. */
 function withUsableSettings(result: ScanResult): ScanResult {
   if ('reason' in result) return result
-  for (const part of [...result.manifest.connectors, ...result.manifest.converters]) {
+  const { connectors, converters, transforms, predicates } = result.manifest
+  for (const part of [...connectors, ...converters, ...transforms, ...predicates]) {
     try {
       compileSettings(part.settings)
     } catch (error) {
@@ -341,7 +363,7 @@ function nameOf(path: string): string {
   return isBuiltIn(path) ? (new URL(path).pathname.split('/').at(-2) ?? path) : basename(path)
 }
 
-/** Entry modules of the connectors beside core, and of the converters within it. */
+/** Entry modules of the connectors beside core, and of the converters and transforms within it. */
 function builtInModules(): string[] {
   const connectors = new URL('../../../connectors/', import.meta.url)
   const entries = existsSync(connectors)
@@ -349,7 +371,6 @@ function builtInModules(): string[] {
         .filter((entry) => entry.isDirectory())
         .map((entry) => new URL(`${entry.name}/index.ts`, connectors))
     : []
-  return [...entries, new URL('../convert/plugin.ts', import.meta.url)]
-    .filter((url) => existsSync(url))
-    .map((url) => url.href)
+  const inCore = ['../convert/plugin.ts', '../transform/plugin.ts'].map((path) => new URL(path, import.meta.url))
+  return [...entries, ...inCore].filter((url) => existsSync(url)).map((url) => url.href)
 }

@@ -191,7 +191,7 @@ export type OffsetsMessage = {
 export type Plugin = {
   /** What `connector.class` takes: the class it stands in for, or its short name */
   readonly class: string
-  readonly type: 'source' | 'sink' | 'converter' | 'header_converter' | 'unknown'
+  readonly type: 'source' | 'sink' | 'converter' | 'header_converter' | 'transformation' | 'predicate' | 'unknown'
   readonly version?: string
   /** Its short name, which `connector.class` takes too */
   readonly name: string

@@ -75,7 +75,7 @@ export const plugin: JsonSchema = {
   ...object(
     {
       class: about('What `connector.class` takes: the class it stands in for, or its short name', text),
-      type: oneOfTexts(['source', 'sink', 'converter', 'header_converter', 'unknown']),
+      type: oneOfTexts(['source', 'sink', 'converter', 'header_converter', 'transformation', 'predicate', 'unknown']),
       version: text,
       name: about('Its short name, which `connector.class` takes too', text),
       error: about('Why it could not be loaded', text),
