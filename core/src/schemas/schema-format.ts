@@ -33,6 +33,8 @@ export interface ParsedSchema {
   /**
    * Why a reader with this schema cannot read what was written with another of the same format, one message (in the
    * wording of the Confluent registry: `{errorType:'…', description:'…', additionalInfo:'…'}`) a reason. Empty: it can.
+   * As there, which of the two is the older one is not known here: the first `%s` of a message stands for this schema, the
+   * second for the writer's (`in the %s schema`), and the registry fills in "new" and "old".
    */
   compatibility(writer: ParsedSchema, policy?: CompatibilityPolicy): readonly string[]
   /** `format=…` of the API: another text for the same schema; undefined where the format has no such form. */
