@@ -276,25 +276,3 @@ test('what is wrong with the command line, or with the address, has exit codes o
   expect(nobody.code).toBe(4)
   expect(nobody.stderr).toMatch(/^tidewire: no worker answers at http:\/\/127\.0\.0\.1:1 .*tidewire start.*\n$/)
 })
-
-test('a worker with log-ins: who asks stands in the environment', async () => {
-  const users = join(folder, 'users')
-  expect((await runTidewire(['user', 'me', '--file', users], { input: 'secret' })).code).toBe(0)
-  const topics = Object.fromEntries(
-    ['config', 'offset', 'status', 'assignment'].map((kind) => [`${kind}.storage.topic`, `closed-${kind}`]),
-  )
-  const closed = await testWorker(broker.address, {
-    ...{ 'group.id': 'closed', ...topics },
-    ...{ 'rest.users.file': users, 'rest.users.admin': 'me' },
-  })
-  const list = ['connector', 'list', '-o', 'json', '--url', closed.url]
-  const nobody = await runTidewire(list)
-  expect(nobody.code).toBe(1)
-  expect(nobody.stderr).toContain('set TIDEWIRE_USER and TIDEWIRE_PASSWORD')
-  const wrong = await runTidewire(list, { env: { TIDEWIRE_USER: 'me', TIDEWIRE_PASSWORD: 'guess' } })
-  expect(wrong.code).toBe(1)
-  expect(wrong.stderr).not.toContain('guess')
-  const me = await runTidewire(list, { env: { TIDEWIRE_USER: 'me', TIDEWIRE_PASSWORD: 'secret' } })
-  expect(me).toEqual({ code: 0, stdout: '[]\n', stderr: '' })
-  await closed.close()
-})

@@ -13,12 +13,12 @@ export function clusterCommands(program: Command): void {
       await runOnWorker(options, (rest, out) => listWorkers(rest, out))
     })
 
-  asksWorker(cluster.command('drain'))
+  asksWorker(cluster.command('drain'), { ownTimeout: true })
     .description('lets the worker at --url hand all its work to the others, before a planned stop')
-    .option('--timeout <seconds>', 'longest time', seconds, 600_000)
+    .option('--timeout <seconds>', 'longest time (default: 600)', seconds)
     .addHelpText('after', examples('tidewire cluster drain --url http://worker-1:8083'))
-    .action(async (options: RestCommandOptions & { timeout: number }) => {
+    .action(async ({ timeout = 600_000, ...options }: RestCommandOptions & { timeout?: number }) => {
       const { drainWorker } = await import('./cluster.ts')
-      await runOnWorker(options, (rest, out) => drainWorker(rest, out, options.timeout))
+      await runOnWorker(options, (rest, out) => drainWorker(rest, out, timeout))
     })
 }

@@ -12,31 +12,45 @@ interface OutputOptions {
 export type RestCommandOptions = RestOptions & OutputOptions
 export type LogCommandOptions = LogOptions & OutputOptions
 
-/** For a command that asks a worker. */
-export function asksWorker(command: Command): Command {
-  return withOutput(
-    command.addOption(
-      new Option('--url <url>', 'REST of any worker of the cluster')
+/**
+ * For a command that asks a worker.
+ * @param ownTimeout its `--timeout` is another: of the work that it asks for
+ */
+export function asksWorker(command: Command, { ownTimeout = false } = {}): Command {
+  command
+    .addOption(
+      new Option('--url <url>', 'REST of any worker of the cluster; with --cert, --key and --ca where it wants them')
         .env('TIDEWIRE_URL')
         .default('http://127.0.0.1:8083'),
-    ),
-  )
+    )
+    // Told with --url: as lines of their own they would hide what a command is about.
+    .addOption(new Option('--cert <file>').env('TIDEWIRE_CERT').hideHelp())
+    .addOption(new Option('--key <file>').env('TIDEWIRE_KEY').hideHelp())
+    .addOption(new Option('--ca <file>').env('TIDEWIRE_CA').hideHelp())
+  return withOutput(ownTimeout ? command : withTimeout(command, 'the worker'))
 }
 
 /** For a command that asks the log, past the workers. */
 export function asksLog(command: Command): Command {
-  return withOutput(
-    command
-      .addOption(
-        new Option('--bootstrap <servers>', 'the log: host:port, several with commas between them')
-          .env('TIDEWIRE_BOOTSTRAP')
-          .default('127.0.0.1:9092'),
-      )
-      .addOption(
-        new Option('--command-config <file>', 'client settings (.properties) for a log with TLS or log-ins').env(
-          'TIDEWIRE_COMMAND_CONFIG',
-        ),
+  command
+    .addOption(
+      new Option('--bootstrap <servers>', 'the log: host:port, several with commas between them')
+        .env('TIDEWIRE_BOOTSTRAP')
+        .default('127.0.0.1:9092'),
+    )
+    .addOption(
+      new Option('--command-config <file>', 'client settings (.properties) for a log with TLS or log-ins').env(
+        'TIDEWIRE_COMMAND_CONFIG',
       ),
+    )
+  return withOutput(withTimeout(command, 'the log'))
+}
+
+function withTimeout(command: Command, who: string): Command {
+  return command.addOption(
+    new Option('--timeout <seconds>', `how long ${who} may say nothing at all (default: 5)`)
+      .argParser(seconds)
+      .env('TIDEWIRE_TIMEOUT'),
   )
 }
 

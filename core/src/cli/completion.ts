@@ -122,10 +122,9 @@ async function askNames(kind: string, option: (name: string) => string): Promise
   switch (kind) {
     case 'connector':
     case 'plugin': {
-      const { whereAndWho } = await import('./rest-connection.ts')
-      const { RestClient } = await import('../rest-client/rest-client.ts')
-      const { url, authorization } = whereAndWho(option('url'), process.env)
-      const rest = new RestClient({ url, ...(authorization === undefined ? {} : { authorization }) })
+      const { connectRest } = await import('./rest-connection.ts')
+      const where = { url: option('url'), cert: option('cert'), key: option('key'), ca: option('ca') }
+      const rest = await connectRest(where, process.env)
       const signal = AbortSignal.timeout(askTimeoutMs)
       if (kind === 'connector') return (await rest.call('GET /connectors', { signal })) as readonly string[]
       return (await rest.call('GET /connector-plugins', { signal })).map(({ name }) => name)

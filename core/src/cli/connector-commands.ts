@@ -167,7 +167,7 @@ function trying(connector: Command): void {
       await runOnWorker(options, (rest, out) => validateConnector(rest, out, file, options.deep === true))
     })
 
-  asksWorker(connector.command('preview'))
+  asksWorker(connector.command('preview'), { ownTimeout: true })
     .description('shows what a connector would do, record by record; nothing is written anywhere')
     .argument('<connector>', 'one that there is, or a file')
     .option('--limit <count>', 'most records (default: 10)', count)
@@ -177,8 +177,9 @@ function trying(connector: Command): void {
     .addHelpText('after', examples('tidewire connector preview config/examples/file-source.json --limit 3'))
     .action(async (given: string, options: Options<PreviewCommandOptions>) => {
       const { previewConnector } = await import('./connector-checks.ts')
-      const { limit, from, task, timeout: timeoutMs } = options
-      await runOnWorker(options, (rest, out) => previewConnector(rest, out, given, { limit, from, task, timeoutMs }))
+      const { timeout: timeoutMs, ...others } = options
+      const { limit, from, task } = options
+      await runOnWorker(others, (rest, out) => previewConnector(rest, out, given, { limit, from, task, timeoutMs }))
     })
 }
 
@@ -264,7 +265,7 @@ function deadLetters(connector: Command): void {
       await runOnWorker(options, (rest, out) => listDeadLetters(rest, out, name, { limit, partition, from }))
     })
 
-  asksWorker(dlq.command('redrive'))
+  asksWorker(dlq.command('redrive'), { ownTimeout: true })
     .description('puts dead letters back through the connector: all since the last re-drive, or those chosen')
     .argument('<connector>')
     .option('--letter <partition:offset...>', 'these letters', collected)
@@ -283,8 +284,9 @@ function deadLetters(connector: Command): void {
     )
     .action(async (name: string, options: Options<RedriveCommandOptions>) => {
       const { redriveDeadLetters } = await import('./dead-letters.ts')
-      const { letter: letters = [], dryRun = false, timeout: timeoutMs, partition, from, to, limit } = options
-      await runOnWorker(options, (rest, out) =>
+      const { timeout: timeoutMs, ...others } = options
+      const { letter: letters = [], dryRun = false, partition, from, to, limit } = options
+      await runOnWorker(others, (rest, out) =>
         redriveDeadLetters(rest, out, name, { letters, partition, from, to, limit, timeoutMs, dryRun }),
       )
     })

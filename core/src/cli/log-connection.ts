@@ -1,4 +1,4 @@
-import { connect } from 'node:net'
+import { connect, type Socket } from 'node:net'
 import { readFile } from 'node:fs/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { LogError, type LogClient } from '../client/client.ts'
@@ -16,11 +16,12 @@ export interface LogOptions {
   readonly bootstrap: string
   /** Kafka's client settings, for a log that is secured. */
   readonly commandConfig?: string | undefined
+  /** How long it may say nothing at all at first, in milliseconds. */
+  readonly timeout?: number | undefined
 }
 
 const requestTimeoutMs = 10_000
-const probeTimeoutMs = 5_000
-const answerTimeoutMs = 15_000
+const defaultTimeoutMs = 5_000
 
 /**
  * A command that asks the log: runs `use` as {@link withLog} does, with what prints its results.
@@ -41,10 +42,12 @@ export async function runOnLog(
 export async function withLog<T>(options: LogOptions, use: (client: LogClient) => Promise<T>): Promise<T> {
   const servers = options.bootstrap.split(',').map((server) => server.trim())
   const security = options.commandConfig === undefined ? {} : await readSecurity(options.commandConfig)
-  await expectListener(servers)
+  const { timeout: timeoutMs = defaultTimeoutMs } = options
+  const deadline = performance.now() + timeoutMs
+  await expectListener(servers, deadline)
   const client = createClient({ bootstrapServers: servers, clientId: 'tidewire-cli', requestTimeoutMs, ...security })
   try {
-    await expectAnswer(client, options)
+    await expectAnswer(client, options, timeoutMs, deadline)
     return await use(client)
   } catch (error) {
     throw error instanceof LogError ? explained(error, options) : error
@@ -54,16 +57,17 @@ export async function withLog<T>(options: LogOptions, use: (client: LogClient) =
 }
 
 /** A client tries for a minute to reach the log; whoever waits at a terminal should know at once that nobody listens. */
-async function expectListener(servers: readonly string[]): Promise<void> {
+async function expectListener(servers: readonly string[], deadline: number): Promise<void> {
+  const sockets = servers.map((server) => connect(addressOf(server)))
   const failures: string[] = []
-  for (const server of servers) {
-    try {
-      await probe(parseAddress(server))
-      return
-    } catch (error) {
-      if (error instanceof TypeError) throw new CliError(`--bootstrap: ${server} is not host:port`, exitCodes.usage)
-      failures.push(`${server} (${messageOf(error)})`)
-    }
+  try {
+    await Promise.any(sockets.map(async (socket) => connected(socket, Math.max(1, deadline - performance.now()))))
+    return
+  } catch (error) {
+    const { errors } = error as { readonly errors: readonly unknown[] }
+    failures.push(...servers.map((server, index) => `${server} (${messageOf(errors[index])})`))
+  } finally {
+    for (const socket of sockets) socket.destroy()
   }
   throw new CliError(
     `no log answers at ${failures.join(', ')}: start one with tidewire start, or say where it is with --bootstrap or TIDEWIRE_BOOTSTRAP`,
@@ -72,11 +76,20 @@ async function expectListener(servers: readonly string[]): Promise<void> {
 }
 
 /** A listener that wants TLS or a log-in may close the connection, or say nothing at all. */
-async function expectAnswer({ admin }: LogClient, { bootstrap, commandConfig }: LogOptions): Promise<void> {
+async function expectAnswer(
+  { admin }: LogClient,
+  { bootstrap, commandConfig }: LogOptions,
+  timeoutMs: number,
+  deadline: number,
+): Promise<void> {
   const late = new AbortController()
-  const silence = sleep(answerTimeoutMs, undefined, { signal: late.signal }).then(() => {
-    const hint = commandConfig === undefined ? ': if it wants TLS or a log-in, give them with --command-config' : ''
-    throw new CliError(`${bootstrap} takes connections, and does not answer as a log${hint}`, exitCodes.unreachable)
+  const leftMs = Math.max(1, deadline - performance.now())
+  const silence = sleep(leftMs, undefined, { signal: late.signal }).then(() => {
+    const hint = commandConfig === undefined ? '; if it wants TLS or a log-in, give them with --command-config' : ''
+    throw new CliError(
+      `${bootstrap} takes connections, and has not answered as a log for ${timeoutMs / 1000} s: --timeout waits longer${hint}`,
+      exitCodes.unreachable,
+    )
   })
   try {
     await Promise.race([admin.clusterId(), silence])
@@ -86,17 +99,20 @@ async function expectAnswer({ admin }: LogClient, { bootstrap, commandConfig }: 
   }
 }
 
-async function probe(address: { readonly host: string; readonly port: number }): Promise<void> {
-  const socket = connect(address)
+function addressOf(server: string): ReturnType<typeof parseAddress> {
   try {
-    await new Promise<void>((resolve, reject) => {
-      socket.setTimeout(probeTimeoutMs, () => reject(new Error('no answer')))
-      socket.once('connect', resolve)
-      socket.once('error', (error: NodeJS.ErrnoException) => reject(new Error(error.code ?? error.message)))
-    })
-  } finally {
-    socket.destroy()
+    return parseAddress(server)
+  } catch (error) {
+    throw new CliError(`--bootstrap: ${server} is not host:port`, exitCodes.usage, { cause: error })
   }
+}
+
+async function connected(socket: Socket, timeoutMs: number): Promise<void> {
+  return new Promise<void>((resolve, reject) => {
+    socket.setTimeout(timeoutMs, () => reject(new Error('no answer')))
+    socket.once('connect', resolve)
+    socket.once('error', (error: NodeJS.ErrnoException) => reject(new Error(error.code ?? error.message)))
+  })
 }
 
 async function readSecurity(path: string) {

@@ -57,6 +57,50 @@ test('nobody there: which address was tried, and how to start a worker', async (
   })
 })
 
+test('a worker that says nothing is told with its address; one that works on its answer is waited for', async () => {
+  let questions = 0
+  let answer: (() => void) | undefined
+  const server = createServer((request, response) => {
+    if (request.url !== '/') answer = () => response.end('[]')
+    else if (answer !== undefined && ++questions < 2) response.end('{}')
+    else answer?.()
+  }).listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  const workers = async (timeout: number) =>
+    withRest({ url, timeout }, quiet, (rest) => rest.call('GET /admin/workers'), {})
+  expect(await workers(2_000)).toEqual([])
+  server.removeAllListeners('request')
+  await expect(workers(50)).rejects.toMatchObject({
+    exitCode: exitCodes.unreachable,
+    message: expect.stringContaining(
+      `no worker answers at ${url} (nothing came within 0.05 s: see --timeout)`,
+    ) as string,
+  })
+  server.closeAllConnections()
+  server.close()
+})
+
+test('certificates that cannot be used are errors of the command line', async () => {
+  const trying = (options: object) =>
+    withRest({ url: 'https://127.0.0.1:1', ...options }, quiet, (rest) => rest.call('GET /health'), {})
+  await expect(trying({ cert: '/nowhere' })).rejects.toMatchObject({
+    exitCode: exitCodes.usage,
+    message: expect.stringContaining('--cert: /nowhere cannot be read') as string,
+  })
+  await expect(trying({ cert: import.meta.filename })).rejects.toMatchObject({
+    exitCode: exitCodes.usage,
+    message: expect.stringContaining('--cert, --key, --ca: ') as string,
+  })
+})
+
+test('what is no worker is named', async () => {
+  const server = await answering(404, '<html>')
+  const failing = withRest({ url: server.url }, quiet, (rest) => rest.call('GET /connectors'), {})
+  await expect(failing).rejects.toThrow(`${server.url} answers with HTTP 404`)
+  server.close()
+})
+
 test('the login goes along, and numbers keep their digits', async () => {
   const server = await answering(200, '[{"connectors": 9007199254740993, "tasks": 1.50}]')
   const workers = await withRest({ url: server.url }, quiet, (rest) => rest.call('GET /admin/workers'), {

@@ -1,4 +1,13 @@
-import { NoAnswerError, RestClient, RestClientError } from '../rest-client/rest-client.ts'
+import { readFile } from 'node:fs/promises'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { messageOf } from '../logging/message-of.ts'
+import {
+  NoAnswerError,
+  RestClient,
+  RestClientError,
+  type Fetch,
+  type RestClientOptions,
+} from '../rest-client/rest-client.ts'
 import { CliError, exitCodes } from './cli-error.ts'
 import { Output, type Format } from './output.ts'
 
@@ -6,7 +15,17 @@ import { Output, type Format } from './output.ts'
 export interface RestOptions {
   /** Of any worker of the cluster; may hold a name and a password. */
   readonly url: string
+  /** How long the worker may say nothing at all, in milliseconds. */
+  readonly timeout?: number | undefined
+  /** PEM files: the certificate and the key that are shown to a worker with https, and the authority it is checked by. */
+  readonly cert?: string | undefined
+  /** Left out: it is in the certificate's file. */
+  readonly key?: string | undefined
+  readonly ca?: string | undefined
 }
+
+/** How long whoever is asked may say nothing, unless `--timeout` says otherwise. */
+export const defaultTimeoutMs = 5_000
 
 type Environment = Readonly<Record<string, string | undefined>>
 
@@ -32,19 +51,82 @@ export async function withRest<T>(
   use: (rest: RestClient) => Promise<T>,
   env: Environment = process.env,
 ): Promise<T> {
-  const { url, authorization } = whereAndWho(options.url, env)
-  const rest = new RestClient({
-    url,
-    ...(authorization === undefined ? {} : { authorization }),
-    parse: parseExactly,
-    onWarning: (text) => out.warn(`warning: ${text}`),
-  })
+  const onWarning = (text: string): void => out.warn(`warning: ${text}`)
+  const rest = await connectRest(options, env, { parse: parseExactly, onWarning })
   try {
     return await use(rest)
   } catch (error) {
-    throw explained(error, rest)
+    throw explained(error, rest, env)
   } finally {
     out.settle()
+  }
+}
+
+/** A client of the worker. @throws CliError where an option is wrong */
+export async function connectRest(
+  options: RestOptions,
+  env: Environment,
+  more: Pick<RestClientOptions, 'parse' | 'onWarning'> = {},
+): Promise<RestClient> {
+  const { url, authorization } = whereAndWho(options.url, env)
+  const ask = await fetchWith(url, options, env)
+  return new RestClient({
+    url,
+    ...(authorization === undefined ? {} : { authorization }),
+    fetch: patient(ask, url, options.timeout ?? defaultTimeoutMs),
+    ...more,
+  })
+}
+
+async function fetchWith(url: string, options: RestOptions, env: Environment): Promise<Fetch> {
+  const { cert, ca, key = cert } = options
+  if (!url.startsWith('https:') || (cert ?? key ?? ca) === undefined) return fetch
+  if (cert === undefined && key !== undefined) throw new CliError('--key: give --cert too', exitCodes.usage)
+  const files = Object.entries({ cert, key, ca }).flatMap(([name, path]) =>
+    path === undefined ? [] : [{ name, path }],
+  )
+  const read = await Promise.all(files.map(async ({ name, path }) => [name, await readPem(name, path)] as const))
+  const passphrase = env['TIDEWIRE_KEY_PASSWORD']
+  try {
+    const { httpsFetch } = await import('./https-fetch.ts')
+    return httpsFetch({ ...Object.fromEntries(read), ...(passphrase === undefined ? {} : { passphrase }) })
+  } catch (error) {
+    throw new CliError(`--cert, --key, --ca: ${messageOf(error)}`, exitCodes.usage, { cause: error })
+  }
+}
+
+async function readPem(option: string, path: string): Promise<string> {
+  try {
+    return await readFile(path, 'utf8')
+  } catch (error) {
+    throw new CliError(`--${option}: ${path} cannot be read: ${messageOf(error)}`, exitCodes.usage, { cause: error })
+  }
+}
+
+/** An answer may take its time; whether somebody is there at all is seen by a question that is answered at once. */
+function patient(ask: Fetch, url: string, timeoutMs: number): Fetch {
+  const probe = async (signal: AbortSignal): Promise<void> => {
+    for (;;) {
+      await sleep(timeoutMs / 2, undefined, { signal })
+      const late = AbortSignal.any([signal, AbortSignal.timeout(Math.ceil(timeoutMs / 2))])
+      const answer = await ask(`${url}/`, { method: 'GET', headers: {}, signal: late })
+      await answer.body?.cancel()
+    }
+  }
+  return async (asked, init) => {
+    const [answered, silent] = [new AbortController(), new AbortController()]
+    probe(answered.signal).catch(() => {
+      if (!answered.signal.aborted) silent.abort(new Error(`nothing came within ${timeoutMs / 1000} s: see --timeout`))
+    })
+    try {
+      const signal = init.signal === undefined ? silent.signal : AbortSignal.any([silent.signal, init.signal])
+      const answer = await ask(asked, { ...init, signal })
+      return answer
+    } catch (error) {
+      throw silent.signal.aborted ? silent.signal.reason : error
+    } finally {
+      answered.abort()
+    }
   }
 }
 
@@ -75,20 +157,27 @@ export function whereAndWho(text: string, env: Environment): { url: string; auth
 }
 
 /** An error of the client in words that name the way out; any other as it is. */
-export function explained(error: unknown, { url }: { readonly url: string }): unknown {
+export function explained(error: unknown, { url }: { readonly url: string }, env: Environment = process.env): unknown {
   if (error instanceof NoAnswerError) {
     return new CliError(
-      `no worker answers at ${url} (${reasonOf(error)}): start one with tidewire start, or say where it is with --url or TIDEWIRE_URL`,
+      `no worker answers at ${url} (${reasonOf(error)}): ${wayOut(url, codesOf(error))}`,
       exitCodes.unreachable,
       { cause: error },
     )
   }
   if (!(error instanceof RestClientError)) return error
+  // Not in the words of a worker.
+  if (/^(HTTP \d|\s*<)/.test(error.message)) {
+    return new CliError(`${url} answers with HTTP ${error.status}, and not as a worker: is it one’s address?`)
+  }
   switch (error.status) {
-    case 401:
+    case 401: {
+      const expired = expiryOf(env['TIDEWIRE_TOKEN'])
+      if (expired !== undefined) return new CliError(`the token in TIDEWIRE_TOKEN expired at ${expired}: set a new one`)
       return new CliError(
         `${url} wants to know who you are: set TIDEWIRE_USER and TIDEWIRE_PASSWORD, or TIDEWIRE_TOKEN (${error.message})`,
       )
+    }
     case 404:
       return new CliError(error.message, exitCodes.notFound)
     case 503:
@@ -96,6 +185,37 @@ export function explained(error: unknown, { url }: { readonly url: string }): un
     default:
       return new CliError(error.message)
   }
+}
+
+/** When the token was good for the last time; undefined where it still is, or is no JSON Web Token. */
+function expiryOf(token: string | undefined): string | undefined {
+  try {
+    const claims = JSON.parse(Buffer.from(token?.split('.')[1] ?? '', 'base64url').toString()) as { exp?: unknown }
+    const at = Number(claims.exp) * 1000
+    return at < Date.now() ? new Date(at).toISOString() : undefined
+  } catch {
+    return undefined
+  }
+}
+
+function wayOut(url: string, codes: readonly string[]): string {
+  const has = (pattern: RegExp): boolean => codes.some((code) => pattern.test(code))
+  if (has(/SELF_SIGNED|UNABLE_TO_VERIFY|UNABLE_TO_GET_ISSUER/)) {
+    return 'give the certificate of its authority with --ca or TIDEWIRE_CA'
+  }
+  if (has(/ALERT|HANDSHAKE/) || (url.startsWith('https:') && has(/ECONNRESET|UND_ERR_SOCKET|EPIPE/))) {
+    return 'it may want a client certificate: give one with --cert and --key, or TIDEWIRE_CERT and TIDEWIRE_KEY'
+  }
+  if (has(/WRONG_VERSION_NUMBER|PACKET_LENGTH_TOO_LONG/)) return 'it may speak http, not https'
+  if (url.startsWith('http:') && has(/ECONNRESET|UND_ERR_SOCKET|HPE_/)) return 'it may speak https, or be no worker'
+  return 'start one with tidewire start, or say where it is with --url or TIDEWIRE_URL'
+}
+
+/** Of the error and of what caused it. */
+function codesOf(error: unknown): string[] {
+  if (!(error instanceof Error)) return []
+  const { code } = error as NodeJS.ErrnoException
+  return [...(typeof code === 'string' ? [code] : []), ...codesOf(error.cause)]
 }
 
 /** What the client says of the cause, without the address, which is told beside it. */

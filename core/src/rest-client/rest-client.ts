@@ -12,9 +12,22 @@ export interface RestClientOptions {
   readonly authorization?: string
   /** Gets the texts of `Warning` headers. */
   readonly onWarning?: (text: string) => void
+  /** Asks in place of the global `fetch`, which knows no certificates of a client. */
+  readonly fetch?: Fetch
   /** Makes values of the answers' JSON. Default `JSON.parse`, to which a number of a record may lose digits. */
   readonly parse?: (json: string) => unknown
 }
+
+/** What the client needs of `fetch`. */
+export type Fetch = (
+  url: string,
+  init: {
+    readonly method: string
+    readonly headers: Readonly<Record<string, string>>
+    readonly body?: string
+    readonly signal?: AbortSignal
+  },
+) => Promise<Response>
 
 /** The worker answered with an error. */
 export class RestClientError extends Error {
@@ -118,10 +131,10 @@ export class RestClient {
   async #ask(operation: string, input: unknown, accept: string): Promise<Response> {
     const { path, query, body, signal, lastEventId } = (input ?? {}) as AnyInput
     const [method, pattern] = operation.split(' ') as [string, string]
-    const { authorization, onWarning } = this.#options
+    const { authorization, onWarning, fetch: ask = fetch } = this.#options
     let response: Response
     try {
-      response = await fetch(this.#base + filled(pattern, path) + search(query), {
+      response = await ask(this.#base + filled(pattern, path) + search(query), {
         method,
         headers: {
           accept,
