@@ -213,6 +213,7 @@ test('what is answered is what the document says', async () => {
   await ask('DELETE /connectors/{name}', 204, { path: { name: 'sink' } })
   for (const name of ['more', 'still']) await ask('DELETE /connectors/{name}', 204, { path: { name } })
   // With nothing left to hand over, at once.
+  await ask('PUT /admin/reencrypt', 400)
   await ask('PUT /admin/drain', 204)
 
   const all = Object.entries(document.paths).flatMap(([url, methods]) =>

@@ -13,6 +13,14 @@ export function clusterCommands(program: Command): void {
       await runOnWorker(options, (rest, out) => listWorkers(rest, out))
     })
 
+  asksWorker(cluster.command('reencrypt'))
+    .description('has all secrets in the config topic encrypted with the newest key')
+    .addHelpText('after', examples('tidewire cluster reencrypt'))
+    .action(async (options: RestCommandOptions) => {
+      const { reencrypt } = await import('./cluster.ts')
+      await runOnWorker(options, (rest, out) => reencrypt(rest, out))
+    })
+
   asksWorker(cluster.command('drain'), { ownTimeout: true })
     .description('lets the worker at --url hand all its work to the others, before a planned stop')
     .option('--timeout <seconds>', 'longest time (default: 600)', seconds)

@@ -21,6 +21,21 @@ export async function listWorkers(rest: RestClient, out: Output): Promise<void> 
   )
 }
 
+/** `cluster reencrypt`. @throws CliError where some could not be read: what was done is shown all the same */
+export async function reencrypt(rest: RestClient, out: Output): Promise<void> {
+  const done = await rest.call('PUT /admin/reencrypt')
+  await out.show(done, () =>
+    out.table(['CONNECTOR', 'SECRETS'], Object.entries(done), {
+      SECRETS: (what) => (what === 'unreadable' ? 'red' : what === 'reencrypted' ? 'green' : undefined),
+    }),
+  )
+  const unreadable = Object.entries(done).flatMap(([name, what]) => (what === 'unreadable' ? [name] : []))
+  if (unreadable.length === 0) return
+  throw new CliError(
+    `secrets of ${unreadable.join(', ')} are encrypted with a key that the leader does not have: give it that key (config.storage.encryption.key), or set them anew`,
+  )
+}
+
 /** `cluster drain`: the worker asked hands its work to the others; waits until none is left. */
 export async function drainWorker(rest: RestClient, out: Output, waitMs: number): Promise<void> {
   const deadline = performance.now() + waitMs

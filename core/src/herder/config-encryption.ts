@@ -32,6 +32,10 @@ export class ConfigEncryption {
     this.#keys = keys.map((key) => ({ id: keyId(key), key }))
   }
 
+  get hasKey(): boolean {
+    return this.#keys.length > 0
+  }
+
   /** The config as it is written. What was read encrypted, and could not be decrypted, is written as it was. */
   encrypt(connector: string, config: Config, secretsOf: SecretsOf): Config {
     const [first] = this.#keys
@@ -85,6 +89,12 @@ export class ConfigEncryption {
     }
   }
 }
+
+/** How the secrets of a connector stand in the config topic. `older`: with an earlier key, or in clear. */
+export type StoredSecrets = 'current' | 'older' | 'unreadable'
+
+/** What became of the secrets of a connector that were to be encrypted anew. */
+export type Reencrypted = Exclude<StoredSecrets, 'older'> | 'reencrypted'
 
 /** Whether the value is one that could not be decrypted. */
 export function isEncrypted(value: string): boolean {

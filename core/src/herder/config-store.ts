@@ -1,7 +1,7 @@
 import type { LogClient } from '../client/client.ts'
 import type { LeaderWriter } from '../cluster/cluster.ts'
 import type { Logger } from '../logging/logger.ts'
-import { ConfigEncryption } from './config-encryption.ts'
+import { ConfigEncryption, isEncrypted, type StoredSecrets } from './config-encryption.ts'
 import {
   commitRecord,
   connectorRecord,
@@ -161,6 +161,24 @@ export class ConfigStore {
     return tasks.every((config) => this.#encryption.isCurrent(config, this.#secretsOf))
   }
 
+  /** How the secrets of a connector and its tasks stand in the topic. `unreadable`: at least one, and others may be older. */
+  storedSecrets(connector: string): StoredSecrets {
+    const { config = {}, tasks = [] } = this.#connectors.get(connector) ?? {}
+    const configs = [config, ...tasks]
+    if (configs.some((each) => Object.values(each).some(isEncrypted))) return 'unreadable'
+    return configs.every((each) => this.#encryption.isCurrent(each, this.#secretsOf)) ? 'current' : 'older'
+  }
+
+  /** Whether this worker encrypts what it writes. */
+  get encrypts(): boolean {
+    return this.#encryption.hasKey
+  }
+
+  /** Whether secrets of any connector are encrypted with a key that this worker does not have. */
+  get hasUnreadable(): boolean {
+    return this.connectors().some((connector) => this.storedSecrets(connector) === 'unreadable')
+  }
+
   /** What workers sign with: the newest first, then, if there is one, the one before. */
   get sessionKeys(): readonly SessionKey[] {
     return this.#sessionKeys
@@ -207,6 +225,15 @@ export class ConfigStore {
     const records = tasks.map((config, task) => taskRecord(connector, task, this.#encrypted(connector, config)))
     const start = fenced ? [fencedRecord(connector, tasks.length)] : []
     await this.#writeAhead(connector, tasks, [...records, commitRecord(connector, tasks.length), ...start])
+  }
+
+  /** Writes config and tasks as they are, with the secrets encrypted as they would be now. */
+  async rewrite(connector: string, fenced: boolean): Promise<void> {
+    const { config, tasks } = this.#connectors.get(connector)!
+    const records = tasks.map((each, task) => taskRecord(connector, task, this.#encrypted(connector, each)))
+    const commit = tasks.length === 0 ? [] : [commitRecord(connector, tasks.length)]
+    const start = fenced && tasks.length > 0 ? [fencedRecord(connector, tasks.length)] : []
+    await this.#write([connectorRecord(connector, this.#encrypted(connector, config)), ...records, ...commit, ...start])
   }
 
   async putTargetState(connector: string, state: TargetState, request?: string): Promise<void> {

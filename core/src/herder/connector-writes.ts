@@ -1,10 +1,10 @@
-import { AlreadyExistsError, NotFoundError, RetriableError } from '@tidewire/sdk'
+import { AlreadyExistsError, ConfigError, NotFoundError, RetriableError } from '@tidewire/sdk'
 import { NotLeaderError, type Cluster } from '../cluster/cluster.ts'
 import { connectorNameProblem } from '../config/connector-settings.ts'
 import { unmaskSecrets } from '../config/secrets.ts'
 import type { SettingErrors } from '../config/settings.ts'
 import type { Logger } from '../logging/logger.ts'
-import { requireDecrypted } from './config-encryption.ts'
+import { requireDecrypted, type Reencrypted } from './config-encryption.ts'
 import type { RestartRequest, TargetState } from './config-records.ts'
 import { sameConfig, sameConfigs, type Config, type ConfigStore, type StoredConnector } from './config-store.ts'
 import type { ConnectorInfo, ConnectorStateInfo, ConnectorViews, StateInfo } from './connector-views.ts'
@@ -114,7 +114,7 @@ export class ConnectorWrites {
     if (stored !== undefined && sameConfig(stored, config)) return right
     try {
       const { errors, warnings } = await this.#options.validator.validate(config)
-      return { ...right, errors, warnings }
+      return { ...right, errors, warnings: [...warnings, ...this.#storedInClear(config)] }
     } catch (error) {
       if (error instanceof InvalidConfigError) return { ...right, errors: error.errors }
       throw error
@@ -242,6 +242,33 @@ export class ConnectorWrites {
     })
   }
 
+  /**
+   * Has the secrets of every connector stored as they would be now, in its tasks too: with the key that encrypts. What is
+   * encrypted with a key that this worker lacks stays as it is. To be asked again does no harm.
+   * @throws ConfigError where there is no key; NotLeaderError
+   */
+  async reencrypt(): Promise<Record<string, Reencrypted>> {
+    const { store, leading } = this.#options
+    await leading()
+    if (!store.encrypts) {
+      throw new ConfigError(
+        'config.storage.encryption.key: the worker that leads has no key to encrypt with; all workers of the cluster need the same',
+        { setting: 'config.storage.encryption.key' },
+      )
+    }
+    const done: [string, Reencrypted][] = []
+    for (const name of store.connectors().sort()) {
+      await this.alone(name, async () => {
+        const stored = store.get(name)
+        if (stored === undefined) return
+        const before = store.storedSecrets(name)
+        if (before !== 'current') await store.rewrite(name, this.#options.startFenced(stored, stored.tasks.length))
+        done.push([name, before === 'older' ? 'reencrypted' : before])
+      })
+    }
+    return Object.fromEntries(done)
+  }
+
   /** Runs it alone among the writes for the connector. @throws NotLeaderError */
   async alone<T>(name: string, work: () => Promise<T>): Promise<T> {
     return this.#write(name, undefined, work)
@@ -260,9 +287,22 @@ export class ConnectorWrites {
     const config: Config = { ...unmaskSecrets(given, stored?.config), name }
     const { errors, warnings } = await validator.validate(config)
     if (Object.keys(errors).length > 0) throw new InvalidConfigError(errors, warnings)
-    this.#warn(name, warnings)
+    const all = [...warnings, ...this.#storedInClear(config)]
+    this.#warn(name, all)
     await store.putConnector(name, config, initialState, request)
-    return this.#written(name, stored === undefined, warnings)
+    return this.#written(name, stored === undefined, all)
+  }
+
+  /** Of a worker without the key that others have: what it writes all can read, and so can whoever reads the topic. */
+  #storedInClear(config: Config): string[] {
+    const { store, views } = this.#options
+    if (store.encrypts || !store.hasUnreadable) return []
+    const secrets = [...views.secretsOf(config)].filter((name) => config[name] !== '')
+    if (secrets.length === 0) return []
+    const which = secrets.join(', ')
+    return [
+      `${which} stands in clear in the config topic, where other connectors have theirs encrypted: the worker that leads has no config.storage.encryption.key`,
+    ]
   }
 
   #warn(name: string, warnings: readonly string[]): void {

@@ -17,7 +17,7 @@ import type { TaskId, TaskStatus } from '../worker/task-spec.ts'
 import { AuditLog } from './audit-log.ts'
 import { BulkApply } from './bulk-apply.ts'
 import { ClusterEvents } from './cluster-events.ts'
-import type { ConfigEncryption } from './config-encryption.ts'
+import type { ConfigEncryption, Reencrypted } from './config-encryption.ts'
 import { ConfigStore, type Config } from './config-store.ts'
 import { ConnectorActor, type ActorContext } from './connector-actor.ts'
 import { ConnectorErrands } from './connector-errands.ts'
@@ -267,6 +267,7 @@ export class Herder {
     if (cluster.leads) this.#clearStatuses()
     this.events.start()
     for (const name of this.#store.connectors()) this.#wake(name)
+    if (this.#options.encryption?.hasKey === true) void this.#tellOlderSecrets()
   }
 
   /** Stops all tasks within the graceful timeout, says so in the status topic, and hands the work over to the others. */
@@ -291,6 +292,13 @@ export class Herder {
 
   get clusterId(): string {
     return this.#clusterId
+  }
+
+  /** See {@link ConnectorWrites.reencrypt}. */
+  async reencrypt(): Promise<Record<string, Reencrypted>> {
+    // Which settings are secret is for the plugins to say.
+    await this.#options.plugins.list()
+    return this.writes.reencrypt()
   }
 
   /** Resolves when all that is in the config topic now has been read. */
@@ -406,6 +414,17 @@ export class Herder {
       await this.#leader.fence(connector, () => this.fence(connector), signal)
       if (!isOver()) await this.#store.refresh()
     }
+  }
+
+  async #tellOlderSecrets(): Promise<void> {
+    const { plugins, logger } = this.#options
+    await plugins.list().catch(() => undefined)
+    const older = this.#store.connectors().filter((name) => this.#store.storedSecrets(name) === 'older')
+    if (older.length === 0) return
+    logger.warn(
+      'secrets in the config topic are in clear, or encrypted with an older key: tidewire cluster reencrypt, once all workers have the key',
+      { connectors: older.slice(0, 10).join(', '), count: older.length },
+    )
   }
 
   #setLoggerLevel(logger: string, text: string): void {

@@ -378,6 +378,8 @@ export interface Operations {
     readonly body: { readonly level: 'ALL' | 'TRACE' | 'DEBUG' | 'INFO' | 'WARN' | 'ERROR' | 'FATAL' | 'OFF' }
     readonly answer: readonly string[] | undefined
   }
+  /** Has all secrets in the config topic encrypted with the newest key */
+  'PUT /admin/reencrypt': { readonly answer: Readonly<Record<string, 'current' | 'reencrypted' | 'unreadable'>> }
   /** The workers of the cluster */
   'GET /admin/workers': { readonly answer: readonly Worker[] }
   /** Plugins, every version of each; what could not be loaded too */

@@ -80,6 +80,7 @@ const rules: Readonly<Record<string, AccessRule>> = {
 
   'GET /admin/workers': view,
   'PUT /admin/drain': admin,
+  'PUT /admin/reencrypt': admin,
   'GET /admin/loggers': view,
   'GET /admin/loggers/:': view,
   'PUT /admin/loggers/:': admin,

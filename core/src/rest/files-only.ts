@@ -9,6 +9,7 @@ const possible: ReadonlySet<string> = new Set([
   'POST /connectors/:/dlq/redrive',
   'PUT /connectors/:/topics/reset',
   'PUT /admin/loggers/:',
+  'PUT /admin/reencrypt',
 ])
 
 /** For a worker whose connectors come from files (`tidewire standalone`): nothing else changes them. */
@@ -17,7 +18,7 @@ export function refuseChanges(app: FastifyInstance): void {
     if (accessRule(method, url)?.audited !== true || possible.has(`${method} ${url.replaceAll(/:[^/]+/g, ':')}`)) return
     throw new RestError(
       403,
-      'The connectors of this worker come from files (tidewire standalone): change those, and start it again',
+      'The connectors of this worker come from files (tidewire standalone): change those, and start it again; with --rest-writes REST may change them too',
     )
   })
 }

@@ -29,6 +29,7 @@ import { Listeners, type Listener, type ListenerOptions, type ServerTls } from '
 import { loggerRoutes } from './logger-routes.ts'
 import { offsetRoutes } from './offset-routes.ts'
 import { pluginRoutes } from './plugin-routes.ts'
+import { reencryptRoute } from './reencrypt-route.ts'
 import { limitRates } from './request-rates.ts'
 import { sendHeaders, type HeaderRule } from './response-headers.ts'
 import { messageFor, RestError, statusOf, type ErrorBody } from './rest-error.ts'
@@ -161,6 +162,7 @@ export async function startRest(options: RestOptions): Promise<RestServer> {
   offsetRoutes(app, ready, forwarding, closing.signal)
   internalRoutes(app, ready)
   adminRoutes(app, ready, holdMs, closing.signal)
+  reencryptRoute(app, forwarding)
   pluginRoutes(app, ready)
   activeTopicRoutes(app, ready)
   loggerRoutes(app, ready, forwarding)
