@@ -38,10 +38,12 @@ beforeAll(async () => {
 })
 afterAll(async () => broker.close())
 
-async function standalone(...connectors: readonly string[]): Promise<Running & ReturnType<typeof restClient>> {
-  const running = await startTidewire(['standalone', settings, ...connectors])
+async function standalone(
+  ...args: readonly string[]
+): Promise<Running & ReturnType<typeof restClient> & { readonly url: string }> {
+  const running = await startTidewire(['standalone', settings, ...args])
   const url = /on (http:\S+)\. Ctrl/.exec(running.output().stdout)![1]!
-  return { ...running, ...restClient(url) }
+  return { ...running, ...restClient(url), url }
 }
 
 test('runs what its files say, goes on where it was, and is changed by its files alone', async () => {
@@ -83,6 +85,18 @@ test('runs what its files say, goes on where it was, and is changed by its files
   await until('the new line', async () => (await written()).endsWith('c\n'))
   expect(await written()).toBe('a\nb\nc\n')
   expect(await third.stop()).toBe(0)
+
+  // Where it is asked to, it takes what connect-standalone's REST takes; the files decide again at the next start.
+  const fourth = await standalone('--rest-writes', source, sink)
+  const reset = await runTidewire(['connector', 'offsets', 'reset', 'in', '--stop', '--url', fourth.url])
+  expect(reset).toMatchObject({ code: 0, stderr: '' })
+  await until('all lines again', async () => (await written()) === 'a\nb\nc\na\nb\nc\n')
+  expect((await fourth.ask('PUT', '/connectors/out/stop')).status).toBe(204)
+  await fourth.reaches('out', 'STOPPED')
+  expect(await fourth.stop()).toBe(0)
+  const fifth = await standalone(source, sink)
+  await fifth.reaches('out', 'RUNNING', 1)
+  expect(await fifth.stop()).toBe(0)
 })
 
 test('the example in config runs as its first lines say', async () => {

@@ -81,6 +81,7 @@ Example:
     .description(
       'a worker whose connectors are those of files, as connect-standalone has it; REST changes none of them',
     )
+    .option('--rest-writes', 'let REST change them until the next start, as that of connect-standalone does')
     .argument('<file>', 'settings of the worker, .properties or .json')
     .argument('<connectors...>', 'files of connectors, .json or .properties, and folders of them')
     .addHelpText(
@@ -95,7 +96,8 @@ Example:
     .action(async (file: string, connectors: string[], options: Record<string, unknown>) => {
       if (options['config'] !== undefined) throw new UserError('give one settings file, not two')
       const { runStandalone } = await import('./standalone-command.ts')
-      await runStandalone({ ...sourcesOf(options, workerCommandSettings), file }, connectors)
+      const takesWrites = options['restWrites'] === true
+      await runStandalone({ ...sourcesOf(options, workerCommandSettings), file }, connectors, takesWrites)
     })
 
   program

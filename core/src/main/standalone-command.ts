@@ -30,16 +30,21 @@ const leaderWaitMs = 60_000
 /**
  * `tidewire standalone`: one worker, whose connectors are those of the files, as connect-standalone has it. Configs,
  * offsets and states are in the log all the same. A connector of an earlier start that is in none of the files is stopped.
+ * @param takesWrites whether REST may change them, as connect-standalone's may; the files decide again at the next start
  * @throws UserError where a config is wrong, or another worker has the same `group.id`
  */
-export async function runStandalone(sources: SettingsSources, paths: readonly string[]): Promise<void> {
+export async function runStandalone(
+  sources: SettingsSources,
+  paths: readonly string[],
+  takesWrites: boolean,
+): Promise<void> {
   const files = await readConnectorFiles(paths)
   const { parsed, gathered, logger, levels } = await readWorkerSettings(sources, defaults, [offsetsFile])
   if (gathered[offsetsFile] !== undefined) {
     const topic = parsed.config['offset.storage.topic']
     logger.warn(`${offsetsFile} has no effect: offsets are kept in topic ${topic}, and what the file has is not read`)
   }
-  const worker = await startWorker(parsed, logger, undefined, { filesOnly: true, levels })
+  const worker = await startWorker(parsed, logger, undefined, { filesOnly: !takesWrites, levels })
   try {
     expectAlone(worker.herder, parsed.config['group.id'])
     await deploy(worker.herder, files, logger)
@@ -49,7 +54,9 @@ export async function runStandalone(sources: SettingsSources, paths: readonly st
   }
   stopOnSignals(async () => worker.close(), console.log)
   const names = files.map(({ name }) => name).join(', ')
-  console.log(`The worker is up, with ${names}: REST, for looking only, on ${worker.url}. Ctrl-C stops it.`)
+  console.log(
+    `The worker is up, with ${names}: REST${takesWrites ? '' : ', for looking only,'} on ${worker.url}. Ctrl-C stops it.`,
+  )
 }
 
 function expectAlone({ cluster, workerId }: Herder, groupId: string): void {
