@@ -1,5 +1,5 @@
-import { mkdir, readFile, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { testBroker, type TestBroker } from '../support/broker.ts'
 import { runTidewire } from '../support/tidewire.ts'
@@ -104,7 +104,8 @@ test('describe tells why a task failed', async () => {
   await worker.deploy('failing', sink)
   await until('a failed task', async () => (await worker.status('failing')).tasks[0]?.state === 'FAILED')
   const described = await tidewire(['connector', 'describe', 'failing'])
-  expect(described.stdout).toMatch(/Task 0: DataError: .*not json/)
+  expect(described.stdout).toMatch(/\nTask 0: DataError: .*not json.*\n\(all of it: .* --trace\)\n$/)
+  expect((await tidewire(['connector', 'describe', 'failing', '--trace'])).stdout).toMatch(/not json.*\n +at /)
   const resumed = await tidewire(['connector', 'resume', 'failing', '--wait'])
   expect(resumed.code).toBe(1)
   expect(resumed.stderr).toMatch(/^tidewire: connector failing failed: DataError: .*\n$/)
@@ -153,6 +154,43 @@ test('apply and diff: files decide, twice makes no difference, and nothing is ch
   expect((await tidewire(['connector', 'apply', paused, '--wait'])).stdout).toContain('topic: p → p2')
   expect((await worker.status('p')).connector.state).toBe('STOPPED')
   expect((await tidewire(['connector', 'delete', 'a', 'p'])).code).toBe(0)
+})
+
+test('edit sends what was changed in an editor, and a secret that was left alone stays', async () => {
+  await worker.deploy('edited', {
+    ...source('edited'),
+    'batch.size': '7',
+    'producer.override.sasl.jaas.config': 'S3CRET',
+  })
+  const edit = async (script: string, ...more: readonly string[]) => {
+    const env = { TIDEWIRE_URL: worker.url, VISUAL: `node -e '${script}'` }
+    return runTidewire(['connector', 'edit', 'edited', ...more], { env })
+  }
+  const write = (change: string) =>
+    `const fs = require("node:fs"), file = process.argv[1], c = JSON.parse(fs.readFileSync(file)); ${change}; fs.writeFileSync(file, JSON.stringify(c))`
+  expect(await edit('')).toEqual({ code: 0, stdout: 'connector edited is unchanged\n', stderr: '' })
+  expect(
+    await edit(write('if (JSON.stringify(c).includes("S3CRET")) throw 1; c.topic = "two"; delete c["batch.size"]')),
+  ).toEqual({
+    code: 0,
+    stdout: 'connector edited is updated\n',
+    stderr: '',
+  })
+  expect(await json('connector', 'describe', 'edited')).toMatchObject({ config: { topic: 'two' } })
+  const stored = worker.herder.views.storedConfig('edited')!
+  expect(stored).toMatchObject({ 'producer.override.sasl.jaas.config': 'S3CRET' })
+  expect(stored).not.toHaveProperty('batch.size')
+
+  const refused = await edit(write('c["batch.size"] = "many"'))
+  expect(refused.code).toBe(1)
+  const kept = /what you wrote is in (\S+):/.exec(refused.stderr)![1]!
+  expect(await readFile(kept, 'utf8')).toContain('many')
+  await rm(dirname(kept), { recursive: true })
+  expect((await edit('process.exit(3)')).stderr).toMatch(/^tidewire: the editor .* failed, and nothing is changed/)
+  expect((await tidewire(['connector', 'edit', 'nobody'])).code).toBe(3)
+  const file = JSON.stringify({ name: 'piped', config: source('piped') })
+  expect((await tidewire(['connector', 'create', '-', '--wait'], file)).code).toBe(0)
+  expect((await tidewire(['connector', 'delete', 'edited', 'piped'])).code).toBe(0)
 })
 
 test('validate and preview', async () => {

@@ -2,7 +2,7 @@ import type { BulkChange, BulkResult } from '../rest-client/operations.ts'
 import type { RestClient } from '../rest-client/rest-client.ts'
 import { CliError, exitCodes } from './cli-error.ts'
 import { readConnectorFiles, type ConnectorFile } from './connector-files.ts'
-import { awaitState, type WaitOptions } from './connector-states.ts'
+import { awaitState, stateToKeep, type WaitOptions } from './connector-states.ts'
 import type { Output } from './output.ts'
 import { harmless } from './table.ts'
 
@@ -75,12 +75,6 @@ async function put(
   const result = await rest.call('PUT /connectors', { query: { delete: deletes, dryRun }, body })
   out.settle()
   return result
-}
-
-/** One that is paused or stopped, and given another config, stays so. */
-async function stateToKeep(rest: RestClient, name: string): Promise<'RUNNING' | 'PAUSED' | 'STOPPED'> {
-  const { connector } = await rest.call('GET /connectors/{name}/status', { path: { name } })
-  return connector.state === 'PAUSED' || connector.state === 'STOPPED' ? connector.state : 'RUNNING'
 }
 
 const signs = {

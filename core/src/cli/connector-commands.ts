@@ -41,10 +41,11 @@ function reading(connector: Command): void {
   asksWorker(connector.command('describe'))
     .description('one connector: its state, tasks, config, and why something of it failed')
     .argument('<connector>')
-    .addHelpText('after', examples('tidewire connector describe orders'))
-    .action(async (name: string, options: Options) => {
+    .option('--trace', 'of what failed the whole stack trace')
+    .addHelpText('after', examples('tidewire connector describe orders', 'tidewire connector describe orders --trace'))
+    .action(async (name: string, options: Options<{ trace?: true }>) => {
       const { describeConnector } = await import('./connectors.ts')
-      await runOnWorker(options, (rest, out) => describeConnector(rest, out, name))
+      await runOnWorker(options, (rest, out) => describeConnector(rest, out, name, options.trace === true))
     })
 }
 
@@ -68,6 +69,7 @@ function changing(connector: Command): void {
       'after',
       examples(
         'tidewire connector create config/examples/file-source.json --wait',
+        'tidewire connector create - < orders.json',
         'tidewire connector create --name demo --set connector.class=datagen-source kafka.topic=demo rate=10',
       ),
     )
@@ -78,6 +80,21 @@ function changing(connector: Command): void {
       await runOnWorker(options, (rest, out) =>
         createConnector(rest, out, { file, name }, { settings, initialState, replace: replace === true, waitMs }),
       )
+    })
+
+  asksWorker(connector.command('edit'))
+    .description(
+      'opens the config in $VISUAL or $EDITOR, and sends what was changed there; secrets are masked, and stay',
+    )
+    .argument('<connector>')
+    .addOption(waitOption('it runs, or is paused or stopped as before'))
+    .addHelpText(
+      'after',
+      examples('EDITOR=nano tidewire connector edit orders', 'EDITOR="code --wait" tidewire connector edit orders'),
+    )
+    .action(async (name: string, options: Options<Wait>) => {
+      const { editConnector } = await import('./connector-edit.ts')
+      await runOnWorker(options, (rest, out) => editConnector(rest, out, name, { waitMs: options.wait }))
     })
 
   asksWorker(connector.command('apply'))

@@ -53,8 +53,11 @@ function tasksText(tasks: readonly { readonly state: string }[]): string {
     .join(', ')
 }
 
-/** `connector describe` */
-export async function describeConnector(rest: RestClient, out: Output, name: string): Promise<void> {
+/**
+ * `connector describe`
+ * @param traces whether of what failed all is shown, not only what went wrong
+ */
+export async function describeConnector(rest: RestClient, out: Output, name: string, traces: boolean): Promise<void> {
   const path = { name }
   const [info, status, topics] = await Promise.all([
     rest.call('GET /connectors/{name}', { path }),
@@ -87,10 +90,14 @@ export async function describeConnector(rest: RestClient, out: Output, name: str
       ),
       out.table(['SETTING', 'VALUE'], Object.entries(info.config).sort()),
     ]
-    const traces = [{ id: undefined, ...connector }, ...tasks].flatMap(({ id, trace }) =>
-      trace === undefined ? [] : [`${id === undefined ? 'The connector' : `Task ${id}`}: ${harmless(trace, '\n\t')}`],
-    )
-    return [...parts, ...traces].join('\n\n')
+    const reasons = [{ id: undefined, ...connector }, ...tasks].flatMap(({ id, trace }) => {
+      if (trace === undefined) return []
+      const [first, ...more] = trace.trimEnd().split('\n')
+      const hint = traces || more.length === 0 ? '' : `\n(all of it: tidewire connector describe ${harmless(name)} --trace)`
+      const text = traces ? harmless(trace, '\n\t') : harmless(first!)
+      return [`${out.paint('red', id === undefined ? 'The connector' : `Task ${id}`)}: ${text}${hint}`]
+    })
+    return [...parts, ...reasons].join('\n\n')
   })
 }
 
