@@ -93,7 +93,8 @@ export async function describeConnector(rest: RestClient, out: Output, name: str
     const reasons = [{ id: undefined, ...connector }, ...tasks].flatMap(({ id, trace }) => {
       if (trace === undefined) return []
       const [first, ...more] = trace.trimEnd().split('\n')
-      const hint = traces || more.length === 0 ? '' : `\n(all of it: tidewire connector describe ${harmless(name)} --trace)`
+      const hint =
+        traces || more.length === 0 ? '' : `\n(all of it: tidewire connector describe ${harmless(name)} --trace)`
       const text = traces ? harmless(trace, '\n\t') : harmless(first!)
       return [`${out.paint('red', id === undefined ? 'The connector' : `Task ${id}`)}: ${text}${hint}`]
     })
