@@ -52,6 +52,7 @@ function spec(name: string, connector: 'file-source' | 'file-sink', config: Reco
     keyConverter: converter('string'),
     valueConverter: converter('string'),
     headerConverter: converter('simple'),
+    transforms: [],
     targetState: 'STARTED',
     generation: 1,
   }

@@ -48,9 +48,10 @@ export interface SourceRecord {
 
 /** A record read from the log, as a sink task gets it. */
 export interface SinkRecord {
+  /** As the connector's transforms have it. */
   readonly topic: string
   readonly partition: number
-  /** Position in the topic partition. A number: Kafka's int64, which no real log drives past 2^53. */
+  /** Position in the topic partition that it came from. A number: Kafka's int64, which no real log drives past 2^53. */
   readonly offset: number
   readonly key: unknown
   readonly keySchema?: Schema | undefined
@@ -59,12 +60,27 @@ export interface SinkRecord {
   readonly headers: readonly Header[]
   /** Milliseconds since the epoch; -1 where the log has none. */
   readonly timestamp: number
+  /**
+   * Where it is in the log, as far as transforms gave it another topic or partition; left out where they did not
+   * (KIP-793). What `open`, `flush` and `seek` speak of is this, and {@link originalPosition} tells it of any record.
+   */
+  readonly originalTopic?: string | undefined
+  readonly originalKafkaPartition?: number | undefined
 }
 
 /** One partition of a topic. */
 export interface TopicPartition {
   readonly topic: string
   readonly partition: number
+}
+
+/**
+ * Where a record is in the log, whatever transforms made of its topic: by this a sink that keeps its own offsets tells
+ * what it has written.
+ */
+export function originalPosition(record: SinkRecord): TopicPartitionOffset {
+  const { topic, partition, offset, originalTopic = topic, originalKafkaPartition = partition } = record
+  return { topic: originalTopic, partition: originalKafkaPartition, offset }
 }
 
 /** The next offset to read in a topic partition: one past the last record dealt with, as Kafka commits it. */

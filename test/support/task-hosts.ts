@@ -78,6 +78,7 @@ export async function testHosts(
         keyConverter: converter('string'),
         valueConverter: converter('string'),
         headerConverter: converter('simple'),
+        transforms: [],
         targetState: 'STARTED',
         generation: 1,
       }),

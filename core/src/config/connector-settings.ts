@@ -1,6 +1,6 @@
 /**
- * The settings that every connector has, whatever it connects: Kafka Connect's names, defaults and rules. What Kafka
- * Connect has and this worker lacks so far is refused by name, since to ignore it would change the result.
+ * The settings that every connector has, whatever it connects: Kafka Connect's names, defaults and rules. What stands below
+ * the aliases of transforms and predicates: transform-settings.ts.
  */
 import { defineConfig, type ConfigOf, type Settings } from '@tidewire/sdk'
 import type { SettingErrors } from './settings.ts'
@@ -88,6 +88,22 @@ const common = defineConfig({
   'key.converter.plugin.version': { ...converterVersion, displayName: 'Key converter version' },
   'value.converter.plugin.version': { ...converterVersion, displayName: 'Value converter version' },
   'header.converter.plugin.version': { ...converterVersion, displayName: 'Header converter version' },
+  transforms: {
+    type: 'list',
+    default: [],
+    importance: 'low',
+    group: 'Transforms',
+    displayName: 'Transforms',
+    doc: 'Aliases of the transforms that records pass, in this order; transforms.<alias>.type says what each is.',
+  },
+  predicates: {
+    type: 'list',
+    default: [],
+    importance: 'low',
+    group: 'Predicates',
+    displayName: 'Predicates',
+    doc: 'Aliases of the predicates that transforms refer to; predicates.<alias>.type says what each is.',
+  },
   'config.action.reload': {
     type: 'string',
     enum: ['restart', 'none'],
@@ -258,12 +274,6 @@ export const sinkSettings = defineConfig({
     doc: 'Most bytes of records that a task should gather before it writes them out.',
   },
 })
-
-/** Framework settings of Kafka Connect that this worker lacks; a name that ends in `*` stands for all that begin so. */
-export const unsupportedConnectorSettings: Readonly<Record<string, string>> = {
-  'transforms*': 'transforms are not available yet; reshape the records before or after this connector',
-  'predicates*': 'predicates belong to transforms, which are not available yet',
-}
 
 export type ConnectorType = 'source' | 'sink'
 export type SourceConnectorConfig = ConfigOf<typeof sourceSettings>

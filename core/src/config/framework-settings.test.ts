@@ -1,17 +1,11 @@
 import { describe, expect, test } from 'vitest'
-import {
-  connectorNameProblem,
-  sinkProblems,
-  sinkSettings,
-  sourceSettings,
-  unsupportedConnectorSettings,
-} from './connector-settings.ts'
+import { connectorNameProblem, sinkProblems, sinkSettings, sourceSettings } from './connector-settings.ts'
 import { compileSettings } from './settings.ts'
 import { parseWorkerConfig } from './worker-settings.ts'
 
 describe('connector settings', () => {
-  const source = compileSettings(sourceSettings, { unsupported: unsupportedConnectorSettings })
-  const sink = compileSettings(sinkSettings, { unsupported: unsupportedConnectorSettings })
+  const source = compileSettings(sourceSettings)
+  const sink = compileSettings(sinkSettings)
   const base = { name: 'a', 'connector.class': 'file-source' }
 
   test('have Kafka Connect’s defaults', () => {
@@ -21,11 +15,6 @@ describe('connector settings', () => {
     expect(config['errors.tolerance']).toBe('none')
     expect(config['exactly.once.support']).toBe('requested')
   })
-
-  test.each(['transforms', 'transforms.a.type', 'predicates'])(
-    'refuse %s, which to ignore would change the result',
-    (name) => expect(source({ ...base, [name]: 'x' }).errors).toHaveProperty([name]),
-  )
 
   test('take topics or topics.regex, not both and not neither', () => {
     const problems = (more: object) => Object.keys(sinkProblems(sink({ ...base, ...more }).config))

@@ -1,8 +1,9 @@
-import { NotFoundError } from '@tidewire/sdk'
+import { NotFoundError, type Setting, type Settings } from '@tidewire/sdk'
 import type { Cluster, ClusterOwner } from '../cluster/cluster.ts'
 import type { ConfigProviders } from '../config/config-providers.ts'
 import { frameworkSettings } from '../config/connector-settings.ts'
 import { maskSecrets, secretNames } from '../config/secrets.ts'
+import { chainParts, chainPartSettings } from '../config/transform-settings.ts'
 import type { PluginRegistry } from '../plugin/plugin-registry.ts'
 import type { TaskId } from '../worker/task-spec.ts'
 import type { Config, ConfigStore, StoredConnector } from './config-store.ts'
@@ -133,22 +134,41 @@ export class ConnectorViews {
 
   /** As it may be shown. */
   masked(config: Config): Config {
-    const manifest = this.#pluginOf(config)?.manifest
-    return maskSecrets(config, manifest?.settings, frameworkSettings(manifest?.type ?? 'sink'), (value) =>
-      this.#providers.isReference(value),
-    )
+    const { settings, open } = this.#declared(config)
+    return maskSecrets(config, settings, open, (value) => this.#providers.isReference(value))
   }
 
   /** Settings whose values are to be kept from whoever may read the config topic. */
   secretsOf(config: Config): ReadonlySet<string> {
+    const { settings, open } = this.#declared(config)
+    return secretNames(config, settings, open, (value) => this.#providers.isReference(value))
+  }
+
+  /** Which settings there are: of the connector, if its plugin is there, and `open` ones, known without it. */
+  #declared(config: Config): { readonly settings: Settings | undefined; readonly open: Settings } {
     const manifest = this.#pluginOf(config)?.manifest
-    const open = frameworkSettings(manifest?.type ?? 'sink')
-    return secretNames(config, manifest?.settings, open, (value) => this.#providers.isReference(value))
+    const open: Record<string, Setting> = { ...frameworkSettings(manifest?.type ?? 'sink') }
+    for (const kind of ['transforms', 'predicates'] as const) {
+      for (const part of chainParts(config, kind)) {
+        const { type = '', version } = part
+        const plugin =
+          kind === 'transforms'
+            ? this.#plugins.knownTransform(type, version)
+            : this.#plugins.knownPredicate(type, version)
+        Object.assign(open, chainPartSettings(part, plugin?.manifest.settings ?? hidden(part.config)))
+      }
+    }
+    return { settings: manifest?.settings, open }
   }
 
   #pluginOf({ 'connector.class': name, 'connector.plugin.version': version }: Config) {
     return this.#plugins.knownConnector(name?.trim() ?? '', version)
   }
+}
+
+/** Of what nobody knows: any may be a secret. */
+function hidden(config: Config): Settings {
+  return Object.fromEntries(Object.keys(config).map((name) => [name, { type: 'password', doc: '' }]))
 }
 
 /** As it is shown. @param owner who is to run it, as the assignment says */

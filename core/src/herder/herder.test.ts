@@ -334,7 +334,7 @@ describe('validation', () => {
       'batch.size',
       'key.converter',
       'legacy.mode',
-      'transforms',
+      'transforms.a.type',
       'url',
       'value.converter.schemas.enable',
     ])
@@ -386,10 +386,12 @@ describe('validation', () => {
     expect(infos.error_count).toBe(2)
     expect(infos.groups).toEqual([
       'Common',
+      'Transforms',
+      'Predicates',
       'Error Handling',
+      'Topic Creation',
       'Exactly Once Support',
       'offsets.topic',
-      'Topic Creation',
       'Connection',
     ])
     const byName = new Map(infos.configs.map((info) => [info.value.name, info]))
@@ -425,6 +427,122 @@ describe('secrets', () => {
   })
 })
 
+describe('transforms and predicates', () => {
+  const shaped = {
+    ...source,
+    name: 'a',
+    transforms: 'stamp, only.some',
+    'transforms.stamp.type': 'Stamp$Value',
+    'transforms.stamp.field': 'at',
+    'transforms.only.some.type': 'test-stamp',
+    'transforms.only.some.field': 'by',
+    'transforms.only.some.predicate': 'late',
+    'transforms.only.some.negate': 'true',
+    predicates: 'late',
+    'predicates.late.type': 'test-is-late',
+    'predicates.late.after.ms': '5',
+  }
+
+  test('are validated in the connector’s validation, with definitions in groups of their own', async () => {
+    const { herder } = await start()
+    const { infos, warnings } = await herder.plugins.validate('test-source', shaped)
+    expect([infos.error_count, warnings]).toEqual([0, []])
+    expect(infos.groups).toEqual(
+      expect.arrayContaining([
+        'Transforms',
+        'Predicates',
+        'Transforms: stamp',
+        'Transforms: only.some',
+        'Predicates: late',
+      ]),
+    )
+    const byName = new Map(infos.configs.map((info) => [info.value.name, info]))
+    expect(byName.get('transforms.stamp.type')).toMatchObject({
+      definition: { type: 'CLASS', required: true, importance: 'HIGH', group: 'Transforms: stamp', order_in_group: 1 },
+      value: { value: 'Stamp$Value', errors: [] },
+    })
+    expect(byName.get('transforms.stamp.negate')).toMatchObject({
+      definition: { type: 'BOOLEAN', default_value: 'false' },
+    })
+    expect(byName.get('predicates.late.after.ms')).toMatchObject({
+      definition: { type: 'LONG', group: 'Predicates: late' },
+    })
+  })
+
+  test.each([
+    [{ transforms: 'stamp,stamp' }, 'transforms', 'Duplicate alias provided: stamp'],
+    [{ transforms: 'stamp,' }, 'transforms', 'an alias is empty'],
+    [{ transforms: 'other' }, 'transforms.other.type', 'Missing required configuration'],
+    [{ 'transforms.stamp.type': 'test-stanp' }, 'transforms.stamp.type', 'did you mean test-stamp?'],
+    [{ 'transforms.stamp.plugin.version': '9' }, 'transforms.stamp.plugin.version', 'Available: 1.2.3'],
+    [{ 'transforms.stamp.field': '' }, 'transforms.stamp.field', 'non-empty'],
+    [{ 'transforms.only.some.negate': 'maybe' }, 'transforms.only.some.negate', 'true or false'],
+    [{ 'transforms.stamp.negate': 'true' }, 'transforms.stamp.negate', 'there is no config'],
+    [{ 'transforms.only.some.predicate': 'lat' }, 'transforms.only.some.predicate', 'did you mean late?'],
+    [{ 'predicates.late.type': 'test-stamp' }, 'predicates.late.type', 'Failed to find any predicate plugin'],
+    [{ 'predicates.late.after.ms': 'x' }, 'predicates.late.after.ms', 'a whole number'],
+  ])('refuses %j', async (more, setting, reason) => {
+    const { herder } = await start()
+    const { infos } = await herder.plugins.validate('test-source', { ...shaped, ...more })
+    const faults = infos.configs.filter(({ value }) => value.errors.length > 0)
+    expect(faults.map(({ value }) => value.name)).toEqual([setting])
+    expect(faults[0]!.value.errors.join()).toContain(reason)
+  })
+
+  test('are asked for their own rules, and unknown settings are warned of', async () => {
+    const { herder, runner } = await start()
+    runner.partProblems = { field: 'must be short' }
+    await expect(herder.writes.create('a', shaped)).rejects.toThrow('must be short')
+    runner.partProblems = {}
+    const strange = {
+      ...shaped,
+      'transforms.stamp.fields': 'x',
+      'transforms.stomp.field': 'x',
+      'predicates.late.x': 'y',
+    }
+    const { warnings } = await herder.plugins.validate('test-source', strange)
+    expect(warnings).toEqual([
+      'Configuration transforms.stomp.field has no effect, since stomp is not in transforms; did you mean stamp?',
+      'Unknown configuration transforms.stamp.fields has no effect: did you mean transforms.stamp.field?',
+      'Unknown configuration predicates.late.x has no effect',
+    ])
+  })
+
+  test('have their secrets masked, and a mask keeps what is stored; nothing is shown of an unknown type', async () => {
+    const fixture = await start()
+    const { herder } = fixture
+    await deployed(fixture, 'a', 1, { ...shaped, 'transforms.stamp.api.key': 'S3CRET-KEY' })
+    const shown = herder.views.info('a').config
+    expect(shown['transforms.stamp.api.key']).toBe(secretMask)
+    expect(shown['transforms.stamp.field']).toBe('at')
+    await herder.writes.putConfig('a', { ...shown, 'transforms.stamp.field': 'on' })
+    expect(herder.views.storedConfig('a')).toMatchObject({
+      'transforms.stamp.api.key': 'S3CRET-KEY',
+      'transforms.stamp.field': 'on',
+    })
+    expect(herder.views.masked({ ...shaped, 'transforms.stamp.type': 'gone' })).toMatchObject({
+      'transforms.stamp.type': 'gone',
+      'transforms.stamp.field': secretMask,
+      'transforms.only.some.field': 'by',
+    })
+  })
+
+  test('go with the task, each with its own settings and its predicate', async () => {
+    const fixture = await start()
+    await deployed(fixture, 'a', 1, shaped)
+    expect(fixture.runner.running.get('a-0')!.transforms).toMatchObject([
+      { alias: 'stamp', ref: { name: 'test-stamp' }, config: { field: 'at' }, negate: false },
+      {
+        alias: 'only.some',
+        ref: { name: 'test-stamp' },
+        config: { field: 'by' },
+        predicate: { alias: 'late', ref: { name: 'test-is-late' }, config: { 'after.ms': '5' } },
+        negate: true,
+      },
+    ])
+  })
+})
+
 describe('plugins', () => {
   test('are listed with types and versions, converters on request', async () => {
     const { herder } = await start()
@@ -434,10 +552,16 @@ describe('plugins', () => {
       { class: 'test-sink', type: 'sink', version: '1.2.3', name: 'test-sink' },
     ])
     const types = (await herder.plugins.list(false)).map(({ type }) => type)
-    expect(new Set(types)).toEqual(new Set(['source', 'sink', 'converter', 'header_converter']))
+    expect(new Set(types)).toEqual(
+      new Set(['source', 'sink', 'converter', 'header_converter', 'transformation', 'predicate']),
+    )
     const settings = (await herder.plugins.settings('TestSource')).map(({ name }) => name)
     expect(settings).toEqual(expect.arrayContaining(['name', 'tasks.max', 'url', 'password']))
     expect((await herder.plugins.settings('json')).map(({ name }) => name)).toContain('schemas.enable')
+    expect((await herder.plugins.settings('com.acme.Stamp$Value')).map(({ name }) => name)).toEqual([
+      'field',
+      'api.key',
+    ])
     await expect(herder.plugins.settings('nope')).rejects.toThrow(/nope/)
   })
 })

@@ -158,6 +158,7 @@ export class Herder {
     const validator = new ConfigValidator(plugins, {
       providers,
       check: (ref, raw) => this.#ready().runner.check(ref, raw),
+      checkPart: (kind, ref, raw) => this.#ready().runner.checkPart(kind, ref, raw),
       exactlyOnce: config['exactly.once.source.support'] === 'enabled',
       overridePolicy: config['connector.client.config.override.policy'],
     })

@@ -1,5 +1,6 @@
 /** What the herder needs of the task hosts (core/src/worker): the one border that connector code runs behind. */
 import type { ConfigProblems } from '@tidewire/sdk'
+import type { ChainKind } from '../config/transform-settings.ts'
 import type { PluginRef } from '../plugin/manifest.ts'
 import type { ErrandKind, Errands } from '../worker/errand-messages.ts'
 import type { ErrandCalls } from '../worker/errand-runner.ts'
@@ -18,6 +19,8 @@ export interface TaskRunner {
   /** How the connector splits its work. @throws ConfigError with what is wrong, where `check` finds something */
   planTasks(ref: PluginRef, config: Config, maxTasks: number): Promise<Record<string, string>[]>
   check(ref: PluginRef, config: Config): Promise<ConfigProblems>
+  /** As {@link check}, of a transform or a predicate and its own settings. */
+  checkPart(kind: ChainKind, ref: PluginRef, config: Config): Promise<ConfigProblems>
   /** Does what is asked in a thread of its own, apart from tasks. @throws what it throws; ConnectError where it was cut off */
   runErrand<K extends ErrandKind>(
     kind: K,

@@ -3,9 +3,10 @@ import type { Config } from './config-store.ts'
 import { ConfigError } from '@tidewire/sdk'
 import type { ConfigProviders } from '../config/config-providers.ts'
 import { isConverterSetting } from '../config/connector-settings.ts'
+import { chainParts, isChainPlugin } from '../config/transform-settings.ts'
 import type { ConnectorManifest } from '../plugin/manifest.ts'
 import type { ConnectorPlugin, PluginRegistry } from '../plugin/plugin-registry.ts'
-import type { ConverterSpec, TaskSpec } from '../worker/task-spec.ts'
+import type { ConverterSpec, TaskSpec, TransformSpec } from '../worker/task-spec.ts'
 import type { TaskRunner } from './task-runner.ts'
 import { withTimeLimit } from './time-limit.ts'
 
@@ -28,16 +29,21 @@ export async function taskPlugins(
   given: Config,
 ): Promise<{
   readonly manifest: ConnectorManifest
-  readonly spec: Pick<TaskSpec, 'type' | 'plugin' | 'keyConverter' | 'valueConverter' | 'headerConverter'>
+  readonly spec: Pick<
+    TaskSpec,
+    'type' | 'plugin' | 'keyConverter' | 'valueConverter' | 'headerConverter' | 'transforms'
+  >
 }> {
   const config = await workerRead(worker, given)
-  const [{ manifest, ref }, keyConverter, valueConverter, headerConverter] = await Promise.all([
+  const [{ manifest, ref }, keyConverter, valueConverter, headerConverter, transforms] = await Promise.all([
     connectorOf(plugins, config),
     converterSpec(plugins, worker, config, 'key.converter'),
     converterSpec(plugins, worker, config, 'value.converter'),
     converterSpec(plugins, worker, config, 'header.converter'),
+    transformSpecs(plugins, config),
   ])
-  return { manifest, spec: { type: manifest.type, plugin: ref, keyConverter, valueConverter, headerConverter } }
+  const { type } = manifest
+  return { manifest, spec: { type, plugin: ref, keyConverter, valueConverter, headerConverter, transforms } }
 }
 
 /**
@@ -82,7 +88,8 @@ function isReadByWorker(name: string): boolean {
     name === 'tasks.max' ||
     name === 'tasks.max.enforce' ||
     name === 'errors.deadletterqueue.topic.name' ||
-    /^(key|value|header)\.converter(\.plugin\.version)?$/.test(name)
+    /^(key|value|header)\.converter(\.plugin\.version)?$/.test(name) ||
+    isChainPlugin(name)
   )
 }
 
@@ -107,4 +114,24 @@ async function converterSpec(
     name.startsWith(prefix) && isConverterSetting(name) ? [[name.slice(prefix.length), value]] : [],
   )
   return { ref, config: Object.fromEntries(settings) as Config }
+}
+
+/** @throws ConfigError for a predicate that there is not; NotFoundError */
+async function transformSpecs(plugins: PluginRegistry, config: Config): Promise<TransformSpec[]> {
+  const predicates = chainParts(config, 'predicates')
+  return Promise.all(
+    chainParts(config, 'transforms').map(async (part) => {
+      const { alias, prefix, type = '', version, negate, config: own } = part
+      const { ref } = await plugins.transform(type, version)
+      const spec = { ref, alias, config: own, negate }
+      if (part.predicate === undefined) return { ...spec, predicate: undefined }
+      const predicate = predicates.find((each) => each.alias === part.predicate)
+      if (predicate === undefined) {
+        const setting = `${prefix}predicate`
+        throw new ConfigError(`${setting}: ${part.predicate} is not in predicates`, { setting })
+      }
+      const { ref: predicateRef } = await plugins.predicate(predicate.type ?? '', predicate.version)
+      return { ...spec, predicate: { ref: predicateRef, alias: predicate.alias, config: predicate.config } }
+    }),
+  )
 }

@@ -1,4 +1,4 @@
-/** Validates a connector's config as a whole: the framework's settings, the connector's, its converters', and its rules across them. */
+/** Validates a connector's config as a whole: the framework's settings, the connector's, its converters', its transforms', and its rules across them. */
 import {
   ConfigError,
   isErrorKind,
@@ -14,15 +14,16 @@ import {
   frameworkSettings,
   isConverterSetting,
   sinkProblems,
-  unsupportedConnectorSettings,
   type SinkConnectorConfig,
 } from '../config/connector-settings.ts'
 import { kafkaDefinition, type ConfigKeyInfo } from '../config/kafka-definition.ts'
 import { Secrets, secretMask } from '../config/secrets.ts'
 import { compileSettings, type ParsedSettings, type RawConfig, type SettingErrors } from '../config/settings.ts'
 import { isTopicCreationSetting, parseTopicCreation } from '../config/topic-creation.ts'
+import { isChainSetting } from '../config/transform-settings.ts'
 import type { ConnectorManifest, PluginRef } from '../plugin/manifest.ts'
 import type { ConnectorPlugin, ConverterPlugin, PluginRegistry } from '../plugin/plugin-registry.ts'
+import { validateChain, type CheckPart } from './chain-validation.ts'
 import { encryptionProblems } from './config-encryption.ts'
 
 type Config = Readonly<Record<string, string>>
@@ -74,6 +75,8 @@ type Parse = (raw: RawConfig, isHidden: (name: string) => boolean) => ParsedSett
 export interface ValidatorOptions {
   /** Asks the connector for what is wrong by its own rules; in a host thread, since it is the connector's code. */
   readonly check: (ref: PluginRef, config: Config) => Promise<ConfigProblems>
+  /** As {@link ValidatorOptions.check}, of a transform or a predicate. */
+  readonly checkPart: CheckPart
   /** Whether the worker's `exactly.once.source.support` is enabled. */
   readonly exactlyOnce: boolean
   readonly providers: ConfigProviders
@@ -127,6 +130,10 @@ export class ConfigValidator {
       const converter = await this.#validateConverter(config, use, isHidden, add, warnings)
       if (converter !== undefined) Object.assign(settings, prefixed(use, converter.manifest.settings))
     }
+    const chain = await validateChain(this.#plugins, config, isHidden)
+    Object.assign(settings, chain.settings)
+    addAll(errors, chain.errors)
+    warnings.push(...chain.warnings)
     Object.assign(errors, unresolved, referenceProblems(isHidden), encryptionProblems(given))
     for (const [key, value] of Object.entries(given)) {
       if (value !== secretMask || settings[key]?.type !== 'password') continue
@@ -138,6 +145,7 @@ export class ConfigValidator {
     if (Object.keys(errors).length === 0 && plugin.manifest.hasCheck) {
       addAll(errors, await this.#ownProblems(plugin, given))
     }
+    if (Object.keys(errors).length === 0) addAll(errors, await chain.check(this.#worker.checkPart, given))
     const secrets = new Secrets()
     secrets.add(values.values())
     return { plugin, settings, errors: secrets.scrubAll(errors), warnings: warnings.map(secrets.scrub) }
@@ -191,7 +199,7 @@ export class ConfigValidator {
       compileSettings(
         { ...frameworkSettings(manifest.type), ...manifest.settings },
         {
-          unsupported: { ...unsupportedConnectorSettings, ...manifest.unsupported },
+          unsupported: manifest.unsupported,
           foreign: isCheckedApart(manifest.type),
         },
       ),
@@ -311,7 +319,11 @@ function referenceProblems(hasReference: (name: string) => boolean): SettingErro
 
 /** Names whose declaration depends on the config itself. */
 function isCheckedApart(type: ConnectorManifest['type']): (name: string) => boolean {
-  return (name) => isConverterSetting(name) || isOverride(name) || (type === 'source' && isTopicCreationSetting(name))
+  return (name) =>
+    isConverterSetting(name) ||
+    isOverride(name) ||
+    isChainSetting(name) ||
+    (type === 'source' && isTopicCreationSetting(name))
 }
 
 function prefixed(use: string, settings: Settings): Settings {

@@ -1,4 +1,4 @@
-/** Puts a task together from its spec: plugin, settings, converters, error policy, run loop. */
+/** Puts a task together from its spec: plugin, settings, converters, transforms, error policy, run loop. */
 import { ConfigError, type Converter, type ConverterDefinition, type Sink, type Source } from '@tidewire/sdk'
 import type { LogClient } from '../client/client.ts'
 import {
@@ -34,11 +34,13 @@ import { SinkTaskRunner } from './sink-task-runner.ts'
 import { SourceConversion } from './source-conversion.ts'
 import { SourceTaskRunner } from './source-task-runner.ts'
 import { SourceTopics } from './source-topics.ts'
+import { taskChain } from './task-chain.ts'
 import { taskClient } from './task-client.ts'
 import type { TaskActivity } from './task-activity.ts'
 import { openTaskClients, type TaskClients } from './task-clients.ts'
 import type { TaskRunner } from './task-runner.ts'
 import type { ConverterSpec, TaskSpec } from './task-spec.ts'
+import { loadTransforms, type LoadedTransform, type TransformChain } from './transform-chain.ts'
 import { taskTransactionalId } from './transactional-ids.ts'
 
 /** What the tasks of a thread share. */
@@ -69,8 +71,9 @@ export const parseSink = compileSettings(sinkSettings, everyOther)
 export async function buildTask(given: TaskSpec, around: TaskSurroundings): Promise<TaskRunner> {
   const { providers, secrets } = around
   const spec = await resolveTask(given, providers, secrets)
-  const [connector, converters] = await Promise.all([loadConnector(spec.plugin), loadConverters(spec)])
-  noteSecrets(secrets, spec, connector.config)
+  const connector = await loadConnector(spec.plugin)
+  await noteSecrets(secrets, spec, connector.config)
+  const [converters, transforms] = await Promise.all([loadConverters(spec), loadTransforms(spec.transforms)])
   const { config, problems } = parseConnectorConfig(connector, spec.config)
   requireValid(problems)
   const logger = scrubbedLogger(around.logger.child({ connector: spec.connector, task: spec.task }), secrets)
@@ -80,7 +83,7 @@ export async function buildTask(given: TaskSpec, around: TaskSurroundings): Prom
   const open: OpenClient = (own) => leased(around.openClient(own))
   const client = leased(around.client)
   const clients = await openTaskClients(spec, workerSettings, client, open)
-  const parts = { spec, around: { ...around, client, logger }, clients, config, converters, abort }
+  const parts = { spec, around: { ...around, client, logger }, clients, config, converters, transforms, abort }
   return connector.type === 'source' ? buildSource(connector, parts) : buildSink(connector, parts)
 }
 
@@ -90,18 +93,21 @@ interface Parts {
   readonly clients: TaskClients
   readonly config: ReturnType<typeof parseConnectorConfig>['config']
   readonly converters: RecordConverters
+  readonly transforms: readonly LoadedTransform[]
   /** Aborted to end the task. */
   readonly abort: AbortController
 }
 
-function buildSource(definition: Source, { spec, around, clients, config, converters, abort }: Parts): TaskRunner {
+function buildSource(definition: Source, parts: Parts): TaskRunner {
+  const { spec, around, clients, config, converters, abort } = parts
   const { settings, logger } = around
   const { config: framework, errors } = parseSource(spec.config)
   requireValid(errors)
   const exactlyOnce = isExactlyOnce(definition, framework, settings)
   const topics = sourceTopics(spec, framework, clients, settings, around.activeTopics)
   const policy = errorPolicy(spec, framework, clients, around)
-  const conversion = new SourceConversion(converters, policy, topics, abort.signal)
+  const chain = chainOf(parts, policy, (error) => runner.fail(error))
+  const conversion = new SourceConversion(converters, policy, topics, abort.signal, chain)
   const tracker = new DeliveryTracker()
   const boundary = transactionBoundary(framework, settings)
   const maxBufferedBytes = framework['source.max.buffered.bytes']
@@ -115,7 +121,7 @@ function buildSource(definition: Source, { spec, around, clients, config, conver
     ...(exactlyOnce ? { transactionalId: taskTransactionalId(settings.groupId, spec) } : {}),
   })
   const { offsets, close } = sourceOffsets(framework['offsets.storage.topic'], around, clients, logger)
-  return new SourceTaskRunner({
+  const runner: TaskRunner = new SourceTaskRunner({
     definition,
     connector: spec.connector,
     task: spec.task,
@@ -123,6 +129,7 @@ function buildSource(definition: Source, { spec, around, clients, config, conver
     offsets,
     tracker,
     conversion,
+    chain,
     topics,
     policy,
     activity: around.activity,
@@ -140,6 +147,16 @@ function buildSource(definition: Source, { spec, around, clients, config, conver
         : new AtLeastOnceCommit(context, settings.flushIntervalMs)
     },
   })
+  return runner
+}
+
+function chainOf(
+  { spec, around, clients, transforms, abort }: Parts,
+  policy: ErrorPolicy,
+  onFailure: (error: unknown) => void,
+): TransformChain | undefined {
+  const { budget, logger } = around
+  return taskChain({ spec, transforms, policy, clients, budget, logger, signal: abort.signal, onFailure })
 }
 
 /** @throws ConfigError for `topic.creation.*` that make no sense */
@@ -221,19 +238,22 @@ function requireTransactional({ producerOptions: { acks, idempotent } }: TaskCli
   })
 }
 
-function buildSink(definition: Sink, { spec, around, clients, config, converters, abort }: Parts): TaskRunner {
+function buildSink(definition: Sink, parts: Parts): TaskRunner {
+  const { spec, around, clients, config, converters, abort } = parts
   const { settings, logger } = around
   const { config: framework, errors } = parseSink(spec.config)
   requireValid(errors)
   const policy = errorPolicy(spec, framework, clients, around)
   const { topics } = framework
   const share = around.budget.share(framework['sink.max.buffered.bytes'])
-  return new SinkTaskRunner({
+  const chain = chainOf(parts, policy, (error) => runner.fail(error))
+  const runner: TaskRunner = new SinkTaskRunner({
     definition,
     connector: spec.connector,
     task: spec.task,
     config,
-    conversion: new SinkConversion(converters, policy, abort.signal),
+    conversion: new SinkConversion(converters, policy, abort.signal, chain),
+    chain,
     policy,
     activity: around.activity,
     abort,
@@ -257,6 +277,7 @@ function buildSink(definition: Sink, { spec, around, clients, config, converters
         ...rebalance,
       }),
   })
+  return runner
 }
 
 function errorPolicy(

@@ -2,6 +2,7 @@
 import { ConfigError, type ConfigOf, type ConfigProblems, type Settings, type Sink, type Source } from '@tidewire/sdk'
 import { frameworkSettings, isConverterSetting } from '../config/connector-settings.ts'
 import { compileSettings } from '../config/settings.ts'
+import { isChainSetting } from '../config/transform-settings.ts'
 
 type Config = Readonly<Record<string, string>>
 type Problems = Record<string, string[]>
@@ -14,7 +15,7 @@ export function parseConnectorConfig(
   const framework = frameworkSettings(connector.type)
   const parse = compileSettings(connector.config, {
     ...(connector.unsupported === undefined ? {} : { unsupported: connector.unsupported }),
-    foreign: (name) => Object.hasOwn(framework, name) || isConverterSetting(name),
+    foreign: (name) => Object.hasOwn(framework, name) || isConverterSetting(name) || isChainSetting(name),
   })
   const { config, errors } = parse(raw)
   // Rules across settings presuppose that each is in order by itself.

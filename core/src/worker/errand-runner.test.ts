@@ -40,6 +40,7 @@ async function tryOut(body: string, timeoutMs: number, head = ''): Promise<TryEn
     keyConverter: converter,
     valueConverter: converter,
     headerConverter: converter,
+    transforms: [],
     targetState: 'STARTED',
     generation: 0,
   }

@@ -39,7 +39,7 @@ async function run(): Promise<void> {
   const inTime = AbortSignal.timeout(errand.timeoutMs)
   post({ kind: 'begun' })
   const spec = await resolveTask(errand.spec, new ConfigProviders(settings.configProviders), secrets)
-  noteSecrets(secrets, spec, (await loadConnector(spec.plugin)).config)
+  await noteSecrets(secrets, spec, (await loadConnector(spec.plugin)).config)
   const around = {
     settings,
     logger,

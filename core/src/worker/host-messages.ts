@@ -1,6 +1,7 @@
 /** What the main thread and a host thread say to each other. Plain data only. */
 import type { ClientSecurity } from '../client/client.ts'
 import type { ProviderSpec } from '../config/config-providers.ts'
+import type { ChainKind } from '../config/transform-settings.ts'
 import type { PluginRef } from '../plugin/manifest.ts'
 import type { WorkerClientSettings } from './task-clients.ts'
 import type { InternalTopic } from './internal-topics.ts'
@@ -74,6 +75,10 @@ export interface HostCalls {
     answer: Record<string, string>[]
   }
   check: { args: { readonly ref: PluginRef; readonly config: Config }; answer: Record<string, string[]> }
+  checkPart: {
+    args: { readonly kind: ChainKind; readonly ref: PluginRef; readonly config: Config }
+    answer: Record<string, string[]>
+  }
   close: { args: object; answer: undefined }
 }
 

@@ -1,6 +1,7 @@
 import {
   isErrorKind,
   isRetriable,
+  originalPosition,
   type Sink,
   type SinkRecord,
   type SinkTask,
@@ -147,7 +148,7 @@ class SinkRedrive implements Redrive {
 
   async #open(records: readonly SinkRecord[]): Promise<void> {
     const fresh = new Map<string, TopicPartition>()
-    for (const { topic, partition } of records) {
+    for (const { topic, partition } of records.map(originalPosition)) {
       const key = keyOf({ topic, partition })
       if (!this.#opened.has(key)) fresh.set(key, { topic, partition })
     }
@@ -176,7 +177,7 @@ class SinkRedrive implements Redrive {
   /** Until all that was put is durable. */
   async #flush(records: readonly SinkRecord[]): Promise<void> {
     const ends = new Map<string, TopicPartitionOffset>()
-    for (const { topic, partition, offset } of records) {
+    for (const { topic, partition, offset } of records.map(originalPosition)) {
       const key = keyOf({ topic, partition })
       ends.set(key, { topic, partition, offset: Math.max(offset + 1, ends.get(key)?.offset ?? 0) })
     }
@@ -192,12 +193,16 @@ class SinkRedrive implements Redrive {
 
   /** By its own place: a sink may have made a copy of the record. */
   #reject(record: SinkRecord, error: unknown): void {
-    const { topic, partition, offset } = record
-    const same = (each: SinkRecord): boolean =>
-      each.topic === topic && each.partition === partition && each.offset === offset
+    const { topic, partition, offset } = originalPosition(record)
+    const same = (each: SinkRecord): boolean => {
+      const at = originalPosition(each)
+      return at.topic === topic && at.partition === partition && at.offset === offset
+    }
     const letter = this.#letters.get(record) ?? [...this.#letters].find(([each]) => same(each))?.[1]
     if (letter === undefined)
-      throw new Error(`the sink rejected a record that it was not given: ${keyOf(record)}, offset ${offset}`)
+      throw new Error(
+        `the sink rejected a record that it was not given: ${keyOf({ topic, partition })}, offset ${offset}`,
+      )
     this.#outcomes.set(letter, outcomeOf(letter, 'rejected', { stage: 'TASK_PUT', reason: messageOf(error) }))
   }
 

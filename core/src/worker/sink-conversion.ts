@@ -1,9 +1,10 @@
 /**
- * The convert step of a sink: bytes → records, in one synchronous loop for as long as the converters answer at once. A
- * record that fails follows the error policy.
+ * The convert and transform steps of a sink: bytes → records, in one synchronous loop for as long as the converters and
+ * transforms answer at once. A record that fails follows the error policy, as it came from the log.
  */
 import {
   isRetriable,
+  type ConnectRecord,
   type Header,
   type Schema,
   type SchemaAndValue,
@@ -13,6 +14,7 @@ import {
 import type { InHeader, InRecord } from '../client/client.ts'
 import type { ErrorPolicy, FailedRecord, Stage } from './error-policy.ts'
 import { convertEach, isPending, type RecordConverters } from './record-converters.ts'
+import type { TransformChain } from './transform-chain.ts'
 
 /** Records of one topic partition. */
 export interface Slice extends TopicPartition {
@@ -50,6 +52,7 @@ class ConvertedRecord implements SinkRecord {
     key: SchemaAndValue,
     value: SchemaAndValue,
     headers: readonly Header[],
+    timestamp: number,
     keepsOriginal: boolean,
   ) {
     this.topic = topic
@@ -60,7 +63,7 @@ class ConvertedRecord implements SinkRecord {
     this.value = value.value
     this.valueSchema = value.schema
     this.headers = headers
-    this.timestamp = record.timestamp
+    this.timestamp = timestamp
     this.#original = keepsOriginal ? record : undefined
   }
 
@@ -69,28 +72,57 @@ class ConvertedRecord implements SinkRecord {
   }
 }
 
+/** A record to which a transform gave another topic or partition. */
+class RoutedRecord extends ConvertedRecord {
+  readonly originalTopic: string
+  readonly originalKafkaPartition: number
+
+  constructor(from: TopicPartition, ...made: ConstructorParameters<typeof ConvertedRecord>) {
+    super(...made)
+    this.originalTopic = from.topic
+    this.originalKafkaPartition = from.partition
+  }
+}
+
 /** The bytes of a record that a conversion gave, where errors are tolerated; undefined for a copy of it. */
 export const originalOf = (record: SinkRecord): InRecord | undefined => ConvertedRecord.originalOf(record)
+
+/** So long a slice is waited for at a time, where its records keep one waiting: the task has other things to do. */
+const maxWaitMs = 1000
 
 /** See the head of the file. */
 export class SinkConversion {
   readonly #converters: RecordConverters
   readonly #policy: ErrorPolicy
   readonly #signal: AbortSignal
+  readonly #chain: TransformChain | undefined
   #deadLetters: Promise<void>[] = []
   /** Of those letters. */
   #letterBytes = 0
+  #dropped = 0
 
-  constructor(converters: RecordConverters, policy: ErrorPolicy, signal: AbortSignal) {
+  /** @param chain where the connector has transforms */
+  constructor(converters: RecordConverters, policy: ErrorPolicy, signal: AbortSignal, chain?: TransformChain) {
     this.#converters = converters
     this.#policy = policy
     this.#signal = signal
+    this.#chain = chain
   }
 
-  /** Appends the slice's records to `into`. @throws ConnectError when a record fails and errors are not tolerated */
-  convert(slice: Slice, into: SinkRecord[]): void | Promise<void> {
+  /** How many records transforms have dropped so far. */
+  get dropped(): number {
+    return this.#dropped
+  }
+
+  /**
+   * Appends the slice's records to `into`. A promise tells where in the slice to go on: it may not be the end, where
+   * transforms or converters took their time.
+   * @throws ConnectError when a record fails and errors are not tolerated
+   */
+  convert(slice: Slice, into: SinkRecord[]): undefined | Promise<number> {
     const { topic, partition, records } = slice
     const keepsOriginals = this.#policy.tolerant
+    const chain = this.#chain
     const key = this.#converters.key.converter
     const value = this.#converters.value.converter
     for (let i = slice.from; i < slice.to; i++) {
@@ -105,35 +137,97 @@ export class SinkConversion {
         stage = 'HEADER_CONVERTER'
         const headers = record.headers.length === 0 ? noHeaders : this.#headers(topic, record.headers)
         if (isPending(headers)) return this.#convertWaiting(slice, i, into)
-        into.push(new ConvertedRecord(topic, partition, record, keyAnswer, valueAnswer, headers, keepsOriginals))
+        const { timestamp } = record
+        const converted = new ConvertedRecord(
+          topic,
+          partition,
+          record,
+          keyAnswer,
+          valueAnswer,
+          headers,
+          timestamp,
+          keepsOriginals,
+        )
+        if (chain === undefined) {
+          into.push(converted)
+          continue
+        }
+        stage = 'TRANSFORMATION'
+        const transformed = chain.apply<SinkRecord>(converted)
+        if (isPending(transformed)) return this.#convertWaiting(slice, i, into, transformed)
+        this.#add(into, slice, record, transformed)
       } catch (error) {
-        if (isRetriable(error)) return this.#convertWaiting(slice, i, into)
+        if (stage !== 'TRANSFORMATION' && isRetriable(error)) return this.#convertWaiting(slice, i, into)
         this.#fail(slice, record, stage, error)
       }
     }
     return undefined
   }
 
-  async #convertWaiting(slice: Slice, from: number, into: SinkRecord[]): Promise<void> {
-    const { topic, partition, records } = slice
-    const keepsOriginals = this.#policy.tolerant
-    const { key, value } = this.#converters
+  /** @param first what the transforms will have made of the first record: they are not asked twice */
+  async #convertWaiting(
+    slice: Slice,
+    from: number,
+    into: SinkRecord[],
+    first?: Promise<SinkRecord | null>,
+  ): Promise<number> {
+    const { records } = slice
+    const until = performance.now() + maxWaitMs
     for (let i = from; i < slice.to; i++) {
       const record = records[i]!
-      let stage: Stage = 'KEY_CONVERTER'
+      let stage: Stage = 'TRANSFORMATION'
       const attempt = async <T>(at: Stage, run: () => T | Promise<T>): Promise<T> => {
         stage = at
         return this.#policy.attempt(run, this.#signal)
       }
       try {
-        const keyAnswer = await attempt('KEY_CONVERTER', () => key.converter.toConnect(topic, record.key))
-        const valueAnswer = await attempt('VALUE_CONVERTER', () => value.converter.toConnect(topic, record.value))
-        const headers = await attempt('HEADER_CONVERTER', () => this.#headers(topic, record.headers))
-        into.push(new ConvertedRecord(topic, partition, record, keyAnswer, valueAnswer, headers, keepsOriginals))
+        if (i === from && first !== undefined) {
+          this.#add(into, slice, record, await first)
+        } else {
+          const converted = await this.#convertOne(slice, record, attempt)
+          stage = 'TRANSFORMATION'
+          this.#add(into, slice, record, this.#chain === undefined ? converted : await this.#chain.apply(converted))
+        }
       } catch (error) {
         this.#fail(slice, record, stage, error)
       }
+      if (performance.now() >= until) return i + 1
     }
+    return slice.to
+  }
+
+  async #convertOne(
+    { topic, partition }: TopicPartition,
+    record: InRecord,
+    attempt: <T>(at: Stage, run: () => T | Promise<T>) => Promise<T>,
+  ): Promise<SinkRecord> {
+    const { key, value } = this.#converters
+    const keyAnswer = await attempt('KEY_CONVERTER', () => key.converter.toConnect(topic, record.key))
+    const valueAnswer = await attempt('VALUE_CONVERTER', () => value.converter.toConnect(topic, record.value))
+    const headers = await attempt('HEADER_CONVERTER', () => this.#headers(topic, record.headers))
+    const { timestamp } = record
+    const { tolerant } = this.#policy
+    return new ConvertedRecord(topic, partition, record, keyAnswer, valueAnswer, headers, timestamp, tolerant)
+  }
+
+  /** What the transforms made of a record, with what the runtime has to know of it. */
+  #add(into: SinkRecord[], from: TopicPartition, original: InRecord, made: SinkRecord | null): void {
+    if (made === null) {
+      this.#dropped++
+      return
+    }
+    if (made instanceof ConvertedRecord) {
+      into.push(made)
+      return
+    }
+    // What transforms may leave out has no place in a sink's record.
+    const given: ConnectRecord = made
+    const { topic, partition = from.partition, headers = noHeaders, timestamp = -1 } = given
+    const key: SchemaAndValue = { schema: made.keySchema, value: made.key }
+    const value: SchemaAndValue = { schema: made.valueSchema, value: made.value }
+    const parts = [topic, partition, original, key, value, headers, timestamp, this.#policy.tolerant] as const
+    const stays = topic === from.topic && partition === from.partition
+    into.push(stays ? new ConvertedRecord(...parts) : new RoutedRecord(from, ...parts))
   }
 
   #headers(topic: string, headers: readonly InHeader[]): Header[] | Promise<Header[]> {
@@ -144,8 +238,13 @@ export class SinkConversion {
 
   #fail(tp: TopicPartition, record: InRecord, stage: Stage, error: unknown): void {
     const { key, value, header } = this.#converters
-    const operation = stage === 'KEY_CONVERTER' ? key.name : stage === 'VALUE_CONVERTER' ? value.name : header.name
-    void this.refuse(tp, record, stage, operation, error)
+    const operations: Partial<Record<Stage, string | undefined>> = {
+      KEY_CONVERTER: key.name,
+      VALUE_CONVERTER: value.name,
+      HEADER_CONVERTER: header.name,
+      TRANSFORMATION: this.#chain?.operation,
+    }
+    void this.refuse(tp, record, stage, operations[stage] ?? 'transforms', error)
   }
 
   /**

@@ -39,7 +39,7 @@ export class SinkPositions {
   committable(only?: readonly TopicPartition[]): TopicPartitionOffset[] {
     const heldBack = new Map<string, number>()
     for (const record of this.#unaccepted) {
-      const key = keyOf(record)
+      const key = originalKeyOf(record)
       heldBack.set(key, Math.min(record.offset, heldBack.get(key) ?? Infinity))
     }
     const wanted = only && new Set(only.map(keyOf))
@@ -89,10 +89,20 @@ export class SinkPositions {
   drop(partitions: readonly TopicPartition[]): void {
     const dropped = new Set(partitions.map(keyOf))
     for (const key of dropped) this.#positions.delete(key)
-    this.#unaccepted = this.#unaccepted.filter((record) => !dropped.has(keyOf(record)))
+    this.#unaccepted = this.#unaccepted.filter((record) => !dropped.has(originalKeyOf(record)))
   }
 }
 
 export function keyOf({ topic, partition }: TopicPartition): string {
   return `${topic}-${partition}`
+}
+
+/** Of the partition that a record came from. */
+function originalKeyOf({
+  topic,
+  partition,
+  originalTopic = topic,
+  originalKafkaPartition = partition,
+}: SinkRecord): string {
+  return `${originalTopic}-${originalKafkaPartition}`
 }

@@ -1,4 +1,4 @@
-import { ConnectError, type SinkRecord } from '@tidewire/sdk'
+import { ConnectError, originalPosition, type SinkRecord } from '@tidewire/sdk'
 import type { InRecord } from '../client/client.ts'
 import type { ErrorPolicy } from './error-policy.ts'
 import { originalOf, type SinkConversion, type Slice } from './sink-conversion.ts'
@@ -25,18 +25,20 @@ export class SinkRejections {
    */
   refuse(record: SinkRecord, error: unknown): Promise<void> | undefined {
     const original = originalOf(record) ?? this.#original(record)
+    const position = originalPosition(record)
     if (original === undefined && this.#policy.tolerant) {
-      const { topic, partition, offset } = record
+      const { topic, partition, offset } = position
       throw new ConnectError(
         `the sink rejected a record (topic ${topic}, partition ${partition}, offset ${offset}) that it was not given: records are reported as they were given to put`,
         { cause: error },
       )
     }
-    return this.#conversion.refuse(record, original ?? noBytes(record), 'TASK_PUT', 'sink task', error)
+    return this.#conversion.refuse(position, original ?? noBytes(record), 'TASK_PUT', 'sink task', error)
   }
 
   /** Of a copy that the sink made, while what it was given last is still known. */
-  #original({ topic, partition, offset }: SinkRecord): InRecord | undefined {
+  #original(copy: SinkRecord): InRecord | undefined {
+    const { topic, partition, offset } = originalPosition(copy)
     const slice = this.#lastGiven.find((each) => each.topic === topic && each.partition === partition)
     return slice?.records.find((record) => record.offset === offset)
   }

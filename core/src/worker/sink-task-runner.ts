@@ -1,5 +1,5 @@
 /**
- * The run loop of a sink task: consume → convert → put → flush → commit. (Transforms come between convert and put.)
+ * The run loop of a sink task: consume → convert → transform → put → flush → commit.
  *
  * A batch that is to be put again is put again before anything newer; meanwhile its partitions are not fetched, and
  * membership of the group goes on. Offsets are committed only after the task's `flush` returned for them.
@@ -28,6 +28,7 @@ import { leasePollMs, type Lease } from './lease.ts'
 import { SinkPositions } from './sink-positions.ts'
 import { SinkRejections } from './sink-rejections.ts'
 import type { ActiveTopics } from './active-topics.ts'
+import type { TransformChain } from './transform-chain.ts'
 import type { TaskActivity } from './task-activity.ts'
 import type { TaskRunner } from './task-runner.ts'
 import { backoffMs, pause, within } from './time-limit.ts'
@@ -44,6 +45,8 @@ export interface SinkTaskOptions {
   readonly config: ConfigOf<Settings>
   readonly makeConsumer: (rebalance: Rebalance) => GroupConsumer
   readonly conversion: SinkConversion
+  /** The transforms of that conversion: made before the task begins, and ended with it. */
+  readonly chain?: TransformChain | undefined
   readonly policy: ErrorPolicy
   readonly activity: TaskActivity
   /** Aborted by the runner to end the task; the conversion waits on the same signal. */
@@ -66,6 +69,8 @@ export interface SinkTaskOptions {
 
 /** Records in one `put`: enough to spread its cost, few enough that other tasks of the thread get their turn. */
 const maxPutRecords = 4000
+/** A consumer that is not asked for anything for long counts as gone, however much there is to put. */
+const pollAtLeastMs = 5000
 /** How often `put` is called when there is nothing to put. */
 const idlePutMs = 1000
 const firstRetryMs = 300
@@ -103,6 +108,7 @@ export class SinkTaskRunner implements TaskRunner {
   #nextCommit: number
   #commitRequested = false
   #lastPut = performance.now()
+  #lastPoll = performance.now()
   #ended: Promise<void> | undefined
   #cutOff = false
   /** Its `flush` failed, or a record that it has let go of: nothing is flushed or committed any more. */
@@ -141,7 +147,7 @@ export class SinkTaskRunner implements TaskRunner {
       await this.#giveBack()
       throw error
     } finally {
-      await within(closeWaitMs, Promise.allSettled([this.#options.policy.close()]))
+      await within(closeWaitMs, Promise.allSettled([this.#options.policy.close(), this.#options.chain?.close()]))
       this.#options.share.close()
     }
   }
@@ -151,10 +157,11 @@ export class SinkTaskRunner implements TaskRunner {
   }
 
   async #loop(onRunning: () => void): Promise<void> {
+    await this.#openChain()
     await this.#start()
     onRunning()
     while (!this.#stopping) {
-      const records = this.#refused() ?? (await this.#convert(await this.#consume()))
+      const records = this.#refused() ?? (await this.#convertAndTransform(await this.#consume()))
       if (records !== undefined) await this.#put(records)
       if (this.#options.conversion.hasManyDeadLetters) await this.#settleDeadLetters()
       await this.#commitIfDue()
@@ -163,6 +170,15 @@ export class SinkTaskRunner implements TaskRunner {
     await this.#consumer.close()
     this.#throwRebalanceFailure()
     await this.#stopTask()
+  }
+
+  async #openChain(): Promise<void> {
+    const { chain, activity } = this.#options
+    if (chain === undefined) return
+    await this.#waits.log.during(
+      'waits for its transforms to be ready',
+      activity.call('start', () => chain.open()),
+    )
   }
 
   async #stopTask(): Promise<void> {
@@ -235,6 +251,7 @@ export class SinkTaskRunner implements TaskRunner {
     this.#fetch(!holding)
     const waitMs = holding || this.#backlog.isEmpty ? this.#waitMs(refusing) : 0
     if (holding || this.#backlog.isEmpty) await this.#poll(waitMs)
+    else if (performance.now() - this.#lastPoll > pollAtLeastMs) await this.#pollForMembership()
     // Other tasks of this thread get their turn.
     if (waitMs === 0) await new Promise((resolve) => setImmediate(resolve))
     if (refusing) return undefined
@@ -253,9 +270,17 @@ export class SinkTaskRunner implements TaskRunner {
 
   async #poll(maxWaitMs: number): Promise<void> {
     const fetched = await this.#consumer.poll({ maxWaitMs, signal: this.#options.abort.signal })
+    this.#lastPoll = performance.now()
     this.#backlog.add(fetched)
     this.#accountTaken()
     this.#throwRebalanceFailure()
+  }
+
+  /** Takes no more records: there are enough. */
+  async #pollForMembership(): Promise<void> {
+    this.#fetch(false)
+    await this.#poll(0)
+    this.#fetch(true)
   }
 
   #fetch(wanted: boolean): void {
@@ -271,19 +296,23 @@ export class SinkTaskRunner implements TaskRunner {
     return slices
   }
 
-  async #convert(slices: Slice[] | undefined): Promise<readonly SinkRecord[] | undefined> {
+  async #convertAndTransform(slices: Slice[] | undefined): Promise<readonly SinkRecord[] | undefined> {
     if (slices === undefined) return undefined
     this.#rejections.given(slices)
     const { activity, conversion, activeTopics } = this.#options
     const records: SinkRecord[] = []
-    for (const slice of slices) {
-      const before = records.length
+    for (const [i, slice] of slices.entries()) {
+      const before = records.length + conversion.dropped
       const converting = activity.call('convert', () => conversion.convert(slice, records))
-      if (converting !== undefined) await converting
-      if (records.length > before) activeTopics?.note(slice.topic)
+      const end = converting === undefined ? slice.to : await converting
+      if (records.length + conversion.dropped > before) activeTopics?.note(slice.topic)
+      if (end === slice.to) continue
+      // It takes its time: what there is so far is put, and the group is heard, before it goes on.
+      this.#takenTo = this.#backlog.putBack(i, end)
+      break
     }
     if (records.length > 0 || slices.length === 0) return records
-    // All were poison, or only transaction markers: nothing to put, but dealt with.
+    // All were poison or dropped, or only transaction markers: nothing to put, but dealt with.
     this.#handOver()
     return undefined
   }
@@ -489,7 +518,7 @@ export class SinkTaskRunner implements TaskRunner {
     const ended = this.#ended?.catch(() => undefined) ?? Promise.resolve()
     if (await within(graceMs, ended)) return 'ended'
     this.#cutOff = true
-    await within(closeWaitMs, Promise.allSettled([this.#consumer.close()]))
+    await within(closeWaitMs, Promise.allSettled([this.#consumer.close(), this.#options.chain?.close()]))
     return 'cut off'
   }
 

@@ -1,6 +1,6 @@
 /**
- * The convert step of a source: records → bytes, a whole batch in one synchronous loop for as long as the converters
- * answer at once. A record that fails follows the error policy.
+ * The transform and convert steps of a source: records → bytes, a whole batch in one synchronous loop for as long as the
+ * transforms and converters answer at once. A record that fails follows the error policy, as it was before the transforms.
  */
 import { isRetriable, type Bytes, type Header, type SourceRecord } from '@tidewire/sdk'
 import type { OutHeader, OutRecord } from '../client/client.ts'
@@ -9,11 +9,12 @@ import type { ErrorPolicy, Stage } from './error-policy.ts'
 import { convertEach, isPending, type RecordConverters } from './record-converters.ts'
 import type { SourceTopics } from './source-topics.ts'
 import { canonicalJson } from './source-partition.ts'
+import type { TransformChain } from './transform-chain.ts'
 
 /** A batch on its way into the log. */
 export interface ConvertedBatch {
   readonly out: OutRecord[]
-  /** The record behind each of `out`. */
+  /** The record behind each of `out`, as the source gave it. */
   readonly origins: SourceRecord[]
   /** Dead letters under way: the batch is not delivered before they are. */
   readonly deadLetters: Promise<void>[]
@@ -29,70 +30,96 @@ export class SourceConversion {
   readonly #policy: ErrorPolicy
   readonly #topics: SourceTopics
   readonly #signal: AbortSignal
+  readonly #chain: TransformChain | undefined
 
-  constructor(converters: RecordConverters, policy: ErrorPolicy, topics: SourceTopics, signal: AbortSignal) {
+  /** @param chain where the connector has transforms */
+  constructor(
+    converters: RecordConverters,
+    policy: ErrorPolicy,
+    topics: SourceTopics,
+    signal: AbortSignal,
+    chain?: TransformChain,
+  ) {
     this.#converters = converters
     this.#policy = policy
     this.#topics = topics
     this.#signal = signal
+    this.#chain = chain
   }
 
   /** @throws ConnectError when a record fails and errors are not tolerated */
   convert(records: readonly SourceRecord[]): ConvertedBatch | Promise<ConvertedBatch> {
     const batch: ConvertedBatch = { out: [], origins: [], deadLetters: [], bytes: 0 }
+    const chain = this.#chain
     const key = this.#converters.key.converter
     const value = this.#converters.value.converter
     let lastTopic: string | undefined
     for (let i = 0; i < records.length; i++) {
-      const record = records[i]!
+      const given = records[i]!
+      let record = given
       let stage: Stage = 'TASK_POLL'
       try {
+        if (given.error !== undefined) throw given.error
+        if (chain !== undefined) {
+          stage = 'TRANSFORMATION'
+          const transformed = chain.apply(given)
+          if (isPending(transformed)) return this.#convertWaiting(records, i, batch, transformed)
+          if (transformed === null) continue
+          record = transformed
+        }
         const { topic } = record
         if (topic !== lastTopic || i === 0) {
           this.#topics.check(topic)
           lastTopic = topic
         }
-        if (record.error !== undefined) throw record.error
         stage = 'KEY_CONVERTER'
         const keyBytes = key.fromConnect(topic, record.keySchema, record.key)
-        if (isPending(keyBytes)) return this.#convertWaiting(records, i, batch)
+        if (isPending(keyBytes)) return this.#convertWaiting(records, i, batch, record)
         stage = 'VALUE_CONVERTER'
         const valueBytes = value.fromConnect(topic, record.valueSchema, record.value)
-        if (isPending(valueBytes)) return this.#convertWaiting(records, i, batch)
+        if (isPending(valueBytes)) return this.#convertWaiting(records, i, batch, record)
         let headers: OutHeader[] | undefined
         if (record.headers !== undefined && record.headers.length > 0) {
           stage = 'HEADER_CONVERTER'
           const converted = this.#headers(topic, record.headers)
-          if (isPending(converted)) return this.#convertWaiting(records, i, batch)
+          if (isPending(converted)) return this.#convertWaiting(records, i, batch, record)
           headers = converted
         }
-        add(batch, record, keyBytes, valueBytes, headers)
+        add(batch, given, record, keyBytes, valueBytes, headers)
       } catch (error) {
-        if (isRetriable(error) && record.error === undefined) return this.#convertWaiting(records, i, batch)
-        this.#fail(batch, record, stage, error)
+        const isPassing = stage !== 'TASK_POLL' && stage !== 'TRANSFORMATION' && isRetriable(error)
+        if (isPassing) return this.#convertWaiting(records, i, batch, record)
+        this.#fail(batch, given, stage, error)
       }
     }
     return batch
   }
 
-  /** Goes on from a record whose converter has to fetch something first, or failed in passing. */
+  /**
+   * Goes on from a record for which something has to be waited for, or which failed in passing.
+   * @param first what the transforms made, or will have made, of it: they are not asked twice
+   */
   async #convertWaiting(
     records: readonly SourceRecord[],
     from: number,
     batch: ConvertedBatch,
+    first: SourceRecord | Promise<SourceRecord | null>,
   ): Promise<ConvertedBatch> {
     const { key, value } = this.#converters
     for (let i = from; i < records.length; i++) {
-      const record = records[i]!
-      const { topic } = record
+      const given = records[i]!
       let stage: Stage = 'TASK_POLL'
       const attempt = async <T>(at: Stage, run: () => T | Promise<T>): Promise<T> => {
         stage = at
         return this.#policy.attempt(run, this.#signal)
       }
       try {
+        if (given.error !== undefined) throw given.error
+        if (this.#chain !== undefined) stage = 'TRANSFORMATION'
+        const record = await (i === from ? first : this.#chain === undefined ? given : this.#chain.apply(given))
+        if (record === null) continue
+        const { topic } = record
         this.#topics.check(topic)
-        if (record.error !== undefined) throw record.error
         const keyBytes = await attempt('KEY_CONVERTER', () =>
           key.converter.fromConnect(topic, record.keySchema, record.key),
         )
@@ -104,9 +131,9 @@ export class SourceConversion {
           headers.length === 0
             ? undefined
             : await attempt('HEADER_CONVERTER', async () => this.#headers(topic, headers))
-        add(batch, record, keyBytes, valueBytes, headerBytes)
+        add(batch, given, record, keyBytes, valueBytes, headerBytes)
       } catch (error) {
-        this.#fail(batch, record, stage, error)
+        this.#fail(batch, given, stage, error)
       }
     }
     return batch
@@ -120,14 +147,14 @@ export class SourceConversion {
 
   /** @throws ConnectError where errors are not tolerated */
   #fail(batch: ConvertedBatch, record: SourceRecord, stage: Stage, error: unknown): void {
-    const operation =
-      stage === 'KEY_CONVERTER'
-        ? this.#converters.key.name
-        : stage === 'VALUE_CONVERTER'
-          ? this.#converters.value.name
-          : stage === 'HEADER_CONVERTER'
-            ? this.#converters.header.name
-            : 'source task'
+    const { key, value, header } = this.#converters
+    const operations: Partial<Record<Stage, string | undefined>> = {
+      TRANSFORMATION: this.#chain?.operation,
+      KEY_CONVERTER: key.name,
+      VALUE_CONVERTER: value.name,
+      HEADER_CONVERTER: header.name,
+    }
+    const operation = operations[stage] ?? 'source task'
     this.refuse(batch, record, stage, operation, error)
   }
 
@@ -153,6 +180,7 @@ export class SourceConversion {
 
 function add(
   batch: ConvertedBatch,
+  given: SourceRecord,
   record: SourceRecord,
   key: Bytes,
   value: Bytes,
@@ -160,7 +188,7 @@ function add(
 ): void {
   const { topic, partition, timestamp } = record
   batch.out.push({ topic, partition, key, value, headers, timestamp })
-  batch.origins.push(record)
+  batch.origins.push(given)
   batch.bytes += recordOverheadBytes + (key === null ? 0 : key.length) + (value === null ? 0 : value.length)
   if (headers !== undefined)
     for (const header of headers) batch.bytes += header.key.length + (header.value?.length ?? 0)

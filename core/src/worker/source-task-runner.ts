@@ -1,5 +1,5 @@
 /**
- * The run loop of a source task: poll → convert → produce → commit. (Transforms come between poll and convert.)
+ * The run loop of a source task: poll → transform → convert → produce → commit.
  *
  * The next batch is asked for while earlier ones are under way, up to so many bytes; acknowledgements come back to the
  * delivery tracker through the commit step, which is passed in: at least once and exactly once differ there only.
@@ -24,6 +24,7 @@ import type { SourceConversion } from './source-conversion.ts'
 import type { SourceTopics } from './source-topics.ts'
 import type { TaskActivity } from './task-activity.ts'
 import type { TaskRunner } from './task-runner.ts'
+import type { TransformChain } from './transform-chain.ts'
 import { backoffMs, pause, within } from './time-limit.ts'
 import { FailingAttempts, longest, LogWaits, type Wait } from './waits.ts'
 
@@ -36,6 +37,8 @@ export interface SourceTaskOptions {
   readonly offsets: SourceOffsets
   readonly tracker: DeliveryTracker
   readonly conversion: SourceConversion
+  /** The transforms of that conversion: made before the source is read, and ended with the task. */
+  readonly chain?: TransformChain | undefined
   readonly topics: SourceTopics
   readonly policy: ErrorPolicy
   readonly activity: TaskActivity
@@ -146,6 +149,7 @@ export class SourceTaskRunner implements TaskRunner {
   async #run(onRunning: () => void): Promise<void> {
     try {
       await this.#uninterrupted(this.#log.during('waits for the log to let the task begin', this.#commit.open()))
+      await this.#openChain()
       await this.#readAll(onRunning)
       await this.#uninterrupted(this.#commit.flush('complete'))
       await this.#uninterrupted(this.#returnBatches())
@@ -158,11 +162,23 @@ export class SourceTaskRunner implements TaskRunner {
     }
   }
 
+  async #openChain(): Promise<void> {
+    const { chain, activity } = this.#options
+    if (chain === undefined) return
+    const opening = activity.call('start', () => chain.open())
+    await this.#uninterrupted(this.#log.during('waits for its transforms to be ready', opening))
+  }
+
   /** While the log is away, its end is not waited for: whoever comes next has connections of its own. */
   async #close(): Promise<void> {
     await within(
       closeWaitMs,
-      Promise.allSettled([this.#commit.close(), this.#options.policy.close(), this.#options.close()]),
+      Promise.allSettled([
+        this.#commit.close(),
+        this.#options.policy.close(),
+        this.#options.chain?.close(),
+        this.#options.close(),
+      ]),
     )
   }
 

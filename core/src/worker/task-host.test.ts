@@ -34,6 +34,7 @@ const spec: TaskSpec = {
   keyConverter: converter('string'),
   valueConverter: converter('string'),
   headerConverter: converter('simple'),
+  transforms: [],
   targetState: 'STARTED',
   generation: 1,
 }

@@ -8,9 +8,10 @@ import type { LogClient } from '../client/client.ts'
 import { ConfigProviders, withReferences, type ResolvedConfig } from '../config/config-providers.ts'
 import { frameworkSettings } from '../config/connector-settings.ts'
 import { Secrets, secretValues } from '../config/secrets.ts'
+import type { ChainKind } from '../config/transform-settings.ts'
 import type { Logger } from '../logging/logger.ts'
 import { messageOf } from '../logging/message-of.ts'
-import { loadConnector } from '../plugin/load.ts'
+import { loadConnector, loadPredicate, loadTransform } from '../plugin/load.ts'
 import type { PluginRef } from '../plugin/manifest.ts'
 import { ActiveTopics } from './active-topics.ts'
 import { ByteBudget } from './byte-budget.ts'
@@ -34,6 +35,7 @@ import { TaskActivity } from './task-activity.ts'
 import { isOvertaken } from './task-client.ts'
 import type { TaskRunner } from './task-runner.ts'
 import { within } from './time-limit.ts'
+import { parsePart } from './transform-chain.ts'
 import type { Turns } from './turns.ts'
 
 type Config = Readonly<Record<string, string>>
@@ -103,6 +105,7 @@ export class TaskHost {
     mayRun: async ({ question, yes }) => this.#answered(question, yes),
     plan: async ({ ref, config, maxTasks }) => this.#plan(ref, config, maxTasks),
     check: async ({ ref, config }) => this.#check(ref, config),
+    checkPart: async ({ kind, ref, config }) => this.#checkPart(kind, ref, config),
     close: async () => this.#close(),
   }
 
@@ -278,6 +281,19 @@ export class TaskHost {
     return this.#withConfig(ref, raw, (connector, { config, errors }, secrets) =>
       Object.keys(errors).length > 0 ? errors : secrets.scrubAll(parseConnectorConfig(connector, config).problems),
     )
+  }
+
+  async #checkPart(kind: ChainKind, ref: PluginRef, raw: Config): Promise<Record<string, string[]>> {
+    const secrets = new Secrets()
+    try {
+      const { config, values, errors } = await this.#providers.resolve(raw)
+      secrets.add(values.values())
+      const definition = kind === 'transforms' ? await loadTransform(ref) : await loadPredicate(ref)
+      secrets.add(secretValues(config, definition.config, {}))
+      return Object.keys(errors).length > 0 ? errors : secrets.scrubAll(parsePart(definition, config).problems)
+    } catch (error) {
+      throw secrets.scrubAll(error)
+    }
   }
 
   /** What is thrown holds no secrets. */

@@ -10,6 +10,7 @@ import { ConnectError, type ConfigProblems } from '@tidewire/sdk'
 import type { ProviderSpec } from '../config/config-providers.ts'
 import type { ParsedWorkerConfig, WorkerConfig } from '../config/worker-settings.ts'
 import type { Logger } from '../logging/logger.ts'
+import type { ChainKind } from '../config/transform-settings.ts'
 import type { PluginRef } from '../plugin/manifest.ts'
 import type { ErrandKind, Errands } from './errand-messages.ts'
 import { ErrandRunner, type ErrandCalls } from './errand-runner.ts'
@@ -171,6 +172,11 @@ export class TaskHosts {
   /** What is wrong with the config, the connector's own `check` included. */
   async check(ref: PluginRef, config: Config): Promise<ConfigProblems> {
     return this.#askPlanner('check', { ref, config }, ref)
+  }
+
+  /** As {@link check}, of a transform or a predicate and its own settings. */
+  async checkPart(kind: ChainKind, ref: PluginRef, config: Config): Promise<ConfigProblems> {
+    return this.#askPlanner('checkPart', { kind, ref, config }, ref)
   }
 
   /** See errand-runner.ts. */

@@ -12,6 +12,20 @@ export interface ConverterSpec {
   readonly config: Readonly<Record<string, string>>
 }
 
+/** A transform or a predicate. */
+export interface ChainPartSpec {
+  readonly ref: PluginRef
+  readonly alias: string
+  /** Its own settings, without the alias's prefix. */
+  readonly config: Readonly<Record<string, string>>
+}
+
+export interface TransformSpec extends ChainPartSpec {
+  /** It applies where this holds, or with `negate` where it does not; undefined: to all records. */
+  readonly predicate: ChainPartSpec | undefined
+  readonly negate: boolean
+}
+
 export interface TaskSpec extends TaskId {
   readonly type: 'source' | 'sink'
   readonly plugin: PluginRef
@@ -20,6 +34,8 @@ export interface TaskSpec extends TaskId {
   readonly keyConverter: ConverterSpec
   readonly valueConverter: ConverterSpec
   readonly headerConverter: ConverterSpec
+  /** In the order in which records pass them. */
+  readonly transforms: readonly TransformSpec[]
   readonly targetState: 'STARTED' | 'PAUSED'
   /** Told back with each status: tells the runs of one task apart. */
   readonly generation: number

@@ -12,6 +12,8 @@ export class FakeRunner implements TaskRunner {
   readonly calls: string[] = []
   plan: (config: Config, maxTasks: number) => Promise<Record<string, string>[]> = async () => [{}]
   problems: ConfigProblems = {}
+  /** What transforms and predicates say of their settings. */
+  partProblems: ConfigProblems = {}
   /** What an errand comes to. */
   errand: (errand: Errands[ErrandKind]['errand']) => Promise<unknown> = () =>
     Promise.reject(new Error('no errands here'))
@@ -71,6 +73,10 @@ export class FakeRunner implements TaskRunner {
 
   async check(): Promise<ConfigProblems> {
     return this.problems
+  }
+
+  async checkPart(): Promise<ConfigProblems> {
+    return this.partProblems
   }
 
   async close(): Promise<void> {

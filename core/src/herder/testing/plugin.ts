@@ -1,4 +1,4 @@
-import { definePlugin, defineSink, defineSource } from '@tidewire/sdk'
+import { definePlugin, definePredicate, defineSink, defineSource, defineTransform } from '@tidewire/sdk'
 
 export default definePlugin({
   name: 'test',
@@ -34,6 +34,27 @@ export default definePlugin({
       doc: 'Drops all.',
       config: {},
       write: () => ({ put: () => undefined }),
+    }),
+  ],
+  transforms: [
+    defineTransform({
+      name: 'test-stamp',
+      aliases: ['com.acme.Stamp$Value'],
+      doc: 'Changes nothing.',
+      config: {
+        field: { type: 'string', required: true, doc: 'Which.' },
+        'api.key': { type: 'password', doc: 'Secret.' },
+      },
+      check: () => ({}),
+      create: () => ({ apply: (record) => record }),
+    }),
+  ],
+  predicates: [
+    definePredicate({
+      name: 'test-is-late',
+      doc: 'Never.',
+      config: { 'after.ms': { type: 'long', default: 0, doc: 'When.' } },
+      create: () => ({ test: () => false }),
     }),
   ],
 })
