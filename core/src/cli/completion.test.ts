@@ -1,17 +1,10 @@
-import { execFile } from 'node:child_process'
-import { mkdtemp, rm, writeFile, chmod } from 'node:fs/promises'
 import { createServer } from 'node:http'
 import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
-import { tmpdir } from 'node:os'
-import { delimiter, join } from 'node:path'
-import { promisify } from 'node:util'
 import { Command } from 'commander'
 import { expect, test } from 'vitest'
 import { addCommands } from './commands.ts'
-import { complete, completionScript } from './completion.ts'
-
-const run = promisify(execFile)
+import { complete } from './completion.ts'
 
 function program(): Command {
   const made = new Command('tidewire')
@@ -59,19 +52,4 @@ test('names of connectors come from the worker that the command line names', asy
   expect(await complete(program(), ['connector', 'pause', '--url', url, 'orders', 'i'])).toEqual(['invoices'])
   server.close()
   expect(await complete(program(), ['connector', 'describe', '--url', url, 'o'])).toEqual([])
-})
-
-test('bash asks the program, with what stands left of the cursor', async () => {
-  const folder = await mkdtemp(join(tmpdir(), 'completion-'))
-  const fake = join(folder, 'tidewire')
-  await writeFile(fake, '#!/bin/sh\nprintf "%s\\n" "[$*]" two\n')
-  await chmod(fake, 0o755)
-  const script = `${completionScript('bash')}
-COMP_WORDS=(tidewire connector desc more); COMP_CWORD=2
-_tidewire
-printf '%s\\n' "\${COMPREPLY[@]}"`
-  const env = { ...process.env, PATH: `${folder}${delimiter}${process.env['PATH'] ?? ''}` }
-  const { stdout } = await run('bash', ['-c', script], { env })
-  expect(stdout).toBe('[complete -- connector desc]\ntwo\n')
-  await rm(folder, { recursive: true })
 })

@@ -5,20 +5,29 @@ export type Shell = (typeof shells)[number]
 
 /** Each asks the program itself for what may come next, and falls back to files where that knows nothing. */
 const scripts: Readonly<Record<Shell, string>> = {
+  // Bash breaks words at : and =, as in http://host, and replaces only what stands after them.
   bash: `_tidewire() {
-  local IFS=$'\\n'
-  COMPREPLY=($(tidewire complete -- "\${COMP_WORDS[@]:1:COMP_CWORD}" 2>/dev/null))
+  local line="\${COMP_LINE:0:COMP_POINT}" words found typed
+  read -a words <<< "$line"
+  if [[ "$line" == *[[:space:]] ]]; then words+=(""); fi
+  typed="\${words[\${#words[@]}-1]}"
+  COMPREPLY=()
+  while IFS= read -r found; do
+    found="\${found#"\${typed%"\${typed##*[:=]}"}"}"
+    COMPREPLY+=("$(printf %q "$found")")
+  done < <(tidewire complete -- "\${words[@]:1}" 2>/dev/null)
   if [ \${#COMPREPLY[@]} -eq 0 ]; then compopt -o default; fi
 }
 complete -F _tidewire tidewire
 `,
+  // Found in fpath, the file is run as the function at the first Tab; sourced, it is not.
   zsh: `#compdef tidewire
 _tidewire() {
   local -a found
-  found=("\${(@f)$(tidewire complete -- "\${(@)words[2,CURRENT]}" 2>/dev/null)}")
+  found=("\${(@f)$(tidewire complete -- "\${(@Q)words[2,CURRENT]}" 2>/dev/null)}")
   if [[ -n "\${found[*]}" ]]; then compadd -a found; else _files; fi
 }
-compdef _tidewire tidewire
+if [[ "$funcstack[1]" == _tidewire ]]; then _tidewire "$@"; else compdef _tidewire tidewire; fi
 `,
   fish: `function __tidewire_complete
   set -l words (commandline -opc)
