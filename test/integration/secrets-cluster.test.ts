@@ -58,9 +58,8 @@ const read = (topic: string, enough: (records: readonly SeenRecord[]) => boolean
 async function stored(names: readonly string[]): Promise<Record<string, string>> {
   const marks = names.map((name) => `commit-${name}`)
   const seen = await read('connect-configs', (all) => marks.every((mark) => all.some(({ key }) => key === mark)))
-  return Object.fromEntries(
-    seen.flatMap(({ key, value }) => (/^(connector|task)-/.test(key ?? '') ? [[key, value]] : [])),
-  )
+  const kept = seen.filter(({ key }) => /^(connector|task)-/.test(key ?? ''))
+  return Object.fromEntries(kept.map(({ key, value }) => [key!, value]))
 }
 
 const hostOf = ({ url }: TestWorker): string => new URL(url).host

@@ -1,7 +1,8 @@
 import { defineConfig } from '@tidewire/sdk'
 import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { kafkaDefinition } from './kafka-definition.ts'
+import { sinkSettings } from './connector-settings.ts'
+import { kafkaDefinition, kafkaGroups } from './kafka-definition.ts'
 import { maskSecrets, secretMask, unmaskSecrets } from './secrets.ts'
 import { compileSettings } from './settings.ts'
 
@@ -160,6 +161,24 @@ test('kafkaDefinition speaks the words of Kafka Connect', () => {
     ['modes', 'a', 1],
     ['topics', null, 2],
   ])
+})
+
+test('kafkaDefinition shows common settings as Kafka Connect does, and what is ours after them', () => {
+  const keys = new Map(kafkaDefinition(sinkSettings).map((key) => [key.name, key]))
+  const place = (name: string) => {
+    const { group, width, order_in_group: order } = keys.get(name)!
+    return [group, width, order]
+  }
+  expect(place('topics')).toEqual(['Common', 'LONG', 4])
+  expect(place('config.action.reload')).toEqual(['Common', 'MEDIUM', 14])
+  expect(place('errors.tolerance')).toEqual(['Error Handling', 'SHORT', 3])
+  expect(place('task.weight')).toEqual(['Common', 'NONE', 15])
+  const ours = ['task.weight', 'task.stalled.after.ms', 'task.isolation', 'sink.max.buffered.bytes']
+  expect(ours.map((name) => place(name)[2])).toEqual([15, 16, 17, 18])
+  expect(kafkaGroups([...keys.values()]).slice(0, 1)).toEqual(['Common'])
+  // A connector's own setting of that name is its own.
+  const own = defineConfig({ topics: { type: 'list', group: 'Mine', doc: 'Topics.' } })
+  expect(kafkaDefinition(own)[0]).toMatchObject({ group: 'Mine', width: 'NONE', order_in_group: 1 })
 })
 
 describe('secrets', () => {

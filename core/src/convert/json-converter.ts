@@ -23,6 +23,8 @@ const config = defineConfig({
     type: 'boolean',
     default: true,
     importance: 'high',
+    group: 'Schemas',
+    displayName: 'Enable Schemas',
     doc: 'Whether each message carries its schema, as {"schema": …, "payload": …}. Without: plain JSON.',
   },
   'schemas.cache.size': {
@@ -30,6 +32,8 @@ const config = defineConfig({
     default: 1000,
     minimum: 0,
     importance: 'high',
+    group: 'Schemas',
+    displayName: 'Schema Cache Size',
     doc: 'How many schemas read from messages are kept.',
   },
   'decimal.format': {
@@ -37,12 +41,16 @@ const config = defineConfig({
     default: 'BASE64',
     pattern: '^(?:[bB][aA][sS][eE]64|[nN][uU][mM][eE][rR][iI][cC])$',
     importance: 'low',
+    group: 'Serialization',
+    displayName: 'Decimal Format',
     doc: 'How Decimals are written: BASE64 (of the unscaled value) or NUMERIC. Both are read.',
   },
   'replace.null.with.default': {
     type: 'boolean',
     default: true,
     importance: 'low',
+    group: 'Serialization',
+    displayName: 'Replace null with default',
     doc: 'Whether a null in a field that has a default value stands for that value.',
   },
 })

@@ -121,10 +121,24 @@ export class PluginViews {
     const full = { 'connector.class': pluginName, ...unmaskSecrets(config, stored) }
     const validation = await this.#validator.validate(full)
     const { warnings } = validation
+    const isReference = (value: string): boolean => this.#validator.isReference(value)
+    const recommended = await this.#recommended(manifest.name)
     const infosWith = (errors: SettingErrors): ConfigInfos =>
-      configInfos(full, { ...validation, errors }, (value) => this.#validator.isReference(value))
+      configInfos(full, { ...validation, errors }, isReference, recommended)
     if (deep === undefined) return { infos: infosWith(validation.errors), warnings }
     const tried = await validateDeeply(validation, full, (whole) => this.#tryOut(whole, deep))
     return { infos: { ...infosWith(tried.errors), deep: tried.deep }, warnings }
+  }
+  /** What Kafka Connect recommends: the converters that there are, and the versions of the connector. */
+  async #recommended(connector: string): Promise<Readonly<Record<string, readonly string[]>>> {
+    const { connectors, converters } = await this.#plugins.list()
+    const classes = [...new Set(converters.map(({ className }) => className))].sort()
+    const versions = connectors.filter(({ manifest }) => manifest.name === connector)
+    return {
+      'key.converter': classes,
+      'value.converter': classes,
+      'header.converter': classes,
+      'connector.plugin.version': versions.map(({ manifest }) => manifest.version),
+    }
   }
 }

@@ -16,7 +16,7 @@ import {
   sinkProblems,
   type SinkConnectorConfig,
 } from '../config/connector-settings.ts'
-import { kafkaDefinition, type ConfigKeyInfo } from '../config/kafka-definition.ts'
+import { kafkaDefinition, kafkaGroups, type ConfigKeyInfo } from '../config/kafka-definition.ts'
 import { Secrets, secretMask } from '../config/secrets.ts'
 import { compileSettings, type ParsedSettings, type RawConfig, type SettingErrors } from '../config/settings.ts'
 import { isTopicCreationSetting, parseTopicCreation } from '../config/topic-creation.ts'
@@ -266,11 +266,15 @@ export class ConfigValidator {
   }
 }
 
-/** The answer to `PUT /connector-plugins/{plugin}/config/validate`. */
+/**
+ * The answer to `PUT /connector-plugins/{plugin}/config/validate`.
+ * @param recommended values by setting, of those that are not one of a few
+ */
 export function configInfos(
   config: Config,
   { settings, errors }: Pick<Validation, 'settings' | 'errors'>,
   isReference: (value: string) => boolean,
+  recommended: Readonly<Record<string, readonly string[]>> = {},
 ): ConfigInfos {
   const definitions = kafkaDefinition(settings)
   const names = new Set(Object.keys(settings))
@@ -278,7 +282,7 @@ export function configInfos(
   const value = (name: string, text: string | null, setting?: Setting): ConfigValueInfo => ({
     name,
     value: setting?.type === 'password' && text !== null && !isReference(text) ? secretMask : text,
-    recommended_values: setting?.enum ?? [],
+    recommended_values: setting?.enum ?? recommended[name] ?? [],
     errors: errors[name] ?? [],
     visible: true,
   })
@@ -286,7 +290,7 @@ export function configInfos(
   return {
     name: config['connector.class'] ?? '',
     error_count: Object.values(errors).flat().length,
-    groups: [...new Set(definitions.flatMap(({ group }) => group ?? []))],
+    groups: kafkaGroups(definitions),
     configs: [
       // What no declaration knows may be a mistyped secret.
       ...unknown.map((name) => ({
