@@ -113,6 +113,18 @@ describe('references to config providers', () => {
     await read('out', (records) => records.some(({ value }) => value === digest('changed-since', 'elsewhere')))
   })
 
+  test('have their connector restarted when the file changes, unless it is told not to', async () => {
+    await worker.deploy('leak', references())
+    await worker.deploy('same', { ...references(), topic: 'same', 'config.action.reload': 'none' })
+    for (const name of ['leak', 'same']) await worker.reaches(name, 'RUNNING', 1)
+    await read('same', (records) => records.length > 0)
+    await writeFile(join(folder, 'db.properties'), 'password=changed-since\nurl=elsewhere\n')
+    await read('out', (records) => records.some(({ value }) => value === digest('changed-since', 'elsewhere')))
+    expect(await read('same', (records) => records.length > 0)).toHaveLength(1)
+    expectNoSecret(lines.join('\n'))
+    expect(lines.join('\n')).not.toContain('changed-since')
+  })
+
   test('that cannot be resolved are a 400 by name, and fail a task that is started again', async () => {
     const wrong = { ...references(), password: '${env:LEAKY_MISSING}', url: '${env:PATH}' }
     const answer = await worker.ask('PUT', '/connectors/leak/config', wrong)

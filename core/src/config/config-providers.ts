@@ -2,6 +2,7 @@
  * `${provider:[path:]key}` in configs: what a value is, known only where it is used. Providers are those that the worker
  * is given (`config.providers`), with Kafka's names and settings; a reference to any other is text like any other.
  */
+import { join } from 'node:path'
 import { literalPattern } from './literal-pattern.ts'
 import type { SettingErrors } from './settings.ts'
 import { readDirectoryKey, readEnvironmentKey, readPropertiesKey } from './provider-kinds.ts'
@@ -54,6 +55,17 @@ export class ConfigProviders {
     )
   }
 
+  /** The files that hold what references stand for, each once. */
+  filesOf(config: Config): string[] {
+    const files = new Set<string>()
+    for (const text of Object.values(config).flatMap((value) => this.#references(value))) {
+      const { kind, path, key } = this.#parsed(text)
+      if (kind === 'file' && path !== '') files.add(path)
+      if (kind === 'directory' && path !== '') files.add(join(path, key))
+    }
+    return [...files]
+  }
+
   /** Puts in what the providers say. */
   async resolve(config: Config): Promise<ResolvedConfig> {
     const errors: SettingErrors = {}
@@ -83,16 +95,21 @@ export class ConfigProviders {
   }
 
   async #value(text: string): Promise<string> {
-    const [, name = '', path = '', key = ''] = new RegExp(reference.source).exec(text)!
-    const spec = this.#providers.get(name)!
-    switch (spec.kind) {
+    const { kind, path, key, allowlistPattern, allowedPaths } = this.#parsed(text)
+    switch (kind) {
       case 'env':
-        return readEnvironmentKey(this.#env, path, key, spec.allowlistPattern)
+        return readEnvironmentKey(this.#env, path, key, allowlistPattern)
       case 'file':
-        return readPropertiesKey(path, key, spec.allowedPaths)
+        return readPropertiesKey(path, key, allowedPaths)
       case 'directory':
-        return readDirectoryKey(path, key, spec.allowedPaths)
+        return readDirectoryKey(path, key, allowedPaths)
     }
+  }
+
+  /** @param text one that {@link ConfigProviders.#references} gave */
+  #parsed(text: string): ProviderSpec & { readonly path: string; readonly key: string } {
+    const [, name = '', path = '', key = ''] = new RegExp(reference.source).exec(text)!
+    return { ...this.#providers.get(name)!, path, key }
   }
 
   /** Those to providers that there are. */

@@ -5,6 +5,7 @@ import { messageOf } from '../logging/message-of.ts'
 import type { PluginRegistry } from '../plugin/plugin-registry.ts'
 import type { RestartRequest } from './config-records.ts'
 import { sameConfig, sameConfigs, type Config, type ConfigStore, type StoredConnector } from './config-store.ts'
+import type { ReferenceWatch } from './reference-watch.ts'
 import type { State, StatusStore } from './status-store.ts'
 import { planTasks, taskPlugins, type WorkerParts } from './task-spec.ts'
 import type { TaskStatus } from '../worker/task-spec.ts'
@@ -20,6 +21,7 @@ export interface ActorContext {
   readonly cluster: Cluster
   readonly workerId: string
   readonly worker: WorkerParts
+  readonly references: ReferenceWatch
   /** `exactly.once.source.support=enabled`. */
   readonly exactlyOnce: boolean
   readonly logger: Logger
@@ -90,6 +92,8 @@ export class ConnectorActor {
   /** Planning failed for this config: not before the timer fires (if it has one) it is tried again. */
   #failed: { readonly config: Config; readonly timer?: NodeJS.Timeout } | undefined
   #failures = 0
+  /** Ends the watch over what the connector's config refers to. */
+  #unwatch: (() => void) | undefined
   #restarts = new Set<number>()
 
   constructor(name: string, context: ActorContext) {
@@ -312,19 +316,26 @@ export class ConnectorActor {
     void this.#handOver(task, running).catch((error: unknown) => {
       if (this.#tasks.get(task) !== running) return
       // Not kept as running: the next wake tries again.
+      running.stop.abort()
       this.#tellTask(task, 'FAILED', traceOf(error))
       this.#tasks.delete(task)
     })
   }
 
   async #handOver(task: number, running: RunningTask): Promise<void> {
-    const { plugins, runner, worker, exactlyOnce, fenceEarlierTasks } = this.#context
+    const { plugins, runner, worker, exactlyOnce, fenceEarlierTasks, references } = this.#context
     const { signal } = running.stop
     const { manifest, spec } = await taskPlugins(plugins, worker, running.config)
     running.version = manifest.version
     running.exactlyOnce = exactlyOnce && manifest.type === 'source' && manifest.exactlyOnce
     if (running.exactlyOnce && !signal.aborted) await fenceEarlierTasks(this.#name, signal)
-    if (signal.aborted) return
+    // Before the task reads them, so that no change is missed.
+    const unwatch = await references.watch(running.config, () => this.#referenceChanged(task, running))
+    signal.addEventListener('abort', unwatch, { once: true })
+    if (signal.aborted) {
+      unwatch()
+      return
+    }
     running.handedOver = true
     const { config, run, paused } = running
     const starting = runner.startTask({
@@ -377,7 +388,13 @@ export class ConnectorActor {
 
   async #plan({ config, stop: { signal } }: Planning): Promise<void> {
     const isCancelled = (): boolean => signal.aborted
-    const { plugins, runner, worker, store, planTimeoutMs, commitTasks } = this.#context
+    const { plugins, runner, worker, store, planTimeoutMs, commitTasks, references } = this.#context
+    const unwatch = await references.watch(config, () => this.#planAgain())
+    if (isCancelled()) {
+      unwatch()
+      return
+    }
+    this.#unwatch = unwatch
     const tasks = await planTasks(plugins, runner, worker, config, planTimeoutMs)
     if (isCancelled()) return
     await commitTasks(this.#name, config, tasks, signal)
@@ -408,9 +425,29 @@ export class ConnectorActor {
   #cancelPlanning(): void {
     clearTimeout(this.#failed?.timer)
     this.#planning?.stop.abort()
+    this.#unwatch?.()
+    this.#unwatch = undefined
     this.#failed = undefined
     this.#planning = undefined
     this.#planned = undefined
+  }
+
+  /** A file that the connector's config refers to holds something else. Tasks are restarted each by itself. */
+  #planAgain(): void {
+    this.#context.logger.info('restarting the connector: a file that it refers to has changed', {
+      connector: this.#name,
+    })
+    this.#cancelPlanning()
+    this.wake()
+  }
+
+  #referenceChanged(task: number, running: RunningTask): void {
+    if (this.#closed || this.#tasks.get(task) !== running) return
+    this.#context.logger.info('restarting a task: a file that it refers to has changed', {
+      connector: this.#name,
+      task,
+    })
+    this.restartTask(task)
   }
 
   #markForRestart(task: number): void {

@@ -28,6 +28,7 @@ import { ConnectorWrites } from './connector-writes.ts'
 import { clusterTopics } from './cluster-topics.ts'
 import { configDigest, LeaderRequests } from './leader-requests.ts'
 import { PluginViews } from './plugin-views.ts'
+import { ReferenceWatch } from './reference-watch.ts'
 import { SessionKeys } from './session-keys.ts'
 import { StatusStore } from './status-store.ts'
 import { TopicTails } from './topic-tail.ts'
@@ -67,6 +68,8 @@ export interface HerderOptions {
   readonly workerTls?: WorkerTls | undefined
   /** Of this process's loggers. Default: some that nobody goes by. */
   readonly levels?: LogLevels | undefined
+  /** How often files that configs refer to are looked at. Default 5000. */
+  readonly referenceIntervalMs?: number
   /** Longest time for a connector to say how its work splits, beyond the runner's own limit. Default 65 000. */
   readonly planTimeoutMs?: number
 }
@@ -257,6 +260,10 @@ export class Herder {
       cluster,
       workerId,
       worker: this.#worker,
+      references: new ReferenceWatch({
+        providers: this.#worker.providers,
+        intervalMs: this.#options.referenceIntervalMs,
+      }),
       exactlyOnce: config['exactly.once.source.support'] === 'enabled',
       logger,
       commitTasks: (connector, plannedFrom, tasks, signal) => this.#commitTasks(connector, plannedFrom, tasks, signal),
