@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import fc from 'fast-check'
 import { afterAll, describe, expect, test } from 'vitest'
+import { createLogger } from '../logging/logger.ts'
 import {
   ConfigEncryption,
   encryptionProblems,
@@ -11,6 +12,8 @@ import {
   readEncryptionKeys,
   requireDecrypted,
 } from './config-encryption.ts'
+import { startHerder, until } from './testing/fixture.ts'
+import { MemoryLog } from './testing/memory-log.ts'
 
 const [older, newer] = [randomBytes(32), randomBytes(32)]
 const secretsOf = (given: Readonly<Record<string, string>>): Set<string> =>
@@ -111,4 +114,25 @@ describe('keys', () => {
     writeFileSync(join(folder, 'empty'), '# no key yet\n')
     await expect(readEncryptionKeys(undefined, join(folder, 'empty'))).rejects.toThrow(/holds no key/)
   })
+})
+
+test('a worker that has a key tells at its start of secrets that are not encrypted with it', async () => {
+  const log = new MemoryLog()
+  const lines: [message: string, details: unknown][] = []
+  const logger = createLogger({ write: (_, message, details) => void lines.push([message, details]) })
+  const told = () =>
+    lines.filter(([message]) => message.includes('tidewire cluster reencrypt')).map(([, details]) => details)
+  const plain = await startHerder(log)
+  await plain.herder.writes.putConfig('a', { 'connector.class': 'test-source', url: 'tcp://x', password: 'hunter2' })
+  await plain.herder.writes.putConfig('b', { 'connector.class': 'test-source', url: 'tcp://x' })
+  await plain.herder.close()
+
+  const first = await startHerder(log, { encryption: new ConfigEncryption([older]), logger })
+  await until(() => told().length > 0)
+  expect(told()).toEqual([{ connectors: 'a', count: 1 }])
+  expect(await first.herder.reencrypt()).toEqual({ a: 'reencrypted', b: 'current' })
+  expect(await first.herder.reencrypt()).toEqual({ a: 'current', b: 'current' })
+  await first.herder.close()
+  expect(log.records('connect-configs').findLast(({ key }) => key === 'connector-a')?.value).not.toContain('hunter2')
+  expect(JSON.stringify(lines)).not.toContain('hunter2')
 })
