@@ -165,3 +165,9 @@ export function isMapEntry(message: ProtoMessage): boolean {
     ({ name, value }) => name === 'map_entry' && value.kind === 'word' && value.text === 'true',
   )
 }
+
+/** The types of the map that an entry message stands for. */
+export function entryTypes({ fields }: ProtoMessage): { readonly key: string; readonly value: string } {
+  const typeOf = (name: string) => fields.find((field) => field.name === name)?.type ?? 'string'
+  return { key: typeOf('key'), value: typeOf('value') }
+}
