@@ -10,11 +10,20 @@ export function canonicalNumber(text: string): string {
   if (/^-?\d+$/.test(text))
     return String(text.startsWith('0') && text.length > 1 && /^[0-7]+$/.test(text) ? BigInt(`0o${text}`) : BigInt(text))
   if (!decimalText.test(text)) return text
-  const value = Number(text.replace(/[fFdD]$/, ''))
+  const value = floatingPoint(text.replace(/[fFdD]$/, ''))
   return Number.isFinite(value) ? roundedHalfEven(value) : text
 }
 
+/** With few digits after the point the reference takes a number for a float, which shows where it is rounded. */
+function floatingPoint(text: string): number {
+  const fraction = /\.(\d*)/.exec(text)?.[1] ?? ''
+  const float = Math.fround(Number(text))
+  return fraction.length <= 7 && Number.isFinite(float) ? float : Number(text)
+}
+
 function roundedHalfEven(value: number): string {
+  // From here on there is no fraction, and toFixed() would give an exponent.
+  if (Math.abs(value) >= 1e21) return String(BigInt(value))
   const exact = Math.abs(value).toFixed(20)
   const [whole = '0', fraction = ''] = exact.split('.')
   const rest = fraction.slice(3)
