@@ -250,6 +250,8 @@ export type PreviewedRecord = {
     readonly schema?: unknown
     readonly bytes?: ShownBytes | null
   }[]
+  /** The alias of the transform that drops it; it is shown as it was before */
+  readonly dropped?: string
   readonly errors: readonly {
     readonly stage: string
     readonly operation: string

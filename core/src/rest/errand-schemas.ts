@@ -67,9 +67,10 @@ const previewedRecord: JsonSchema = {
           'bytes',
         ]),
       ),
+      dropped: about('The alias of the transform that drops it; it is shown as it was before', text),
       errors: listOf(object({ stage: text, operation: text, exception: text, message: text })),
     },
-    ['offset', 'sourcePartition', 'sourceOffset'],
+    ['offset', 'sourcePartition', 'sourceOffset', 'dropped'],
   ),
 }
 

@@ -121,5 +121,10 @@ export class ByteShare {
 
 /** A share of nothing in particular: for what runs outside of a worker's tasks. */
 export function shareOfItsOwn(maxBytes: number): ByteShare {
-  return new ByteBudget(budgetBuffer(Number.MAX_SAFE_INTEGER), loansBuffer()).share(maxBytes)
+  return budgetOfItsOwn().share(maxBytes)
+}
+
+/** As {@link shareOfItsOwn}. */
+export function budgetOfItsOwn(): ByteBudget {
+  return new ByteBudget(budgetBuffer(Number.MAX_SAFE_INTEGER), loansBuffer())
 }

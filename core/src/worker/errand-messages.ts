@@ -61,7 +61,7 @@ export interface RecordProblem {
   readonly message: string
 }
 
-/** A record as a connector would produce or put it. */
+/** A record as a connector would produce or put it, after its transforms. */
 export interface PreviewedRecord {
   readonly topic: string
   /** Of a source's record: null where the key decides. */
@@ -74,6 +74,8 @@ export interface PreviewedRecord {
   readonly key: PreviewedValue
   readonly value: PreviewedValue
   readonly headers: readonly (PreviewedValue & { readonly key: string })[]
+  /** The alias of the transform that drops it: it is shown as it was before the transforms, and goes nowhere. */
+  readonly dropped?: string
   readonly errors: readonly RecordProblem[]
 }
 

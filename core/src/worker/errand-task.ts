@@ -5,14 +5,17 @@ import type { Logger } from '../logging/logger.ts'
 import { messageOf } from '../logging/message-of.ts'
 import { loadConnector } from '../plugin/load.ts'
 import { loadConverters } from './build-task.ts'
+import { budgetOfItsOwn } from './byte-budget.ts'
 import { parseConnectorConfig, requireValid } from './connector-config.ts'
 import { ErrorPolicy, type DeadLetters, type FailedRecord } from './error-policy.ts'
 import type { RecordProblem } from './errand-messages.ts'
 import type { HostSettings } from './host-messages.ts'
 import type { OpenClient } from './log-clients.ts'
 import type { RecordConverters } from './record-converters.ts'
+import { taskChain } from './task-chain.ts'
 import { openTaskClients, type TaskClients } from './task-clients.ts'
 import type { TaskSpec } from './task-spec.ts'
+import { loadTransforms, type TransformChain } from './transform-chain.ts'
 
 export interface ErrandSurroundings {
   readonly settings: HostSettings
@@ -59,6 +62,29 @@ export async function openErrandTask(
   return { connector, config, converters, clients, client, close }
 }
 
+/**
+ * The transforms as a task of it would have them, apart from those of its tasks; undefined where there are none. To be
+ * closed.
+ * @throws what a transform throws that cannot be made
+ */
+export async function openErrandChain(
+  spec: TaskSpec,
+  { clients }: ErrandTask,
+  { logger, signal }: ErrandSurroundings,
+  policy: ErrorPolicy,
+): Promise<TransformChain | undefined> {
+  const onFailure = (error: unknown): void => logger.warn('a transform goes on without', { error: messageOf(error) })
+  const transforms = await loadTransforms(spec.transforms)
+  const chain = taskChain({ spec, transforms, policy, clients, budget: budgetOfItsOwn(), logger, signal, onFailure })
+  try {
+    await chain?.open()
+  } catch (error) {
+    await chain?.close()
+    throw error
+  }
+  return chain
+}
+
 /** An error policy that lets every record go and notes why, for whoever asks next. */
 export class NotedErrors implements DeadLetters {
   readonly policy: ErrorPolicy
@@ -96,7 +122,12 @@ export class NotedErrors implements DeadLetters {
   }
 }
 
-function problemOf({ stage, operation, error }: FailedRecord): RecordProblem {
+/** What a transform threw over a record. */
+export function transformProblem(chain: TransformChain, error: unknown): RecordProblem {
+  return problemOf({ stage: 'TRANSFORMATION', operation: chain.operation, error })
+}
+
+function problemOf({ stage, operation, error }: Pick<FailedRecord, 'stage' | 'operation' | 'error'>): RecordProblem {
   return {
     stage,
     operation,

@@ -4,11 +4,18 @@ import type { SinkConnectorConfig } from '../config/connector-settings.ts'
 import { parseSink } from './build-task.ts'
 import { requireValid } from './connector-config.ts'
 import type { PreviewedRecord, PreviewEnd, PreviewErrand, RecordProblem } from './errand-messages.ts'
-import { NotedErrors, type ErrandSurroundings, type ErrandTask } from './errand-task.ts'
+import {
+  NotedErrors,
+  openErrandChain,
+  transformProblem,
+  type ErrandSurroundings,
+  type ErrandTask,
+} from './errand-task.ts'
 import type { PreviewRoom } from './preview-room.ts'
 import { plainSchema, plainValue, shownBytes } from './shown-value.ts'
 import { SinkConversion } from './sink-conversion.ts'
 import { keyOf } from './sink-positions.ts'
+import type { TransformChain } from './transform-chain.ts'
 
 const maxWaitMs = 500
 
@@ -23,6 +30,7 @@ export async function previewSink(
   requireValid(errors)
   const noted = new NotedErrors(framework, around.logger)
   const conversion = new SinkConversion(task.converters, noted.policy, around.signal)
+  const chain = await openErrandChain(errand.spec, task, around, noted.policy)
   const { positions, ends } = await rangeOf(task.clients.consumer.admin, framework, errand)
   const left = new Map(positions.map((position) => [keyOf(position), position.offset]))
   const isRead = (tp: TopicPartition): boolean => (left.get(keyOf(tp)) ?? Infinity) >= (ends.get(keyOf(tp)) ?? 0)
@@ -41,8 +49,12 @@ export async function previewSink(
           if (record.offset >= ends.get(keyOf({ topic, partition }))!) break
           const converted: SinkRecord[] = []
           await conversion.convert({ topic, partition, records, from: i, to: i + 1 }, converted)
-          // A transform of what was converted goes here.
-          room.show(previewed({ topic, partition }, record, converted[0], noted.take()))
+          const [given] = converted
+          if (chain === undefined || given === undefined) {
+            room.show(previewed({ topic, partition }, record, given, noted.take()))
+          } else {
+            room.show(await transformed(chain, given, record))
+          }
           if (room.ended !== undefined) return { ended: room.ended }
         }
         left.set(keyOf({ topic, partition }), nextOffset)
@@ -50,7 +62,17 @@ export async function previewSink(
     }
     return { ended: 'end' }
   } finally {
-    await reader.close()
+    await Promise.all([reader.close(), chain?.close()])
+  }
+}
+
+async function transformed(chain: TransformChain, given: SinkRecord, raw: InRecord): Promise<PreviewedRecord> {
+  try {
+    const record = await chain.apply(given)
+    if (record === null) return { ...previewed(given, raw, given, []), dropped: chain.alias }
+    return previewed(record, raw, record, [])
+  } catch (error) {
+    return previewed(given, raw, given, [transformProblem(chain, error)])
   }
 }
 
@@ -121,12 +143,14 @@ function previewed(
       ...(record === undefined ? {} : { value: plainValue(record.value), schema: plainSchema(record.valueSchema) }),
       ...bytes(raw.value),
     },
-    headers: raw.headers.map((header, i) => {
+    headers: (record?.headers ?? raw.headers).map((header, i) => {
       const made = record?.headers[i]
+      // A transform may have changed which there are.
+      const original = raw.headers[i]?.key === header.key ? bytes(raw.headers[i].value) : {}
       return {
         key: header.key,
         ...(made === undefined ? {} : { value: plainValue(made.value), schema: plainSchema(made.schema) }),
-        ...bytes(header.value),
+        ...original,
       }
     }),
     errors,

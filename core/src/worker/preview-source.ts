@@ -11,12 +11,19 @@ import { messageOf } from '../logging/message-of.ts'
 import { parseSource, sourceTopics } from './build-task.ts'
 import { requireValid } from './connector-config.ts'
 import type { PreviewedRecord, PreviewEnd, PreviewErrand, RecordProblem } from './errand-messages.ts'
-import { NotedErrors, type ErrandSurroundings, type ErrandTask } from './errand-task.ts'
+import {
+  NotedErrors,
+  openErrandChain,
+  transformProblem,
+  type ErrandSurroundings,
+  type ErrandTask,
+} from './errand-task.ts'
 import { OffsetStore } from './offset-store.ts'
 import type { PreviewRoom } from './preview-room.ts'
 import { plainSchema, plainValue, shownBytes } from './shown-value.ts'
 import { SourceConversion } from './source-conversion.ts'
 import { backoffMs, pause, unlessAborted, within } from './time-limit.ts'
+import type { TransformChain } from './transform-chain.ts'
 
 const firstReopenMs = 300
 const maxReopenMs = 5000
@@ -42,6 +49,7 @@ export async function previewSource(
   // Only asked which topics there may be: none is made.
   const topics = sourceTopics(spec, framework, task.clients, around.settings)
   const conversion = new SourceConversion(task.converters, noted.policy, topics, signal)
+  const chain = await openErrandChain(spec, task, { ...around, signal }, noted.policy)
   const context: SourceTaskContext<typeof task.config> = {
     config: task.config,
     connector: spec.connector,
@@ -54,39 +62,58 @@ export async function previewSource(
     deadLetters: framework['errors.tolerance'] === 'all' && framework['errors.deadletterqueue.topic.name'] !== '',
     offsets: await storedOffsets(task, errand, around, framework['offsets.storage.topic']),
   }
-  let failure: string | undefined
-  for (let failures = 1; ; failures++) {
-    let batches: AsyncIterator<Polled> | undefined
-    try {
-      const source = await unlessAborted(Promise.resolve(definition.read(context)), signal)
-      if (source === undefined) return { ended: 'timeout' }
-      batches = source[Symbol.asyncIterator]()
-      for (;;) {
-        const polled = await unlessAborted(batches.next(), signal)
-        if (polled === undefined) return { ended: 'timeout', ...(failure === undefined ? {} : { error: failure }) }
-        if (polled.done === true) return { ended: around.signal.aborted ? 'timeout' : 'end' }
-        failure = undefined
-        const given = polled.value
-        for (const record of 'records' in given ? given.records : given) {
-          // A transform of the record goes here, before it is converted.
-          const { out } = await conversion.convert([record])
-          room.show(previewed(record, out[0], noted.take()))
-          if (room.ended !== undefined) return { ended: room.ended }
+  try {
+    let failure: string | undefined
+    for (let failures = 1; ; failures++) {
+      let batches: AsyncIterator<Polled> | undefined
+      try {
+        const source = await unlessAborted(Promise.resolve(definition.read(context)), signal)
+        if (source === undefined) return { ended: 'timeout' }
+        batches = source[Symbol.asyncIterator]()
+        for (;;) {
+          const polled = await unlessAborted(batches.next(), signal)
+          if (polled === undefined) return { ended: 'timeout', ...(failure === undefined ? {} : { error: failure }) }
+          if (polled.done === true) return { ended: around.signal.aborted ? 'timeout' : 'end' }
+          failure = undefined
+          const given = polled.value
+          for (const record of 'records' in given ? given.records : given) {
+            room.show(await previewOf(record, chain, conversion, noted))
+            if (room.ended !== undefined) return { ended: room.ended }
+          }
         }
+      } catch (error) {
+        failure = messageOf(error)
+        // As where the config is validated: it is the request that is at fault.
+        if (isErrorKind(error, 'ConfigError') && room.isUntouched) throw error
+        if (!isRetriable(error)) return { ended: 'failed', error: failure }
+        if (around.signal.aborted) return { ended: 'timeout', error: failure }
+      } finally {
+        if (room.ended !== undefined || around.signal.aborted) abort.abort()
+        const ending = Promise.resolve(batches?.return?.()).catch(() => undefined)
+        await within(endGraceMs, ending)
       }
-    } catch (error) {
-      failure = messageOf(error)
-      // As where the config is validated: it is the request that is at fault.
-      if (isErrorKind(error, 'ConfigError') && room.isUntouched) throw error
-      if (!isRetriable(error)) return { ended: 'failed', error: failure }
-      if (around.signal.aborted) return { ended: 'timeout', error: failure }
-    } finally {
-      if (room.ended !== undefined || around.signal.aborted) abort.abort()
-      const ending = Promise.resolve(batches?.return?.()).catch(() => undefined)
-      await within(endGraceMs, ending)
+      await pause(backoffMs(failures, firstReopenMs, maxReopenMs), signal)
     }
-    await pause(backoffMs(failures, firstReopenMs, maxReopenMs), signal)
+  } finally {
+    await chain?.close()
   }
+}
+
+async function previewOf(
+  given: SourceRecord,
+  chain: TransformChain | undefined,
+  conversion: SourceConversion,
+  noted: NotedErrors,
+): Promise<PreviewedRecord> {
+  let record: SourceRecord | null = given
+  try {
+    if (chain !== undefined && given.error === undefined) record = await chain.apply(given)
+  } catch (error) {
+    return previewed(given, undefined, [transformProblem(chain!, error)])
+  }
+  if (record === null) return { ...previewed(given, undefined, []), dropped: chain!.alias }
+  const { out } = await conversion.convert([record])
+  return previewed(record, out[0], noted.take())
 }
 
 async function storedOffsets(

@@ -15,19 +15,20 @@ import { parseSink } from './build-task.ts'
 import { requireValid } from './connector-config.ts'
 import type { DeadLetter } from './dead-letter.ts'
 import type { RedriveErrand, RedrivenLetter } from './errand-messages.ts'
-import { NotedErrors, type ErrandSurroundings, type ErrandTask } from './errand-task.ts'
+import { NotedErrors, openErrandChain, type ErrandSurroundings, type ErrandTask } from './errand-task.ts'
 import { outcomeOf, type LetterPosition, type Redrive } from './redrive-outcome.ts'
 import type { RedrivePosition } from './redrive-position.ts'
 import { SinkConversion } from './sink-conversion.ts'
 import { keyOf } from './sink-positions.ts'
 import { backoffMs, pause, unlessAborted, within } from './time-limit.ts'
+import type { TransformChain } from './transform-chain.ts'
 
 const firstRetryMs = 300
 const maxRetryMs = 5000
 /** For the sink to give back what it holds. */
 const closeWaitMs = 2000
 
-/** Letters of a sink: converted, put to an instance of it apart from its tasks, and flushed. */
+/** Letters of a sink: converted, transformed, put to an instance of it apart from its tasks, and flushed. */
 export async function openSinkRedrive(
   definition: Sink,
   task: ErrandTask,
@@ -36,6 +37,7 @@ export async function openSinkRedrive(
   position: RedrivePosition,
 ): Promise<Redrive> {
   const redrive = new SinkRedrive(task, errand, around, position)
+  await redrive.openChain()
   if (!errand.dryRun) await redrive.start(definition)
   return redrive
 }
@@ -47,7 +49,8 @@ class SinkRedrive implements Redrive {
   readonly #position: RedrivePosition
   readonly #framework: NonNullable<ReturnType<typeof parseSink>['config']>
   readonly #noted: NotedErrors
-  readonly #conversion: SinkConversion
+  #conversion: SinkConversion
+  #chain: TransformChain | undefined
   readonly #opened = new Map<string, TopicPartition>()
   #sink: SinkTask | undefined
   /** Of the letters under way. */
@@ -64,6 +67,12 @@ class SinkRedrive implements Redrive {
     this.#framework = config
     this.#noted = new NotedErrors(config, around.logger)
     this.#conversion = new SinkConversion(task.converters, this.#noted.policy, around.signal)
+  }
+
+  async openChain(): Promise<void> {
+    const { policy } = this.#noted
+    this.#chain = await openErrandChain(this.#errand.spec, this.#task, this.#around, policy)
+    this.#conversion = new SinkConversion(this.#task.converters, policy, this.#around.signal, this.#chain)
   }
 
   async start(definition: Sink): Promise<void> {
@@ -107,6 +116,11 @@ class SinkRedrive implements Redrive {
   }
 
   async close(): Promise<void> {
+    await this.#closeSink()
+    await this.#chain?.close()
+  }
+
+  async #closeSink(): Promise<void> {
     const sink = this.#sink
     if (sink === undefined) return
     const ending = (async () => {
@@ -139,8 +153,12 @@ class SinkRedrive implements Redrive {
     const converted: SinkRecord[] = []
     await this.#conversion.convert({ topic, partition, records: [record], from: 0, to: 1 }, converted)
     const [problem] = this.#noted.take()
-    if (problem === undefined) this.#letters.set(converted[0]!, letter)
-    else {
+    if (problem === undefined) {
+      const [made] = converted
+      const reason = `transform ${this.#chain?.alias} drops it`
+      if (made === undefined) this.#outcomes.set(letter, outcomeOf(letter, 'skipped', { reason }))
+      else this.#letters.set(made, letter)
+    } else {
       const { stage, message } = problem
       this.#outcomes.set(letter, outcomeOf(letter, 'rejected', { stage, reason: message }))
     }

@@ -4,7 +4,7 @@ import { parseSource, sourceTopics } from './build-task.ts'
 import { requireValid } from './connector-config.ts'
 import { sourceRecordOf, type DeadLetter } from './dead-letter.ts'
 import type { RedriveErrand, RedrivenLetter } from './errand-messages.ts'
-import { NotedErrors, type ErrandSurroundings, type ErrandTask } from './errand-task.ts'
+import { NotedErrors, openErrandChain, type ErrandSurroundings, type ErrandTask } from './errand-task.ts'
 import { outcomeOf, type LetterPosition, type Redrive } from './redrive-outcome.ts'
 import type { RedrivePosition } from './redrive-position.ts'
 import { SourceConversion } from './source-conversion.ts'
@@ -14,18 +14,20 @@ interface Converted {
   readonly out: OutRecord
 }
 
-/** Letters of a source: made into its records again, converted, and produced to the topic that they were for. */
-export function openSourceRedrive(
+/** Letters of a source: made into its records again, transformed, converted, and produced to the topic that they are for. */
+export async function openSourceRedrive(
   task: ErrandTask,
   { spec, dryRun }: RedriveErrand,
-  { settings, logger, signal }: ErrandSurroundings,
+  around: ErrandSurroundings,
   position: RedrivePosition,
-): Redrive {
+): Promise<Redrive> {
+  const { settings, logger, signal } = around
   const { config: framework, errors } = parseSource(spec.config)
   requireValid(errors)
   const topics = sourceTopics(spec, framework, task.clients, settings)
   const noted = new NotedErrors(framework, logger)
-  const conversion = new SourceConversion(task.converters, noted.policy, topics, signal)
+  const chain = await openErrandChain(spec, task, around, noted.policy)
+  const conversion = new SourceConversion(task.converters, noted.policy, topics, signal, chain)
 
   const convert = async (letter: DeadLetter): Promise<OutRecord | RedrivenLetter> => {
     let record: SourceRecord
@@ -37,7 +39,10 @@ export function openSourceRedrive(
     }
     const { out } = await conversion.convert([record])
     const [problem] = noted.take()
-    if (problem === undefined) return out[0]!
+    if (problem === undefined) {
+      const reason = `transform ${chain?.alias} drops it`
+      return out[0] ?? outcomeOf(letter, 'skipped', { reason })
+    }
     return outcomeOf(letter, 'rejected', { stage: problem.stage, reason: problem.message })
   }
 
@@ -89,6 +94,6 @@ export function openSourceRedrive(
       }
       return letters.map((letter) => outcomes.get(letter)!)
     },
-    close: async () => Promise.resolve(),
+    close: async () => chain?.close(),
   }
 }

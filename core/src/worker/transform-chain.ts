@@ -114,6 +114,11 @@ export class TransformChain {
     return this.#steps[this.#at]?.definition.name ?? 'transforms'
   }
 
+  /** The alias of that transform. */
+  get alias(): string {
+    return this.#steps[this.#at]?.alias ?? ''
+  }
+
   /**
    * What becomes of a record; null: it is dropped, and those after that do not see it. A transform that fails in passing is
    * tried again as the error policy says, and those before it are not.
