@@ -24,7 +24,7 @@ export class JavaDateFormat {
   }
 
   /** @param ms since the epoch */
-  format(ms: number): string {
+  format(ms: number | bigint): string {
     const time = new Time(ms)
     let text = ''
     for (const write of this.#write) text += write(time)
@@ -46,9 +46,11 @@ class Time {
   readonly month: number
   readonly day: number
 
-  constructor(ms: number) {
-    this.epochDay = Math.floor(ms / dayMs)
-    this.msOfDay = ms - this.epochDay * dayMs
+  constructor(ms: number | bigint) {
+    const rest = Number(typeof ms === 'number' ? ms % dayMs : ms % BigInt(dayMs))
+    this.msOfDay = rest < 0 ? rest + dayMs : rest
+    const midnight = typeof ms === 'number' ? (ms - this.msOfDay) / dayMs : (ms - BigInt(this.msOfDay)) / BigInt(dayMs)
+    this.epochDay = Number(midnight)
     const { year, month, day } = dateOfDay(this.epochDay)
     this.year = year
     this.month = month

@@ -9,6 +9,9 @@ const purpose = 'TimestampConverter'
 const dayMs = 86_400_000
 const maxInt64 = 2n ** 63n - 1n
 
+/** Milliseconds since the epoch; a bigint beyond what a number holds exactly. */
+type Ms = number | bigint
+
 /**
  * Makes a function from one form to another.
  * @param format of texts; undefined where none is set, so that a text cannot be read
@@ -25,8 +28,8 @@ export function compileTimestampConversion(
   return (time) => write(read(time, precision, format), precision, format)
 }
 
-type Read = (time: unknown, precision: UnixPrecision, format: JavaDateFormat | undefined) => number
-type Write = (ms: number, precision: UnixPrecision, format: JavaDateFormat | undefined) => unknown
+type Read = (time: unknown, precision: UnixPrecision, format: JavaDateFormat | undefined) => Ms
+type Write = (ms: Ms, precision: UnixPrecision, format: JavaDateFormat | undefined) => unknown
 
 const readers: Readonly<Record<TimestampForm, Read>> = {
   string(time, _precision, format) {
@@ -37,21 +40,21 @@ const readers: Readonly<Record<TimestampForm, Read>> = {
     return ms
   },
   unix(time, precision) {
-    const number = numberOf(time)
+    const count = wholeOf(time)
     switch (precision) {
       case 'nanoseconds':
-        return typeof time === 'bigint' ? Number(time / 1_000_000n) : Math.trunc(number / 1_000_000)
+        return quotient(count, 1_000_000)
       case 'microseconds':
-        return typeof time === 'bigint' ? Number(time / 1000n) : Math.trunc(number / 1000)
+        return quotient(count, 1000)
       case 'milliseconds':
-        return number
+        return count
       case 'seconds':
-        return number * 1000
+        return product(count, 1000)
     }
   },
-  Date: (time) => numberOf(time) * dayMs,
-  Time: numberOf,
-  Timestamp: numberOf,
+  Date: (time) => product(wholeOf(time), dayMs),
+  Time: wholeOf,
+  Timestamp: wholeOf,
 }
 
 const writers: Readonly<Record<TimestampForm, Write>> = {
@@ -60,23 +63,28 @@ const writers: Readonly<Record<TimestampForm, Write>> = {
   unix(ms, precision) {
     switch (precision) {
       case 'nanoseconds':
-        return int64(BigInt(ms) * 1_000_000n)
+        return product(ms, 1_000_000)
       case 'microseconds':
-        return Number.isSafeInteger(ms * 1000) ? ms * 1000 : int64(BigInt(ms) * 1000n)
+        return product(ms, 1000)
       case 'milliseconds':
         return ms
       case 'seconds':
-        return Math.trunc(ms / 1000) + 0
+        return quotient(ms, 1000)
     }
   },
-  Date: (ms) => Math.floor(ms / dayMs),
-  Time: (ms) => ms - Math.floor(ms / dayMs) * dayMs,
+  Date: (ms) =>
+    typeof ms === 'number' ? Math.floor(ms / dayMs) : Number((ms - BigInt(timeOfDay(ms))) / BigInt(dayMs)),
+  Time: timeOfDay,
   Timestamp: (ms) => ms,
 }
 
-function numberOf(time: unknown): number {
-  if (typeof time === 'number' && Number.isInteger(time)) return time
-  if (typeof time === 'bigint') return Number(time)
+function timeOfDay(ms: Ms): number {
+  const rest = Number(typeof ms === 'number' ? ms % dayMs : ms % BigInt(dayMs))
+  return rest < 0 ? rest + dayMs : rest + 0
+}
+
+function wholeOf(time: unknown): number | bigint {
+  if (typeof time === 'bigint' || Number.isInteger(time)) return time as number | bigint
   throw notA('whole number', time)
 }
 
@@ -84,7 +92,17 @@ function notA(what: string, time: unknown): DataError {
   return new DataError(`${purpose}: a ${what} is expected, not a ${typeof time}`)
 }
 
-/** As an int64 is held in values, and no farther than it reaches. */
+/** Toward zero, as Java's TimeUnit rounds. */
+function quotient(value: number | bigint, divisor: number): number | bigint {
+  return typeof value === 'number' ? Math.trunc(value / divisor) + 0 : int64(value / BigInt(divisor))
+}
+
+/** No farther than an int64 reaches, as with Java's TimeUnit. */
+function product(value: number | bigint, factor: number): number | bigint {
+  const quick = Number(value) * factor
+  return Number.isSafeInteger(quick) ? quick : int64(BigInt(value) * BigInt(factor))
+}
+
 function int64(value: bigint): number | bigint {
   const within = value > maxInt64 ? maxInt64 : value < -maxInt64 - 1n ? -maxInt64 - 1n : value
   const number = Number(within)
