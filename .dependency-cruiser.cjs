@@ -15,7 +15,7 @@ const layers = {
   plugin: ['json', 'convert', 'transform', 'config', 'logging'],
   worker: ['client', 'json', 'convert', 'transform', 'plugin', 'config', 'logging'],
   herder: ['cluster', 'worker', 'client', 'json', 'convert', 'transform', 'plugin', 'config', 'logging'],
-  registry: ['client', 'schemas', 'json', 'config', 'logging'],
+  registry: ['rest', 'cluster', 'client', 'schemas', 'json', 'config', 'logging'],
   cli: ['client', 'rest-client', 'config', 'logging'],
   rest: ['herder', 'cluster', 'plugin', 'config', 'logging'],
   'rest-client': [],
@@ -43,6 +43,13 @@ module.exports = {
       severity: 'error',
       from: { path: '^sdk/src', pathNot: '\\.test\\.ts$' },
       to: { dependencyTypes: ['npm', 'npm-dev'] },
+    },
+    {
+      name: 'console-knows-the-client',
+      comment: 'what a browser loads: the console, and the client of the REST API',
+      severity: 'error',
+      from: { path: '^console/', pathNot: '\\.test\\.ts$' },
+      to: { pathNot: '^(console|core/src/rest-client)/' },
     },
     {
       name: 'core-not-connectors',

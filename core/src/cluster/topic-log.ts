@@ -19,8 +19,11 @@ const requestHeader = 'tidewire.request'
 export interface TopicLogOptions {
   readonly client: LogClient
   readonly topic: string
-  /** Called in log order within a partition, for every record since the start of the topic. Must not throw. */
-  readonly onRecord: (record: TopicLogRecord) => void
+  /**
+   * Called in log order within a partition, for every record since the start of the topic. Must not throw.
+   * @param timestamp in ms since the epoch
+   */
+  readonly onRecord: (record: TopicLogRecord, timestamp: number) => void
   /** Called after the last of the records that came together. */
   readonly onBatch?: () => void
   readonly logger: Logger
@@ -134,7 +137,9 @@ export class TopicLog {
     while (!signal.aborted) {
       try {
         for (const { partition, records, nextOffset } of await reader.poll({ maxWaitMs: 30_000, signal })) {
-          for (const record of records) if (record.key !== null) this.#options.onRecord(textOf(record, record.key))
+          for (const record of records) {
+            if (record.key !== null) this.#options.onRecord(textOf(record, record.key), record.timestamp)
+          }
           this.#positions.set(partition, nextOffset)
         }
         failures = 0

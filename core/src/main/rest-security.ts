@@ -1,5 +1,5 @@
 /** What a worker's settings say about its listeners and who may use them. */
-import { httpsConfig } from '../config/rest-settings.ts'
+import { httpsConfig, type RestConfig } from '../config/rest-settings.ts'
 import { loadSsl, type SslMaterial } from '../config/ssl-settings.ts'
 import type { WorkerConfig } from '../config/worker-settings.ts'
 import type { WorkerTls } from '../herder/worker-request.ts'
@@ -13,6 +13,12 @@ import type { ListenerOptions, ServerTls } from '../rest/listeners.ts'
 import { parseHeaderRules, type HeaderRule } from '../rest/response-headers.ts'
 import { TrustedProxies } from '../rest/trusted-proxies.ts'
 import { UserError } from './fatal.ts'
+
+/** What is looked at of a worker's settings; a registry has most of it too. */
+export type SecuredConfig = Pick<WorkerConfig, 'listeners'> &
+  Pick<RestConfig, Extract<keyof RestConfig, `rest.${'users' | 'bearer' | 'certificate'}.${string}`>> &
+  Pick<RestConfig, 'rest.unprotected' | 'rest.trusted.proxies' | 'response.http.headers.config'> &
+  Partial<Pick<RestConfig, 'admin.listeners' | 'rest.advertised.listener' | 'rest.health.open'>>
 
 /** For those who ask this worker, and for what it asks others. */
 export interface TlsOfRest {
@@ -31,7 +37,7 @@ export interface RestSecurity {
 }
 
 /** @throws UserError that names the setting at fault */
-export async function restSecurity(config: WorkerConfig, logger: Logger): Promise<RestSecurity> {
+export async function restSecurity(config: SecuredConfig, logger: Logger): Promise<RestSecurity> {
   const own = config.listeners.map((text) => listenerOf('listeners', text))
   if (own.length === 0) throw new UserError('listeners: expected http://host:port or https://host:port, not none')
   const told = config['rest.advertised.listener']
@@ -63,7 +69,7 @@ export async function restSecurity(config: WorkerConfig, logger: Logger): Promis
   }
 }
 
-function checkProxies(config: WorkerConfig): void {
+function checkProxies(config: SecuredConfig): void {
   try {
     new TrustedProxies(config['rest.trusted.proxies'])
   } catch (error) {
@@ -108,7 +114,7 @@ function listenerOf(setting: string, text: string): ListenerOptions {
 }
 
 /** Undefined: there is no access control. */
-async function accessOf(config: WorkerConfig, clientAuth: string, logger: Logger): Promise<Access | undefined> {
+async function accessOf(config: SecuredConfig, clientAuth: string, logger: Logger): Promise<Access | undefined> {
   const certificates = {
     view: config['rest.certificate.view'],
     operate: config['rest.certificate.operate'],
@@ -124,11 +130,11 @@ async function accessOf(config: WorkerConfig, clientAuth: string, logger: Logger
     basic,
     bearer,
     certificates: byCertificate ? certificates : undefined,
-    healthOpen: config['rest.health.open'],
+    healthOpen: config['rest.health.open'] ?? true,
   })
 }
 
-async function basicOf(config: WorkerConfig, logger: Logger): Promise<BasicLogin | undefined> {
+async function basicOf(config: SecuredConfig, logger: Logger): Promise<BasicLogin | undefined> {
   const file = config['rest.users.file']
   const operate = config['rest.users.operate']
   const admin = config['rest.users.admin']
@@ -149,7 +155,7 @@ async function basicOf(config: WorkerConfig, logger: Logger): Promise<BasicLogin
   return new Login(credentials, { view: config['rest.users.view'], operate, admin }, logger)
 }
 
-async function bearerOf(config: WorkerConfig, logger: Logger): Promise<BearerLogin | undefined> {
+async function bearerOf(config: SecuredConfig, logger: Logger): Promise<BearerLogin | undefined> {
   if (config['rest.bearer.issuer'] === undefined && config['rest.bearer.jwks'] === undefined) return undefined
   const { BearerLogin: Login } = await import('../rest/bearer-login.ts')
   try {
@@ -160,7 +166,7 @@ async function bearerOf(config: WorkerConfig, logger: Logger): Promise<BearerLog
 }
 
 function checkProtection(
-  config: WorkerConfig,
+  config: SecuredConfig,
   listeners: readonly ListenerOptions[],
   access: Access | undefined,
   clientAuth: string,

@@ -66,7 +66,6 @@ export function isGlobalContextName(name: string): boolean {
 }
 
 // What Java calls ISO control characters: they would also be written in another way into the keys of records.
-// eslint-disable-next-line no-control-regex
 const controlCharacter = /[\u0000-\u001f\u007f-\u009f]/
 /** Longer ones would make keys that no log takes, and lists that nobody can read. */
 const MAX_SUBJECT_LENGTH = 10_000

@@ -47,15 +47,9 @@ export class RegistryState {
   /** By what is referred to: all versions that refer to it. */
   readonly #referrers = new Map<string, Set<SchemaEntity>>()
   #sortedSubjects: readonly string[] | undefined
-  #tombstones = 0
 
   constructor(logger: Logger) {
     this.#logger = logger
-  }
-
-  /** Grows with each version that goes for good: what was worked out before may be about one that is not there. */
-  get tombstones(): number {
-    return this.#tombstones
   }
 
   /** Never throws: what makes no sense is passed over, as all who read the topic pass over it. */
@@ -179,9 +173,9 @@ export class RegistryState {
     return this.#modes.get(name ?? '')
   }
 
-  /** By name, with the prefix given. */
-  namesWithMode(prefix: string): readonly string[] {
-    return [...this.#modes.keys()].filter((name) => name !== '' && name.startsWith(prefix))
+  /** Subjects and contexts. */
+  namesWithMode(): readonly string[] {
+    return [...this.#modes.keys()].filter((name) => name !== '')
   }
 
   /** All that have an alias; by the name they stand for. */
@@ -197,9 +191,11 @@ export class RegistryState {
         else this.#put(record.value, timestamp)
         return
       case 'CONFIG':
-        return setOrDelete(this.#configs, record.subject ?? '', record.value)
+        setOrDelete(this.#configs, record.subject ?? '', record.value)
+        return
       case 'MODE':
-        return setOrDelete(this.#modes, record.subject ?? '', record.value)
+        setOrDelete(this.#modes, record.subject ?? '', record.value)
+        return
       case 'DELETE_SUBJECT':
         for (const version of this.versions(record.subject, 'live')) {
           if (version.version <= record.upTo) this.#replace({ ...version, deleted: true })
@@ -234,7 +230,8 @@ export class RegistryState {
     const { subject, id, guid } = version
     let versions = this.#subjects.get(subject)
     if (versions === undefined) {
-      this.#subjects.set(subject, (versions = new Map()))
+      versions = new Map<number, SchemaEntity>()
+      this.#subjects.set(subject, versions)
       this.#sortedSubjects = undefined
     }
     const before = versions.get(version.version)
@@ -253,7 +250,6 @@ export class RegistryState {
   }
 
   #remove(subject: string, number: number): void {
-    this.#tombstones++
     const versions = this.#subjects.get(subject)
     const version = versions?.get(number)
     if (versions === undefined || version === undefined) return

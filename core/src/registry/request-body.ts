@@ -132,7 +132,7 @@ function readReference(value: unknown): SchemaReference {
   const subject = optional(fields['subject'], textAt('references: subject'))
   const version = optional(fields['version'], integerAt('references: version'))
   if (name === undefined || subject === undefined || version === undefined) {
-    throw errors.invalidSchema(`Invalid reference: name, subject and version are needed: ${JSON.stringify(value)}`)
+    throw errors.invalidSchema('Invalid reference: name, subject and version are needed')
   }
   return { name, subject, version }
 }
@@ -278,7 +278,7 @@ export function booleanAt(where: string): (value: unknown) => boolean {
 export function listAt(where: string): (value: unknown) => readonly unknown[] {
   return (value) => {
     if (!Array.isArray(value)) throw wrongShape(where, 'a list')
-    return value
+    return value as unknown[]
   }
 }
 

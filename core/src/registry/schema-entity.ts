@@ -146,8 +146,8 @@ export function withVersionProperty(metadata: Metadata | undefined, version: num
 
 export function withoutVersionProperty(metadata: Metadata | undefined): Metadata | undefined {
   if (metadata?.properties?.[versionProperty] === undefined) return metadata
-  const { [versionProperty]: _, ...properties } = metadata.properties
-  return { ...metadata, properties }
+  const others = Object.entries(metadata.properties).filter(([name]) => name !== versionProperty)
+  return { ...metadata, properties: Object.fromEntries(others) }
 }
 
 /** By UTF-16 code units, as Java sorts. */

@@ -1,0 +1,118 @@
+/** Passes requests on to the registry that leads. */
+import { Agent as HttpAgent, request as httpRequest, type IncomingMessage } from 'node:http'
+import { Agent as HttpsAgent, request as httpsRequest } from 'node:https'
+import { text } from 'node:stream/consumers'
+import type { SslMaterial } from '../config/ssl-settings.ts'
+
+/** A request as it came, to be sent on. */
+export interface PassedRequest {
+  readonly method: string
+  /** Path and query. */
+  readonly path: string
+  readonly headers: Readonly<Record<string, string | undefined>>
+  readonly body: string
+}
+
+export interface LeaderAnswer {
+  readonly status: number
+  readonly body: string
+}
+
+export interface LeaderRequestsOptions {
+  /** `leader.connect.timeout.ms` */
+  readonly connectTimeoutMs: number
+  /** `leader.read.timeout.ms` */
+  readonly readTimeoutMs: number
+  /** What is shown and trusted with https. */
+  readonly tls?: RequestTls | undefined
+}
+
+export interface RequestTls extends SslMaterial {
+  /** Whether a certificate must be for the host that is asked. */
+  readonly verifyHost: boolean
+}
+
+/** Another registry was not reached, or did not answer. */
+export class NoAnswerError extends Error {
+  override readonly name = 'NoAnswerError'
+  /** It may have got the request, and have carried it out. */
+  readonly wasSent: boolean
+
+  constructor(url: string, wasSent: boolean, cause: unknown) {
+    super(`no answer from the registry at ${url}`, { cause })
+    this.wasSent = wasSent
+  }
+}
+
+/** Most of an answer that is read; the registry's own answers to writes are far smaller. */
+const MAX_ANSWER_BYTES = 64 * 1024 * 1024
+
+export class LeaderRequests {
+  readonly #options: LeaderRequestsOptions
+  readonly #http: HttpAgent
+  #https: HttpsAgent
+
+  constructor(options: LeaderRequestsOptions) {
+    this.#options = options
+    this.#http = new HttpAgent({ keepAlive: true })
+    this.#https = agentOf(options.tls)
+  }
+
+  /** For what is asked from now on. */
+  renewTls(tls: RequestTls): void {
+    this.#https = agentOf(tls)
+  }
+
+  /** @throws NoAnswerError */
+  async ask(url: string, { method, path, headers, body }: PassedRequest): Promise<LeaderAnswer> {
+    const { connectTimeoutMs, readTimeoutMs } = this.#options
+    let wasSent = false
+    try {
+      const answer = await new Promise<IncomingMessage>((resolve, reject) => {
+        const given = Object.entries(headers).filter((entry): entry is [string, string] => entry[1] !== undefined)
+        const options = { method, headers: { ...Object.fromEntries(given), 'content-length': Buffer.byteLength(body) } }
+        const asked = url.startsWith('https:')
+          ? httpsRequest(url + path, { ...options, agent: this.#https }, resolve)
+          : httpRequest(url + path, { ...options, agent: this.#http }, resolve)
+        const connecting = setTimeout(() => asked.destroy(new Error('it cannot be connected to')), connectTimeoutMs)
+        asked.once('socket', (socket) => {
+          const connected = (): void => {
+            clearTimeout(connecting)
+            wasSent = true
+          }
+          if (!socket.connecting) connected()
+          else socket.once(url.startsWith('https:') ? 'secureConnect' : 'connect', connected)
+        })
+        asked.setTimeout(readTimeoutMs, () => asked.destroy(new Error('it takes too long')))
+        asked.once('error', reject)
+        asked.once('close', () => clearTimeout(connecting))
+        asked.end(body)
+      })
+      return { status: answer.statusCode ?? 500, body: await bodyOf(answer) }
+    } catch (error) {
+      throw new NoAnswerError(url, wasSent, error)
+    }
+  }
+
+  close(): void {
+    this.#http.destroy()
+    this.#https.destroy()
+  }
+}
+
+function agentOf(tls: RequestTls | undefined): HttpsAgent {
+  return new HttpsAgent({
+    keepAlive: true,
+    ...(tls && { key: tls.key, cert: tls.certificate, passphrase: tls.passphrase, ca: tls.ca }),
+    ...(tls?.verifyHost === false ? { checkServerIdentity: () => undefined } : {}),
+  })
+}
+
+async function bodyOf(answer: IncomingMessage): Promise<string> {
+  let bytes = 0
+  answer.on('data', (chunk: Buffer) => {
+    bytes += chunk.length
+    if (bytes > MAX_ANSWER_BYTES) answer.destroy(new Error('its answer is too large'))
+  })
+  return text(answer)
+}

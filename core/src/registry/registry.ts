@@ -1,0 +1,266 @@
+/**
+ * The schema registry: reads the topic `_schemas`, answers from what it has read, and has the leader among the registries
+ * on the log write.
+ */
+import { randomUUID } from 'node:crypto'
+import { LogError, type LogClient } from '../client/client.ts'
+import { outRecord, TopicLog } from '../cluster/topic-log.ts'
+import type { RegistryConfig } from '../config/registry-settings.ts'
+import type { Logger } from '../logging/logger.ts'
+import { messageOf } from '../logging/message-of.ts'
+import { ConfigScope } from './config-scope.ts'
+import { NoAnswerError, type LeaderAnswer, type LeaderRequests, type PassedRequest } from './leader-requests.ts'
+import { Leadership, RefusedError } from './leadership.ts'
+import { errors, RegistryError } from './registry-error.ts'
+import { NotLeadingError, type RegistryIdentity } from './registry-identity.ts'
+import { RegistryReads } from './registry-reads.ts'
+import { RegistryState } from './registry-state.ts'
+import { RegistryWrites, type Decision } from './registry-writes.ts'
+import { SchemaLookup } from './schema-lookup.ts'
+import { SchemaParser, type LoadFormat } from './schema-parser.ts'
+import type { LogRecord } from './schema-records.ts'
+
+export interface RegistryOptions {
+  readonly client: LogClient
+  readonly config: RegistryConfig
+  readonly identity: RegistryIdentity
+  readonly requests: LeaderRequests
+  readonly loadFormat: LoadFormat
+  readonly logger: Logger
+}
+
+/** A request that changes something: carried out here where this registry leads, else passed on. */
+export interface ChangeRequest<T> {
+  readonly passed: PassedRequest
+  /** Another registry has passed it on: it is not passed on again. */
+  readonly isPassedOn: boolean
+  /** Carried out twice it is as carried out once, and answered alike. */
+  readonly isIdempotent: boolean
+  readonly decide: (writes: RegistryWrites) => Decision<T>
+}
+
+/** Carried out here, or by the leader, whose answer is passed back as it is. */
+export type Changed<T> = { readonly answer: T } | { readonly passedBack: LeaderAnswer }
+
+/** How soon a leader that did not answer is asked again. */
+const LOOK_MS = 200
+/** How long a request that another registry has passed on waits for this one to lead. */
+const MAX_PASSED_WAIT_MS = 5000
+
+export class Registry {
+  readonly reads: RegistryReads
+  readonly scope: ConfigScope
+  readonly state: RegistryState
+  readonly parser: SchemaParser
+  readonly #options: RegistryOptions
+  readonly #writes: RegistryWrites
+  readonly #log: TopicLog
+  readonly #leadership: Leadership
+  readonly #waiters = new Set<() => void>()
+  /** Names of transactions of which it is not known yet whether they came to be, and whether they have been read. */
+  readonly #uncertain = new Map<string, boolean>()
+  #lastChange: Promise<unknown> = Promise.resolve()
+  #isStopping = false
+
+  constructor(options: RegistryOptions) {
+    const { client, config, identity, loadFormat, logger } = options
+    this.#options = options
+    const state = (this.state = new RegistryState(logger))
+    const scope = (this.scope = new ConfigScope(state, config['schema.compatibility.level']))
+    const parser = (this.parser = new SchemaParser({ state, loadFormat, cacheSize: config['schema.cache.size'] }))
+    const lookup = new SchemaLookup(state, scope, parser)
+    this.reads = new RegistryReads({ state, scope, parser, lookup })
+    this.#writes = new RegistryWrites({ state, scope, parser, lookup, modesMayChange: config['mode.mutability'] })
+    this.#log = new TopicLog({
+      client,
+      topic: config['kafkastore.topic'],
+      onRecord: (record, timestamp) => {
+        state.apply(record, timestamp)
+        if (record.request !== undefined && this.#uncertain.has(record.request))
+          this.#uncertain.set(record.request, true)
+      },
+      logger,
+    })
+    this.#leadership = new Leadership({
+      client,
+      groupId: config['schema.registry.group.id'],
+      identity,
+      sessionTimeoutMs: config['kafkagroup.session.timeout.ms'],
+      heartbeatIntervalMs: config['kafkagroup.heartbeat.interval.ms'],
+      rebalanceTimeoutMs: config['kafkagroup.rebalance.timeout.ms'],
+      readToEnd: () => this.#log.readToEnd(),
+      logger,
+      onChange: () => this.#wake(),
+    })
+  }
+
+  get leads(): boolean {
+    return this.#leadership.leads
+  }
+
+  /** Where another registry leads; undefined where this one does, or none is known. */
+  get leaderUrl(): string | undefined {
+    return this.#leadership.leaderUrl
+  }
+
+  /** Resolves when all that the topic holds has been read. @throws LogError */
+  async start(): Promise<void> {
+    await this.#log.start()
+    this.#leadership.start()
+  }
+
+  /** Whoever waits for a leader is answered that there is none. */
+  stopWaiting(): void {
+    this.#isStopping = true
+    this.#wake()
+  }
+
+  async close(): Promise<void> {
+    this.stopWaiting()
+    await this.#leadership.close()
+    await this.#log.close()
+    this.#options.requests.close()
+  }
+
+  /**
+   * What is asked for; where there is none, it is looked for again once all has been read that the log has now, since it
+   * may have been written through another registry a moment ago.
+   */
+  async fresh<T>(read: () => T | Promise<T>): Promise<T> {
+    try {
+      return await read()
+    } catch (error) {
+      if (!(error instanceof RegistryError && error.status === 404)) throw error
+      await this.#refresh()
+      return read()
+    }
+  }
+
+  /**
+   * Carries out a change, or has the leader carry it out. While nobody leads, it is held for a time.
+   * @throws RegistryError
+   */
+  async change<T>(request: ChangeRequest<T>): Promise<Changed<T>> {
+    const holdMs = this.#options.config['rest.write.hold.ms']
+    const endsAt = performance.now() + (request.isPassedOn ? Math.min(holdMs, MAX_PASSED_WAIT_MS) : holdMs)
+    for (;;) {
+      const { leads, leaderUrl, isChosen } = this.#leadership
+      let trouble: RegistryError
+      if (leads) {
+        const done = await this.#inTurn(() => this.#carryOut(request.decide, endsAt))
+        if (done !== undefined) return done
+        trouble = errors.timedOut('The write was not confirmed in time')
+      } else if (leaderUrl !== undefined && !request.isPassedOn) {
+        const passedBack = await this.#passOn(leaderUrl, request)
+        if (!(passedBack instanceof RegistryError)) return { passedBack }
+        trouble = passedBack
+      } else {
+        trouble = errors.leaderUnknown()
+        if (request.isPassedOn && !isChosen) throw trouble
+      }
+      if (this.#isStopping || performance.now() >= endsAt) throw trouble
+      await this.#changes(Math.min(endsAt, performance.now() + LOOK_MS))
+    }
+  }
+
+  /** One after the other: each decision has to know what the one before has come to. */
+  async #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const turn = this.#lastChange.then(work)
+    this.#lastChange = turn.catch(() => undefined)
+    return turn
+  }
+
+  /** Undefined: another leads, or this one has to begin anew. */
+  async #carryOut<T>(
+    decide: (writes: RegistryWrites) => Decision<T>,
+    endsAt: number,
+  ): Promise<{ answer: T } | undefined> {
+    if (!this.#leadership.leads) return undefined
+    const { records, answer } = decide(this.#writes)
+    if (records.length === 0) return { answer }
+    const name = randomUUID()
+    this.#uncertain.set(name, false)
+    try {
+      await this.#write(records, name)
+      return { answer }
+    } catch (error) {
+      if (error instanceof RefusedError) throw refusal(error.cause)
+      if (error instanceof NotLeadingError) return undefined
+      this.#options.logger.warn('a write to the schema topic has failed', { error: messageOf(error) })
+      // What has come of it stands in the topic, once the next leader, this one or another, has made an end to it.
+      await within(endsAt - performance.now(), this.#log.readToEnd())
+      return this.#uncertain.get(name) === true ? { answer } : undefined
+    } finally {
+      this.#uncertain.delete(name)
+    }
+  }
+
+  async #write(records: readonly LogRecord[], name: string): Promise<void> {
+    const topic = this.#options.config['kafkastore.topic']
+    const last = await this.#leadership.write(records.map((record) => outRecord(topic, { ...record, request: name })))
+    if (last === undefined) await this.#log.readToEnd()
+    else await this.#log.readPast(last)
+  }
+
+  /** @returns why it may be tried again; @throws RegistryError where it may not */
+  async #passOn<T>(url: string, { passed, isIdempotent }: ChangeRequest<T>): Promise<LeaderAnswer | RegistryError> {
+    try {
+      const answer = await this.#options.requests.ask(url, passed)
+      if (isLeaderUnknown(answer)) return errors.leaderUnknown()
+      // Who asked here asks here again, and has to find what was written.
+      if (answer.status < 300) await this.#refresh()
+      return answer
+    } catch (error) {
+      const trouble = errors.forwardingFailed(`Error while forwarding the request to the leader at ${url}`, error)
+      if (!(error instanceof NoAnswerError) || (error.wasSent && !isIdempotent)) throw trouble
+      return trouble
+    }
+  }
+
+  /** @throws RegistryError 50001, 50002 */
+  async #refresh(): Promise<void> {
+    await within(this.#options.config['kafkastore.timeout.ms'], this.#log.readToEnd())
+  }
+
+  /** Resolves when something about who leads has changed, or the time is over. */
+  async #changes(endsAt: number): Promise<void> {
+    const waitMs = Math.max(0, endsAt - performance.now())
+    await new Promise<void>((resolve) => {
+      const done = (): void => {
+        clearTimeout(timer)
+        this.#waiters.delete(done)
+        resolve()
+      }
+      const timer = setTimeout(done, waitMs)
+      this.#waiters.add(done)
+    })
+  }
+
+  #wake(): void {
+    for (const wake of [...this.#waiters]) wake()
+  }
+}
+
+function refusal(cause: LogError): RegistryError {
+  if (cause.code === 'MESSAGE_TOO_LARGE' || cause.code === 'RECORD_LIST_TOO_LARGE') return errors.schemaTooLarge()
+  return errors.storeFailed(`The log refuses the write: ${cause.message}`, cause)
+}
+
+function isLeaderUnknown({ status, body }: LeaderAnswer): boolean {
+  return status === 500 && /"error_code":\s*50004\b/.test(body)
+}
+
+/** @throws RegistryError 50002 when the time is over; what becomes of the work then is nobody's concern */
+async function within(ms: number, work: Promise<unknown>): Promise<void> {
+  let timer: NodeJS.Timeout | undefined
+  const limit = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(errors.timedOut('The log was not read in time')), Math.max(0, ms))
+  })
+  try {
+    await Promise.race([work, limit])
+  } catch (error) {
+    throw error instanceof LogError ? errors.storeFailed(`The log cannot be read: ${error.message}`, error) : error
+  } finally {
+    clearTimeout(timer)
+  }
+}
