@@ -111,6 +111,7 @@ class Follower {
       try {
         const fetched = await this.#reader.poll({ maxWaitMs: lookMs, signal })
         failures = 0
+        if (this.#isEnding()) return
         for (const { partition, records, nextOffset } of fetched) this.#tell(partition, records, nextOffset)
         if (performance.now() >= this.#nextLook) await this.#look()
       } catch (error) {

@@ -1,0 +1,78 @@
+import type { FollowedRecord } from '@tidewire/sdk'
+import { beforeEach, describe, expect, test } from 'vitest'
+import { silentLogger } from '../logging/logger.ts'
+import { shareOfItsOwn } from './byte-budget.ts'
+import { followTopic } from './follow-topic.ts'
+import { until } from './testing/conditions.ts'
+import { FakeLog, fakeLogClient } from './testing/fake-log-client.ts'
+
+let log: FakeLog
+let told: string[]
+let failures: unknown[]
+let abort: AbortController
+
+beforeEach(() => {
+  log = new FakeLog()
+  log.createTopic('names', 2)
+  told = []
+  failures = []
+  abort = new AbortController()
+})
+
+async function produce(...values: readonly (string | null)[]): Promise<void> {
+  const producer = fakeLogClient(log).producer()
+  await producer.produce(values.map((value, i) => ({ topic: 'names', partition: i % 2, key: `k${i}`, value })))
+}
+
+const note = ({ key, value }: FollowedRecord): void =>
+  void told.push(`${Buffer.from(key!).toString()}=${value === null ? 'gone' : Buffer.from(value).toString()}`)
+
+async function follow(topic: string, onRecord = note): Promise<void> {
+  return followTopic({
+    client: fakeLogClient(log),
+    clientId: 'c',
+    topic,
+    onRecord,
+    signal: abort.signal,
+    memory: shareOfItsOwn(1024 * 1024).holder(),
+    logger: silentLogger,
+    onFailure: (error) => failures.push(error),
+  })
+}
+
+describe('a topic that is followed', () => {
+  test('is told from its beginning before it is ready, and goes on being told until the task ends', async () => {
+    await produce('a', 'b', null)
+    await follow('names')
+    expect(told.sort()).toEqual(['k0=a', 'k1=b', 'k2=gone'])
+    await produce('c')
+    await until(() => told.includes('k0=c'))
+    abort.abort()
+    await produce('d')
+    expect(told).not.toContain('k0=d')
+    expect(failures).toEqual([])
+  })
+
+  test('may have nothing in it', async () => {
+    await follow('names')
+    expect(told).toEqual([])
+    abort.abort()
+  })
+
+  test('must be there', async () => {
+    await expect(follow('nothing')).rejects.toThrow('topic nothing does not exist')
+  })
+
+  test('fails the task where what it says cannot be taken: at once, and later', async () => {
+    await produce('a')
+    const refuse = ({ value }: FollowedRecord): void => {
+      if (Buffer.from(value!).toString() === 'bad') throw new Error('not this')
+    }
+    await follow('names', refuse)
+    await produce('bad')
+    await until(() => failures.length > 0)
+    expect(failures).toEqual([new Error('not this')])
+    await expect(follow('names', refuse)).rejects.toThrow('not this')
+    abort.abort()
+  })
+})
