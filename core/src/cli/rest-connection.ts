@@ -1,3 +1,4 @@
+import { parseExactly } from '../rest-client/exact-json.ts'
 import { readFile } from 'node:fs/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { messageOf } from '../logging/message-of.ts'
@@ -128,16 +129,6 @@ function patient(ask: Fetch, url: string, timeoutMs: number): Fetch {
       answered.abort()
     }
   }
-}
-
-// TypeScript's library does not know it yet.
-const rawJson = (JSON as unknown as { rawJSON: (text: string) => unknown }).rawJSON
-
-/** JSON whose numbers are printed with the digits that they came with: a record's may have more than a number holds. */
-function parseExactly(json: string): unknown {
-  return JSON.parse(json, (_, value: unknown, { source }: { source?: string } = {}) =>
-    typeof value === 'number' && source !== undefined && String(value) !== source ? rawJson(source) : value,
-  )
 }
 
 /** @throws CliError */

@@ -1,5 +1,5 @@
 /**
- * A client of the REST API, for the command line and for scripts. What a call takes and gives stands in ./operations.ts,
+ * A client of the REST API, for the command line, the console and scripts: in Node and in browsers. What a call takes and gives stands in ./operations.ts,
  * which is generated from what the routes declare: `client.call('GET /connectors/{name}/status', { path: { name } })`.
  */
 import type { ErrorBody, Operations } from './operations.ts'
@@ -10,6 +10,8 @@ export interface RestClientOptions {
   readonly url: string
   /** The header of that name. */
   readonly authorization?: string
+  /** Of every request, besides. */
+  readonly headers?: Readonly<Record<string, string>>
   /** Gets the texts of `Warning` headers. */
   readonly onWarning?: (text: string) => void
   /** Asks in place of the global `fetch`, which knows no certificates of a client. */
@@ -131,13 +133,14 @@ export class RestClient {
   async #ask(operation: string, input: unknown, accept: string): Promise<Response> {
     const { path, query, body, signal, lastEventId } = (input ?? {}) as AnyInput
     const [method, pattern] = operation.split(' ') as [string, string]
-    const { authorization, onWarning, fetch: ask = fetch } = this.#options
+    const { authorization, headers, onWarning, fetch: ask = fetch } = this.#options
     let response: Response
     try {
       response = await ask(this.#base + filled(pattern, path) + search(query), {
         method,
         headers: {
           accept,
+          ...headers,
           ...(authorization === undefined ? {} : { authorization }),
           ...(lastEventId === undefined ? {} : { 'last-event-id': lastEventId }),
           ...(body === undefined ? {} : { 'content-type': 'application/json' }),
@@ -155,17 +158,17 @@ export class RestClient {
   }
 
   async *#chunksOf(response: Response, signal: AbortSignal | undefined): AsyncGenerator<Uint8Array> {
-    const chunks = response.body?.[Symbol.asyncIterator]()
-    if (chunks === undefined) return
+    const reader = response.body?.getReader()
+    if (reader === undefined) return
     try {
       for (;;) {
-        const next = await this.#read(chunks.next(), signal)
-        if (next.done === true) return
+        const next = await this.#read(reader.read(), signal)
+        if (next.done) return
         yield next.value
       }
     } finally {
       // Whoever stops reading wants the server to stop sending.
-      await chunks.return?.().catch(() => undefined)
+      await reader.cancel().catch(() => undefined)
     }
   }
 

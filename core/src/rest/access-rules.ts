@@ -5,8 +5,13 @@ export const roles = ['view', 'operate', 'admin'] as const
 export type Role = (typeof roles)[number]
 
 export interface AccessRule {
-  /** `signed`: workers alone, whose signatures the route itself checks. `health`: all, unless rest.health.open says no. */
-  readonly needs: Role | 'signed' | 'health'
+  /**
+   * `signed`: workers alone, whose signatures the route itself checks. `health`: all, unless rest.health.open says no.
+   * `nothing`: all; it says nothing of the cluster.
+   */
+  readonly needs: Role | 'signed' | 'health' | 'nothing'
+  /** Browsers get a page, which needs nothing: it asks for a log-in itself. */
+  readonly hasPage?: true
   /** Where what is asked for decides: asked when the body has been read. */
   readonly needsFor?: (asked: { readonly body: unknown; readonly query: unknown }) => Role
   /** It changes something: the audit topic gets a record of it. */
@@ -37,10 +42,12 @@ const validate: AccessRule = {
 
 /** Parameters of paths go by any name. */
 const rules: Readonly<Record<string, AccessRule>> = {
-  'GET /': view,
+  'GET /': { needs: 'view', hasPage: true },
+  'GET /console/:': { needs: 'nothing' },
+  'GET /console/rest-client/:': { needs: 'nothing' },
   'GET /health': { needs: 'health' },
   'GET /openapi.json': view,
-  'GET /docs': view,
+  'GET /docs': { needs: 'view', hasPage: true },
   'GET /events': view,
 
   'GET /connectors': view,

@@ -141,6 +141,20 @@ describe('by name and password', () => {
   )
 
   test(
+    'the pages need no log-in, and hold nothing; a script is not answered with what opens the browser’s own form',
+    run(async () => {
+      for (const path of ['/', '/docs', '/console/main.ts', '/console/style.css']) {
+        expect([path, (await ask(server, 'GET', path, { accept: 'text/html' })).status]).toEqual([path, 200])
+      }
+      expect((await ask(server, 'GET', '/connectors', { accept: 'text/html' })).status).toBe(401)
+      expect((await ask(server, 'GET', '/openapi.json', { accept: 'text/html' })).status).toBe(401)
+      const asked = await ask(server, 'GET', '/connectors', { 'x-requested-with': 'x', ...basic('ada', 'wrong') })
+      expect(asked.status).toBe(401)
+      expect(asked.headers.get('www-authenticate')).toBe('X-Basic realm="tidewire", charset="UTF-8"')
+    }),
+  )
+
+  test(
     'each role may do its own, and is told what the rest needs',
     run(async () => {
       const may: [method: string, path: string, body: object | undefined, least: string][] = [

@@ -7,6 +7,7 @@ import { accessRule, mayDo, type Role } from './access-rules.ts'
 import type { BasicLogin } from './basic-login.ts'
 import type { BearerLogin } from './bearer-login.ts'
 import { forwardedPrincipal } from './forwarded-principal.ts'
+import { asksForPage } from './html-page.ts'
 import { roleOf, type Principal, type RoleNames } from './principal.ts'
 import { RestError } from './rest-error.ts'
 
@@ -48,21 +49,22 @@ export class Access {
   /** @throws RestError 401 where the client does not say who it is, or says it wrongly; 429, 503 */
   async principalOf(request: FastifyRequest): Promise<Principal> {
     const { authorization } = request.headers
-    if (authorization === undefined) return this.#shown(request.raw) ?? this.#refused('Log in to use this worker')
+    if (authorization === undefined)
+      return this.#shown(request.raw) ?? this.#refused(request, 'Log in to use this worker')
     const [, scheme = '', credentials = ''] = /^([\w-]+) +(\S+) *$/.exec(authorization) ?? []
     const { basic, bearer } = this.#options
     switch (scheme.toLowerCase()) {
       case 'basic':
         if (basic === undefined) break
-        return (await basic.of(credentials, request.ip)) ?? this.#refused('The name or the password is wrong')
+        return (await basic.of(credentials, request.ip)) ?? this.#refused(request, 'The name or the password is wrong')
       case 'bearer':
         if (bearer === undefined) break
         return (
           (await bearer.of(credentials, request.ip)) ??
-          this.#refused('The token is not, or no longer, good for this worker', 'error="invalid_token"')
+          this.#refused(request, 'The token is not, or no longer, good for this worker', 'error="invalid_token"')
         )
     }
-    return this.#refused('This worker does not know this kind of Authorization')
+    return this.#refused(request, 'This worker does not know this kind of Authorization')
   }
 
   #shown({ socket }: IncomingMessage): Principal | undefined {
@@ -74,11 +76,13 @@ export class Access {
     return { name, login: 'certificate', role: roleOf([name], certificates), rolesBy: 'rest.certificate.*' }
   }
 
-  #refused(message: string, ofToken = ''): never {
+  #refused({ headers }: FastifyRequest, message: string, ofToken = ''): never {
     const { basic, bearer } = this.#options
+    // A page that asks by a script has a form of its own: at the real name the browser would open one besides.
+    const basicName = headers['x-requested-with'] === undefined ? 'Basic' : 'X-Basic'
     const challenges = [
       ...(bearer === undefined ? [] : [['Bearer realm="tidewire"', ofToken].filter(Boolean).join(', ')]),
-      ...(basic === undefined ? [] : ['Basic realm="tidewire", charset="UTF-8"']),
+      ...(basic === undefined ? [] : [`${basicName} realm="tidewire", charset="UTF-8"`]),
     ]
     throw new RestError(401, message, challenges.length === 0 ? {} : { 'www-authenticate': challenges.join(', ') })
   }
@@ -102,6 +106,7 @@ export function controlAccess(
     const { method, url = '', config } = request.routeOptions
     const rule = accessRule(request.method, url)
     if (rule?.needs === 'signed' || (rule?.needs === 'health' && access.healthOpen)) return
+    if (rule?.needs === 'nothing' || (rule?.hasPage === true && asksForPage(request.headers))) return
     const principal = (await forwardedPrincipal(request, herder)) ?? (await access.principalOf(request))
     request.principal = principal
     if (request.is404 || config.isRefusal === true) return

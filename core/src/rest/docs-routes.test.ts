@@ -1,4 +1,3 @@
-import { Script } from 'node:vm'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { silentLogger } from '../logging/logger.ts'
 import { startRest, type RestServer } from './server.ts'
@@ -22,9 +21,7 @@ test('the document is served, also while the worker starts', async () => {
 test('the page to read it runs nothing but its own script', async () => {
   const answer = await fetch(`${server.url}/docs`)
   const page = await answer.text()
-  expect(answer.headers.get('content-security-policy')).toMatch(/^default-src 'none'; script-src 'sha256-/)
+  expect(answer.headers.get('content-security-policy')).toMatch(/^default-src 'none'; script-src 'self';/)
   expect(page).not.toMatch(/(src|href)="https?:/)
-  expect(page).not.toMatch(/ style="| on\w+="/)
-  const [, script] = /<script>([^]*?)<\/script>/.exec(page)!
-  expect(() => new Script(script!)).not.toThrow()
+  expect(page).not.toMatch(/ style="| on\w+="|<style|<script>/)
 })

@@ -15,13 +15,14 @@ import { keepAuditTrail } from './audit-trail.ts'
 import { boundBodies } from './body-budget.ts'
 import { bulkRoutes } from './bulk-routes.ts'
 import { connectorRoutes } from './connector-routes.ts'
+import { consoleRoutes } from './console-routes.ts'
 import { guardOrigins } from './cross-origin.ts'
 import { docsRoutes } from './docs-routes.ts'
 import { errandRoutes } from './errand-routes.ts'
 import { refuseChanges } from './files-only.ts'
 import { eventRoutes } from './event-routes.ts'
 import { Forwarding } from './forwarding.ts'
-import { sendPage } from './html-page.ts'
+import { asksForPage, sendPage } from './html-page.ts'
 import { healthRoute } from './health-route.ts'
 import { internalRoutes } from './internal-routes.ts'
 import { parseJsonBody } from './json-body.ts'
@@ -167,6 +168,7 @@ export async function startRest(options: RestOptions): Promise<RestServer> {
   activeTopicRoutes(app, ready)
   loggerRoutes(app, ready, forwarding)
   docsRoutes(app)
+  consoleRoutes(app)
   eventRoutes(app, ready, closing.signal)
   tailRoutes(app, ready, closing.signal)
   answerOtherMethods()
@@ -196,7 +198,11 @@ async function rootRoutes(
 ): Promise<void> {
   const page = await readFile(consolePage, 'utf8').catch(() => undefined)
   app.get('/', { schema: docs.root }, ({ headers }, reply) => {
-    if (page !== undefined && headers.accept?.includes('text/html') === true) return sendPage(reply, page)
+    if (asksForPage(headers)) {
+      if (page === undefined)
+        throw new RestError(404, 'This installation lacks the console: GET / with Accept: application/json')
+      return sendPage(reply, page)
+    }
     return { version, commit, kafka_cluster_id: ready().clusterId }
   })
   healthRoute(app, ready, healthLimitMs)
