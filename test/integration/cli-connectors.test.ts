@@ -60,6 +60,8 @@ test('a connector from its creation to its end', async () => {
     { name: 'one', type: 'source', state: 'RUNNING', class: 'file-source', tasks: [{ id: 0, state: 'RUNNING' }] },
   ])
   expect(await json('connector', 'list', '--state', 'failed')).toEqual([])
+  expect((await tidewire(['connector', 'list', '--state', 'failed'])).stdout).toMatch(/^no connector is FAILED/)
+  expect((await tidewire(['connector', 'list', '--state', 'bogus'])).code).toBe(2)
   const table = await tidewire(['connector', 'list'])
   expect(table.stdout.split('\n')[0]).toMatch(/^NAME +TYPE +STATE +TASKS +WORKER +CLASS$/)
   expect(table.stdout.split('\n')[1]).toMatch(/^one +source +RUNNING +1 RUNNING +\S+ +file-source$/)

@@ -78,6 +78,16 @@ export function seconds(text: string): number {
   return Math.round(Number(text) * 1000)
 }
 
+/** As REST has them, and tables show them. */
+const connectorStates = ['RUNNING', 'STALLED', 'FAILED', 'PAUSED', 'STOPPED', 'UNASSIGNED', 'RESTARTING']
+
+/** In letters of either case. */
+export function connectorState(text: string): string {
+  const state = text.toUpperCase()
+  if (connectorStates.includes(state)) return state
+  throw new InvalidArgumentError(`Expected ${connectorStates.join(', ').toLowerCase()}.`)
+}
+
 /** For an option that is given several times, or with several values. */
 export const collected = (text: string, before: readonly string[] = []): string[] => [...before, text]
 

@@ -104,7 +104,8 @@ const isQuiet = ({ action, errors = {} }: BulkChange): boolean =>
 function changeText(out: Output, name: string, { action, changes = {}, errors = {} }: BulkChange): string {
   const [sign, style] = signs[action]
   const value = (text: string | null): string => (text === null ? '–' : harmless(text))
-  const settings = Object.entries(changes).map(([setting, { from, to }]) =>
+  const shown = Object.entries(changes).filter(([setting]) => setting !== 'name')
+  const settings = shown.map(([setting, { from, to }]) =>
     from === null
       ? `    ${harmless(setting)}: ${value(to)}`
       : `    ${harmless(setting)}: ${value(from)} → ${value(to)}`,

@@ -1,5 +1,14 @@
 import { Option, type Command } from 'commander'
-import { asksWorker, collected, count, examples, pairsOf, seconds, type RestCommandOptions } from './command-options.ts'
+import {
+  asksWorker,
+  collected,
+  connectorState,
+  count,
+  examples,
+  pairsOf,
+  seconds,
+  type RestCommandOptions,
+} from './command-options.ts'
 import { runOnWorker } from './rest-connection.ts'
 
 type Options<T = unknown> = RestCommandOptions & T
@@ -28,7 +37,7 @@ function reading(connector: Command): void {
   asksWorker(connector.command('list'))
     .alias('ls')
     .description('all connectors, with the states of their tasks')
-    .option('--state <state>', 'only those that are in it, or have a task that is')
+    .option('--state <state>', 'only those that are in it, or have a task that is', connectorState)
     .addHelpText(
       'after',
       examples('tidewire connector list --state failed', "tidewire connector list -o json | jq -r '.[].name'"),

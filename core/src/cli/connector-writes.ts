@@ -85,6 +85,9 @@ export async function deleteConnectors(rest: RestClient, out: Output, names: rea
   })
 }
 
+/** Each waits for the log, mostly. */
+const writesAtATime = 8
+
 /** Goes on with the others where one fails. @throws CliError the first failure, when all have been tried */
 async function each(
   rest: RestClient,
@@ -93,18 +96,25 @@ async function each(
   result: string,
   work: (name: string) => Promise<void>,
 ): Promise<void> {
-  const failures: { name: string; error: unknown }[] = []
-  const done: { name: string; result: string }[] = []
-  for (const [index, name] of names.entries()) {
-    out.progress(`${index} of ${names.length}: ${name}`)
-    try {
-      await work(name)
-      done.push({ name, result })
-      if (!out.json) await out.line(`connector ${harmless(name)} is ${result}`)
-    } catch (error) {
-      failures.push({ name, error: explained(error, rest) })
+  const ends: ({ readonly error?: unknown } | undefined)[] = []
+  let begun = 0
+  const run = async (): Promise<void> => {
+    while (begun < names.length) {
+      const index = begun++
+      const name = names[index]!
+      out.progress(`${index} of ${names.length}: ${name}`)
+      try {
+        await work(name)
+        ends[index] = {}
+        if (!out.json) await out.line(`connector ${harmless(name)} is ${result}`)
+      } catch (error) {
+        ends[index] = { error: explained(error, rest) }
+      }
     }
   }
+  await Promise.all(Array.from({ length: writesAtATime }, run))
+  const failures = names.flatMap((name, index) => ('error' in ends[index]! ? [{ name, error: ends[index].error }] : []))
+  const done = names.flatMap((name, index) => ('error' in ends[index]! ? [] : [{ name, result }]))
   if (out.json) await out.show(done, () => '')
   for (const { name, error } of failures.slice(1)) {
     out.warn(`${name}: ${error instanceof Error ? error.message : String(error)}`)

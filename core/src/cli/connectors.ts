@@ -23,13 +23,18 @@ export async function listConnectors(rest: RestClient, out: Output, state: strin
     .flatMap(([name, { status, info }]) => (status && info ? [listed(name, status, info)] : []))
     .filter((each) => wanted === undefined || each.state === wanted || each.tasks.some((task) => task.state === wanted))
     .sort((a, b) => (a.name < b.name ? -1 : 1))
-  await out.show(list, () =>
-    out.table(
+  await out.show(list, () => {
+    if (list.length === 0) {
+      return wanted === undefined
+        ? 'there are no connectors: tidewire connector create makes one'
+        : `no connector is ${wanted}, or has a task that is`
+    }
+    return out.table(
       ['NAME', 'TYPE', 'STATE', 'TASKS', 'WORKER', 'CLASS'],
       list.map((each) => [each.name, each.type, each.state, tasksText(each.tasks), each.worker, each.class]),
       { STATE: stateStyle, TASKS: (text) => stateStyle(text.split(' ').at(-1)!) },
-    ),
-  )
+    )
+  })
 }
 
 function listed(name: string, { connector, tasks, type }: ConnectorStatus, { config }: ConnectorInfo): ListedConnector {
@@ -47,10 +52,12 @@ function listed(name: string, { connector, tasks, type }: ConnectorStatus, { con
 function tasksText(tasks: readonly { readonly state: string }[]): string {
   const counts = Map.groupBy(tasks, ({ state }) => state)
   const order = ['RUNNING', 'PAUSED', 'STOPPED', 'UNASSIGNED', 'RESTARTING', 'STALLED', 'FAILED']
-  return [...counts]
-    .sort(([a], [b]) => order.indexOf(a) - order.indexOf(b))
-    .map(([state, { length }]) => `${length} ${state}`)
-    .join(', ')
+  return (
+    [...counts]
+      .sort(([a], [b]) => order.indexOf(a) - order.indexOf(b))
+      .map(([state, { length }]) => `${length} ${state}`)
+      .join(', ') || '–'
+  )
 }
 
 /**

@@ -83,14 +83,14 @@ async function fetchWith(url: string, options: RestOptions, env: Environment): P
   const { cert, ca, key = cert } = options
   if (!url.startsWith('https:') || (cert ?? key ?? ca) === undefined) return fetch
   if (cert === undefined && key !== undefined) throw new CliError('--key: give --cert too', exitCodes.usage)
-  const files = Object.entries({ cert, key, ca }).flatMap(([name, path]) =>
-    path === undefined ? [] : [{ name, path }],
-  )
-  const read = await Promise.all(files.map(async ({ name, path }) => [name, await readPem(name, path)] as const))
+  const read: Record<string, string> = {}
+  for (const [name, path] of Object.entries({ cert, key, ca })) {
+    if (path !== undefined) read[name] = await readPem(name, path)
+  }
   const passphrase = env['TIDEWIRE_KEY_PASSWORD']
   try {
     const { httpsFetch } = await import('./https-fetch.ts')
-    return httpsFetch({ ...Object.fromEntries(read), ...(passphrase === undefined ? {} : { passphrase }) })
+    return httpsFetch({ ...read, ...(passphrase === undefined ? {} : { passphrase }) })
   } catch (error) {
     throw new CliError(`--cert, --key, --ca: ${messageOf(error)}`, exitCodes.usage, { cause: error })
   }
@@ -169,8 +169,12 @@ export function explained(error: unknown, { url }: { readonly url: string }, env
         `${url} wants to know who you are: set TIDEWIRE_USER and TIDEWIRE_PASSWORD, or TIDEWIRE_TOKEN (${error.message})`,
       )
     }
-    case 404:
-      return new CliError(error.message, exitCodes.notFound)
+    case 404: {
+      const hint = /^(Unknown connector|Connector .* not found)/.test(error.message)
+        ? ': tidewire connector list shows which there are'
+        : ''
+      return new CliError(error.message + hint, exitCodes.notFound)
+    }
     case 503:
       return new CliError(`${url} cannot do this now: ${error.message}`, exitCodes.unreachable)
     default:

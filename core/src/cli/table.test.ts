@@ -14,7 +14,7 @@ test('columns are as wide as they need, numbers stand to the right, and nothing 
     'NAME    TASKS  STATE',
     'a          12  RUNNING',
     'longer      –',
-    'ä😀          3  FAILED',
+    'ä😀         3  FAILED',
   ])
 })
 
@@ -23,6 +23,25 @@ test('a table of a terminal ends where that ends', () => {
   expect(table.split('\n')).toEqual(['A  TEXT', 'x  a long…'])
   const painted = formatTable(['A', 'TEXT'], [['\u001b[31mx\u001b[39m', 'a long text']], 10)
   expect(painted.split('\n')[1]).toBe('\u001b[31mx\u001b[39m  a long…')
+})
+
+test('wide characters take two columns, what is joined to another none', () => {
+  const table = formatTable(
+    ['NAME', 'X'],
+    [
+      ['日本', 'x'],
+      ['e\u0301a', 'x'],
+      ['abcdef', 'x'],
+    ],
+  )
+  expect(table.split('\n')).toEqual(['NAME    X', '日本    x', 'e\u0301a      x', 'abcdef  x'])
+  expect(formatTable(['A', 'TEXT'], [['x', '日本語コネクタ']], 10).split('\n')[1]).toBe('x  日本語…')
+  expect(
+    formatPairs([
+      ['名', 'y'],
+      ['Name', 'x'],
+    ]),
+  ).toBe('名    y\nName  x')
 })
 
 test('colours take no room', () => {

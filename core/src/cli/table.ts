@@ -36,7 +36,7 @@ export function formatTable(
 /** Names and values side by side, as in a description. */
 export function formatPairs(pairs: readonly (readonly [string, string])[]): string {
   const width = Math.max(0, ...pairs.map(([name]) => widthOf(name)))
-  return pairs.map(([name, value]) => `${name.padEnd(width)}${gap}${value}`.trimEnd()).join('\n')
+  return pairs.map(([name, value]) => `${name}${' '.repeat(width - widthOf(name))}${gap}${value}`.trimEnd()).join('\n')
 }
 
 /**
@@ -49,12 +49,32 @@ export function harmless(text: string, keep = ''): string {
   )
 }
 
-const widthOf = (text: string): number => Array.from(stripVTControlCharacters(text)).length
+/** Unicode's wide and fullwidth characters, and emoji, as terminals show them. */
+const wide =
+  /[\u1100-\u115f\u2e80-\u303e\u3041-\ua4cf\ua960-\ua97f\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff01-\uff60\uffe0-\uffe6\u{20000}-\u{3fffd}]|\p{Emoji_Presentation}/u
+/** What is shown with the character before it. */
+const joined = /[\p{Mn}\p{Me}\p{Cf}]/u
+
+/** Columns of a terminal. */
+function widthOf(text: string): number {
+  const plain = stripVTControlCharacters(text)
+  if (/^[ -~]*$/.test(plain)) return plain.length
+  let width = 0
+  for (const sign of plain) width += signWidth(sign)
+  return width
+}
+
+const signWidth = (sign: string): number => (joined.test(sign) ? 0 : wide.test(sign) ? 2 : 1)
 
 /** A cell that is painted would be torn, and is left as it is. */
 function cut(cell: string, room: number): string {
   if (widthOf(cell) <= room || room < 2 || stripVTControlCharacters(cell) !== cell) return cell
-  return `${Array.from(cell)
-    .slice(0, room - 1)
-    .join('')}…`
+  let kept = ''
+  let width = 0
+  for (const sign of cell) {
+    width += signWidth(sign)
+    if (width >= room) break
+    kept += sign
+  }
+  return `${kept}…`
 }
