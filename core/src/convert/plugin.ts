@@ -1,4 +1,5 @@
 import { definePlugin } from '@tidewire/sdk'
+import { avroConverter } from './avro/avro-converter.ts'
 import { bytesConverter } from './bytes-converter.ts'
 import { jsonConverter } from './json-converter.ts'
 import { simpleHeaderConverter } from './simple-header-converter.ts'
@@ -7,5 +8,5 @@ import { stringConverter } from './string-converter.ts'
 export default definePlugin({
   name: 'tidewire-converters',
   version: '0.1.0',
-  converters: [jsonConverter, stringConverter, bytesConverter, simpleHeaderConverter],
+  converters: [jsonConverter, avroConverter, stringConverter, bytesConverter, simpleHeaderConverter],
 })

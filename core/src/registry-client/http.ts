@@ -1,0 +1,210 @@
+/** Requests to the nodes of a schema registry: one after the other until one answers, and again after a pause. */
+import { Agent, request as httpRequest, type RequestOptions } from 'node:http'
+import { Agent as TlsAgent, request as httpsRequest } from 'node:https'
+import { setTimeout as delay } from 'node:timers/promises'
+import { ConfigError, ConnectError, RetriableError } from '@tidewire/sdk'
+import { loadSsl } from '../config/ssl-settings.ts'
+import { authorizationOf, registryUrls, type RegistryClientConfig } from './settings.ts'
+
+/** More than any schema; bounds what an answer can take of the memory. */
+const maxAnswerBytes = 64 * 1024 * 1024
+
+const contentType = 'application/vnd.schemaregistry.v1+json'
+
+/** The registry's answer to a request that it does not carry out. */
+export class RegistryAnswerError extends ConnectError {
+  override readonly name = 'RegistryAnswerError'
+  readonly status: number
+  /** `error_code` of the body, the status where there is none. */
+  readonly errorCode: number
+
+  constructor(message: string, status: number, errorCode: number) {
+    super(message, { code: 'REGISTRY_REFUSED' })
+    this.status = status
+    this.errorCode = errorCode
+  }
+}
+
+interface Node {
+  readonly url: URL
+  readonly authorization?: string
+}
+
+interface Answer {
+  readonly status: number
+  readonly body: string
+}
+
+export class RegistryHttp {
+  readonly #nodes: readonly Node[]
+  readonly #config: RegistryClientConfig
+  readonly #authorization: string | undefined
+  #agents: Promise<{ plain: Agent; tls: TlsAgent }> | undefined
+  /** The node that answered last is asked first. */
+  #current = 0
+
+  /** @throws ConfigError */
+  constructor(config: RegistryClientConfig) {
+    this.#config = config
+    this.#nodes = registryUrls(config)
+    this.#authorization = authorizationOf(config)
+  }
+
+  /**
+   * The answer's JSON.
+   * @throws RegistryAnswerError where the registry refuses, RetriableError where none answers or all are failing,
+   *   ConfigError where it does not know the user
+   */
+  async ask(method: 'GET' | 'POST', path: string, body?: unknown): Promise<unknown> {
+    const text = body === undefined ? undefined : JSON.stringify(body)
+    for (let failures = 1; ; failures++) {
+      try {
+        return await this.#askEach(method, path, text)
+      } catch (error) {
+        if (!(error instanceof RetriableError) || failures > this.#config['max.retries']) throw error
+        const base = this.#config['retries.wait.ms'] * 2 ** Math.min(failures - 1, 20)
+        await delay(Math.min(base, this.#config['retries.max.wait.ms']) * (0.8 + 0.4 * Math.random()))
+      }
+    }
+  }
+
+  async #askEach(method: string, path: string, body: string | undefined): Promise<unknown> {
+    const problems: string[] = []
+    for (let tried = 0; tried < this.#nodes.length; tried++) {
+      const node = this.#nodes[this.#current]!
+      try {
+        return parsed(await this.#askNode(node, method, path, body), `${method} ${node.url.origin}${path}`)
+      } catch (error) {
+        if (!(error instanceof RetriableError)) throw error
+        problems.push(error.message)
+        this.#current = (this.#current + 1) % this.#nodes.length
+      }
+    }
+    throw new RetriableError(`the schema registry does not answer: ${problems.join('; ')}`, {
+      code: 'REGISTRY_UNAVAILABLE',
+    })
+  }
+
+  async #askNode(node: Node, method: string, path: string, body: string | undefined): Promise<Answer> {
+    const { plain, tls } = await (this.#agents ??= this.#makeAgents())
+    const { url } = node
+    const authorization = this.#authorization ?? node.authorization
+    const options: RequestOptions = {
+      method,
+      protocol: url.protocol,
+      hostname: url.hostname.replace(/^\[|\]$/g, ''),
+      port: url.port,
+      path: url.pathname.replace(/\/+$/, '') + path,
+      headers: {
+        accept: `${contentType}, application/vnd.schemaregistry+json, application/json`,
+        ...(body === undefined ? {} : { 'content-type': contentType, 'content-length': Buffer.byteLength(body) }),
+        ...(authorization === undefined ? {} : { authorization }),
+      },
+    }
+    const timeouts = {
+      connectMs: this.#config['http.connect.timeout.ms'],
+      readMs: this.#config['http.read.timeout.ms'],
+    }
+    return url.protocol === 'https:'
+      ? send((done) => httpsRequest({ ...options, agent: tls }, done), url.origin, body, timeouts)
+      : send((done) => httpRequest({ ...options, agent: plain }, done), url.origin, body, timeouts)
+  }
+
+  async #makeAgents(): Promise<{ plain: Agent; tls: TlsAgent }> {
+    const config = this.#config
+    const ssl = await loadSsl(withoutPrefix(config)).catch((cause: unknown) => {
+      throw new ConfigError(`schema.registry.${(cause as Error).message}`, { cause })
+    })
+    const pool = { keepAlive: true, maxSockets: 8, timeout: 30_000 }
+    const anyName = config['schema.registry.ssl.endpoint.identification.algorithm'] === ''
+    return {
+      plain: new Agent(pool),
+      tls: new TlsAgent({
+        ...pool,
+        minVersion: ssl.minVersion,
+        maxVersion: ssl.maxVersion,
+        ...(ssl.ca === undefined ? {} : { ca: ssl.ca }),
+        ...(ssl.key === undefined ? {} : { key: ssl.key }),
+        ...(ssl.certificate === undefined ? {} : { cert: ssl.certificate }),
+        ...(ssl.passphrase === undefined ? {} : { passphrase: ssl.passphrase }),
+        ...(anyName ? { checkServerIdentity: () => undefined } : {}),
+      }),
+    }
+  }
+}
+
+type SslConfig = Parameters<typeof loadSsl>[0]
+
+function withoutPrefix(config: RegistryClientConfig): SslConfig {
+  const prefix = 'schema.registry.'
+  const entries = Object.entries(config).map(([name, value]) => [name.replace(prefix, ''), value] as const)
+  return Object.fromEntries(entries) as unknown as SslConfig
+}
+
+type SendRequest = (done: NonNullable<Parameters<typeof httpRequest>[2]>) => ReturnType<typeof httpRequest>
+
+function send(
+  start: SendRequest,
+  origin: string,
+  body: string | undefined,
+  { connectMs, readMs }: { connectMs: number; readMs: number },
+): Promise<Answer> {
+  return new Promise((resolve, reject) => {
+    const fail = (cause: Error) =>
+      reject(new RetriableError(`${origin}: ${cause.message}`, { code: 'REGISTRY_UNAVAILABLE', cause }))
+    const request = start((response) => {
+      const chunks: Buffer[] = []
+      let bytes = 0
+      response.on('data', (chunk: Buffer) => {
+        bytes += chunk.length
+        if (bytes > maxAnswerBytes) request.destroy(new Error(`an answer of more than ${maxAnswerBytes} bytes`))
+        else chunks.push(chunk)
+      })
+      response.once('end', () => {
+        clearTimeout(timer)
+        resolve({ status: response.statusCode ?? 0, body: Buffer.concat(chunks).toString('utf8') })
+      })
+      response.once('error', fail)
+    })
+    const expire = (ms: number) => setTimeout(() => request.destroy(new Error(`no answer within ${ms} ms`)), ms).unref()
+    let timer = expire(connectMs)
+    request.once('socket', (socket) => {
+      const connected = () => {
+        clearTimeout(timer)
+        timer = expire(readMs)
+      }
+      if (socket.connecting) socket.once('connect', connected)
+      else connected()
+    })
+    request.once('error', (error) => {
+      clearTimeout(timer)
+      fail(error)
+    })
+    request.end(body)
+  })
+}
+
+function parsed({ status, body }: Answer, asked: string): unknown {
+  let json: unknown
+  try {
+    json = JSON.parse(body)
+  } catch {
+    json = undefined
+  }
+  if (status >= 200 && status < 300) {
+    if (json !== undefined) return json
+    throw new RetriableError(`${asked}: the answer is not JSON`, { code: 'REGISTRY_UNAVAILABLE' })
+  }
+  const { message, error_code: code } = (json ?? {}) as { readonly message?: unknown; readonly error_code?: unknown }
+  const text = typeof message === 'string' ? message : `HTTP status ${status}`
+  if (status === 408 || status === 429 || status >= 500) {
+    throw new RetriableError(`${asked}: ${text}`, { code: 'REGISTRY_UNAVAILABLE' })
+  }
+  if (status === 401 || status === 403) {
+    throw new ConfigError(`${asked}: the schema registry does not let this user in: ${text}`, {
+      code: 'REGISTRY_NOT_AUTHORIZED',
+      setting: 'basic.auth.user.info',
+    })
+  }
+  throw new RegistryAnswerError(text, status, typeof code === 'number' ? code : status)
+}
