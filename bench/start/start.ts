@@ -27,6 +27,7 @@ async function run(options: { npm: boolean; cold: boolean; empty?: boolean; idle
     : join(root, 'node_modules/.cache/bench')
   const [log, rest, mqtt] = (await freePorts(3)).map(String) as [string, string, string]
   const flags = ['--data-dir', dataDir, '--log-port', log, '--rest-port', rest, '--mqtt-port', mqtt]
+  flags.push('--registry-port', '0')
   if (options.empty === true) flags.push('--empty')
   const begun = performance.now()
   const child = options.npm

@@ -110,7 +110,8 @@ function spawnTidewire(
   const rest = options.npm === true ? args.slice(1) : args
   return spawn(command, [...before, ...rest], {
     cwd: options.cwd ?? root,
-    env: { ...process.env, ...options.env },
+    // Platforms that run at a time are not to meet at the registry's own port.
+    env: { ...process.env, TIDEWIRE_REGISTRY_PORT: '0', ...options.env },
     stdio: [options.input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],
     // A group of its own, so that a signal reaches what npm started as well, as Ctrl-C does.
     detached: true,

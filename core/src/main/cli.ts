@@ -34,7 +34,7 @@ export function createProgram(): Command {
     .exitOverride()
 
   withSettings(program.command('start'), startSettings)
-    .description('the whole platform in one process: log, worker with REST and console, MQTT gateway')
+    .description('the whole platform in one process: log, worker with REST and console, schema registry, MQTT gateway')
     .option('--empty', 'start without the quickstart (the same as --quickstart false)')
     .addHelpText(
       'after',
@@ -98,6 +98,22 @@ Example:
       const { runStandalone } = await import('./standalone-command.ts')
       const takesWrites = options['restWrites'] === true
       await runStandalone({ ...sourcesOf(options, workerCommandSettings), file }, connectors, takesWrites)
+    })
+
+  withSettings(program.command('registry'), workerCommandSettings)
+    .description('a schema registry alone, with the API of Confluent’s, on the bundled log, Apache Kafka or Redpanda')
+    .argument('[file]', 'settings file, .properties or .json, as schema-registry-start takes it')
+    .addHelpText(
+      'after',
+      `
+Example:
+  tidewire registry config/registry.properties --set kafkastore.bootstrap.servers=127.0.0.1:19092`,
+    )
+    .action(async (file: string | undefined, options: Record<string, unknown>) => {
+      const sources = sourcesOf(options, workerCommandSettings)
+      if (file !== undefined && sources.file !== undefined) throw new UserError('give one settings file, not two')
+      const { runRegistry } = await import('./registry-command.ts')
+      await runRegistry({ ...sources, file: file ?? sources.file })
     })
 
   program

@@ -32,6 +32,13 @@ export const startSettings = defineConfig({
     doc: 'Port of the REST API and the console, unless listeners says where it listens. 0 takes a free one',
   },
   'mqtt.port': { ...port, minimum: 1, default: 1883, doc: 'Port of the MQTT gateway' },
+  'registry.enabled': {
+    type: 'boolean',
+    default: true,
+    importance: 'medium',
+    doc: 'Whether there is a schema registry. It is loaded when it is first asked.',
+  },
+  'registry.port': { ...port, default: 8081, doc: 'Port of the schema registry. 0 takes a free one' },
   quickstart: {
     type: 'boolean',
     default: true,

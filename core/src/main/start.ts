@@ -7,10 +7,12 @@ import { startBrokerThread } from '../broker/start-broker-thread.ts'
 import { isProviderSetting } from '../config/config-providers.ts'
 import { isConverterSetting } from '../config/connector-settings.ts'
 import { logSecuritySettings } from '../config/log-security.ts'
+import { parseRegistryConfig, registrySettings, type RegistryConfig } from '../config/registry-settings.ts'
 import { parseWorkerConfig, workerSettings } from '../config/worker-settings.ts'
 import { createProcessLogger, levelsFrom } from '../logging/logger.ts'
 import { exitWith, UserError } from './fatal.ts'
 import { gatewayName, quickstartConnectors, type ConnectorFile } from './quickstart.ts'
+import { startRegistry, type RunningRegistry } from './registry.ts'
 import { gatherSettings, parsePart, type SettingsSources } from './settings-sources.ts'
 import { stopOnSignals } from './shutdown.ts'
 import { startSettings } from './start-settings.ts'
@@ -35,9 +37,13 @@ const embeddedWorker: Readonly<Record<string, string>> = {
   'status.storage.partitions': '1',
 }
 
+const embeddedRegistry: Readonly<Record<string, string>> = { 'kafkastore.topic.replication.factor': '1' }
+
 /** Settings that `start` decides itself: the parts of one process always find each other. */
 const decidedHere = [
   'bootstrap.servers',
+  'kafkastore.bootstrap.servers',
+  ...Object.keys(logSecuritySettings).map((name) => `kafkastore.${name}`),
   'log.security.protocol',
   ...Object.keys(logSecuritySettings).filter((name) => !Object.hasOwn(brokerSettings, name)),
 ]
@@ -48,7 +54,7 @@ const decidedHere = [
  */
 export async function start(sources: SettingsSources): Promise<void> {
   const begun = performance.now()
-  const known: Settings = { ...workerSettings, ...brokerSettings, ...startSettings }
+  const known: Settings = { ...registrySettings, ...workerSettings, ...brokerSettings, ...startSettings }
   const gathered = await gatherSettings(sources, known, isConverterSetting)
   for (const name of decidedHere) {
     if (name in gathered) throw new UserError(`${name} is decided by start; use tidewire log and tidewire worker apart`)
@@ -61,6 +67,7 @@ export async function start(sources: SettingsSources): Promise<void> {
   await expectFree(host, config['log.port'], 'log.port', 'the log')
   await expectFree(host, config['mqtt.port'], 'mqtt.port', 'the MQTT gateway')
   if (gathered['listeners'] === undefined) await expectFree(host, config['rest.port'], 'rest.port', 'REST')
+  if (config['registry.enabled']) await expectFree(host, config['registry.port'], 'registry.port', 'the registry')
 
   const log = await startBrokerThread({
     host,
@@ -71,31 +78,29 @@ export async function start(sources: SettingsSources): Promise<void> {
   })
   // Without its log the platform is nothing; what was acknowledged is on disk, and the next start goes on from there.
   log.ended.catch(exitWith)
-  let worker: RunningWorker
-  try {
-    worker = await startWorker(
-      workerConfig(gathered, config, `${loopbackOf(host)}:${log.port}`),
-      logger.child({ part: 'worker' }),
-      undefined,
-      { levels },
-    )
-  } catch (error) {
+  const address = `${loopbackOf(host)}:${log.port}`
+  let worker: RunningWorker | undefined
+  let registry: RunningRegistry | undefined
+  const close = async (): Promise<void> => {
+    await Promise.all([registry?.close(), worker?.close()])
     await log.close()
-    throw error
   }
-  stopOnSignals(async () => {
-    await worker.close()
-    await log.close()
-  }, console.log)
-
   try {
+    worker = await startWorker(workerConfig(gathered, config, address), logger.child({ part: 'worker' }), undefined, {
+      levels,
+    })
+    if (config['registry.enabled']) {
+      const registryLogger = logger.child({ part: 'registry' })
+      registry = await startRegistry(registryConfig(gathered, config, address), registryLogger, { whenAsked: true })
+    }
+    stopOnSignals(close, console.log)
     await deployAll(worker, config, dataDir)
   } catch (error) {
-    await worker.close()
-    await log.close()
+    await close()
     throw error
   }
-  console.log(banner({ config, dataDir, logPort: log.port, restUrl: worker.url, tookMs: performance.now() - begun }))
+  const tookMs = performance.now() - begun
+  console.log(banner({ config, dataDir, logPort: log.port, restUrl: worker.url, registryUrl: registry?.url, tookMs }))
 }
 
 async function deployAll(worker: RunningWorker, config: StartConfig, dataDir: string): Promise<void> {
@@ -117,6 +122,27 @@ function workerConfig(gathered: Readonly<Record<string, string>>, config: StartC
   const faults = Object.values(parsed.errors).flat()
   if (faults.length > 0) throw new UserError(faults.join('; '))
   return parsed
+}
+
+/** Its log-ins and its limits are those of REST; where it listens is said by settings of `start`. */
+function registryConfig(gathered: Readonly<Record<string, string>>, config: StartConfig, log: string): RegistryConfig {
+  const own = Object.entries(gathered).filter(([name]) => isForRegistry(name))
+  // Whoever has REST encrypted has logged-in users here too.
+  const protocol = gathered['listeners']?.includes('https://') === true ? 'https' : 'http'
+  const parsed = parseRegistryConfig({
+    ...embeddedRegistry,
+    ...Object.fromEntries(own),
+    'inter.instance.protocol': protocol,
+    listeners: `${protocol}://${bracketed(config['bind.address'])}:${config['registry.port']}`,
+    'kafkastore.bootstrap.servers': log,
+  })
+  const faults = Object.values(parsed.errors).flat()
+  if (faults.length > 0) throw new UserError(faults.join('; '))
+  return parsed.config
+}
+
+function isForRegistry(name: string): boolean {
+  return Object.hasOwn(registrySettings, name) && name !== 'listeners' && !name.startsWith('ssl.')
 }
 
 /**
@@ -209,17 +235,20 @@ function banner(up: {
   dataDir: string
   logPort: number
   restUrl: string
+  registryUrl: string | undefined
   tookMs: number
 }): string {
   const host = loopbackOf(up.config['bind.address'])
   const mqtt = up.config['mqtt.port']
-  const { protocol, port } = new URL(up.restUrl)
-  const rest = `${protocol}//${host}:${port}`
+  const rest = urlAt(host, up.restUrl)
   const lines = [
     `Tidewire ${version} is up, in ${(up.tookMs / 1000).toFixed(2)} s. Ctrl-C stops it.`,
     '',
     `  log      ${host}:${up.logPort}   for any Kafka client`,
     `  REST     ${rest}   Kafka Connect's API; in a browser, the console`,
+    ...(up.registryUrl === undefined
+      ? []
+      : [`  schemas  ${urlAt(host, up.registryUrl)}   the Confluent Schema Registry's API`]),
     `  MQTT     mqtt://${host}:${mqtt}   sensors/<device>/… goes to topic sensors, all else to topic mqtt`,
     `  data     ${up.dataDir}`,
     '',
@@ -241,4 +270,9 @@ function banner(up: {
     `  curl ${rest}/connector-plugins`,
   )
   return lines.join('\n')
+}
+
+function urlAt(host: string, url: string): string {
+  const { protocol, port } = new URL(url)
+  return `${protocol}//${host}:${port}`
 }
