@@ -1,6 +1,6 @@
 /**
  * Patterns of Java's SimpleDateFormat, in UTC and English (Java's locale en_US), as Kafka Connect's transforms use them:
- * all its letters write; Y, w, W and F do not read, and time zones are read as offsets, `UTC` or `GMT`. Reading is
+ * all its letters write; Y, w, W and F do not read, nor do E and u without a day, and time zones are read as offsets, `UTC` or `GMT`. Reading is
  * lenient as there: 13 months are a year and one, and what follows the last field does not matter.
  */
 import { dateOfDay, dayOfDate, weekdayOf } from './hybrid-calendar.ts'
@@ -94,11 +94,14 @@ function compileWriter(part: PatternPart): (time: Time) => string {
   const { letter, count } = part
   const name = nameWriter(letter, count)
   if (name !== undefined) return name
-  if (count === 2 && (letter === 'y' || letter === 'Y')) {
-    return (time) => String(numbers[letter]!(time) % 100).padStart(2, '0')
-  }
   const number = numbers[letter]!
-  return (time) => String(number(time)).padStart(count, '0')
+  if (count === 2 && (letter === 'y' || letter === 'Y')) return (time) => padded(number(time) % 100, 2)
+  return (time) => padded(number(time), count)
+}
+
+function padded(value: number, digits: number): string {
+  const text = String(Math.abs(value)).padStart(digits, '0')
+  return value < 0 ? `-${text}` : text
 }
 
 function nameWriter(letter: string, count: number): ((time: Time) => string) | undefined {
@@ -106,7 +109,7 @@ function nameWriter(letter: string, count: number): ((time: Time) => string) | u
   const short = (name: string): string => (isLong ? name : name.slice(0, 3))
   switch (letter) {
     case 'G':
-      return ({ year }) => eraNames[year > 0 ? 1 : 0][isLong ? 1 : 0]
+      return ({ year }) => eraNames[year > 0 ? 1 : 0]
     case 'M':
     case 'L':
       return count < 3 ? undefined : ({ month }) => short(monthNames[month - 1]!)
@@ -127,7 +130,8 @@ function nameWriter(letter: string, count: number): ((time: Time) => string) | u
 
 const numbers: Readonly<Record<string, (time: Time) => number>> = {
   y: (time) => time.yearOfEra,
-  Y: (time) => (time.isInNextYearsFirstWeek ? time.year + 1 : time.yearOfEra),
+  // Unlike y it has no eras.
+  Y: (time) => (time.isInNextYearsFirstWeek ? time.year + 1 : time.year),
   M: (time) => time.month,
   L: (time) => time.month,
   d: (time) => time.day,

@@ -18,10 +18,7 @@ export const monthNames = [
   'December',
 ] as const
 export const weekdayNames = ['Sunday', 'Monday', 'Tuesday', 'Wednesday', 'Thursday', 'Friday', 'Saturday'] as const
-export const eraNames = [
-  ['BC', 'Before Christ'],
-  ['AD', 'Anno Domini'],
-] as const
+export const eraNames = ['BC', 'AD'] as const
 
 const letters = 'GyYMLdkHmsSEDFwWahKzZuX'
 

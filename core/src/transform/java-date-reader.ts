@@ -1,7 +1,10 @@
-/** Reads texts by the parts of a SimpleDateFormat pattern (java-date-format.ts), with that class's leniency. */
+/**
+ * Reads texts by the parts of a SimpleDateFormat pattern (java-date-format.ts), with that class's leniency. A time so far
+ * away that Java's calendar overflows is no time here.
+ */
 import { DataError } from '@tidewire/sdk'
 import { dayOfDate } from './hybrid-calendar.ts'
-import { eraNames, monthNames, weekdayNames, type PatternPart } from './java-date-pattern.ts'
+import { monthNames, weekdayNames, type PatternPart } from './java-date-pattern.ts'
 
 /** @returns milliseconds since the epoch; undefined where the text does not follow the pattern */
 export type DateReader = (text: string) => number | undefined
@@ -20,9 +23,14 @@ class Fields {
 type PartReader = (text: string, at: number, fields: Fields) => number
 
 export function compileDateReader(parts: readonly PatternPart[]): DateReader {
+  const hasDay = parts.some((part) => 'letter' in part && /[dD]/.test(part.letter))
   const readers = parts.map((part, i) => {
-    const next = parts[i + 1]
-    return compilePart(part, next !== undefined && 'letter' in next)
+    if ('letter' in part && (/[YwWF]/.test(part.letter) || (/[Eu]/.test(part.letter) && !hasDay))) {
+      return () => {
+        throw new DataError(`a date pattern with the letter ${part.letter} writes texts, but does not read them`)
+      }
+    }
+    return compilePart(part, isNumber(parts[i + 1]))
   })
   return (text) => {
     const fields = new Fields()
@@ -31,11 +39,19 @@ export function compileDateReader(parts: readonly PatternPart[]): DateReader {
       at = read(text, at, fields)
       if (at < 0) return undefined
     }
-    return timeOf(fields.values)
+    // Java wants something of the text, though the pattern may want nothing.
+    if (at === 0) return undefined
+    const ms = timeOf(fields.values)
+    return Number.isSafeInteger(ms) ? ms : undefined
   }
 }
 
-/** @param isAbutting whether another letter follows at once, so that only as many digits as letters belong to this one */
+function isNumber(part: PatternPart | undefined): boolean {
+  if (part === undefined || 'text' in part) return false
+  return /[ML]/.test(part.letter) ? part.count < 3 : /[ydDkHKhmsSu]/.test(part.letter)
+}
+
+/** @param isAbutting whether another number follows at once, so that only as many digits as letters belong to this one */
 function compilePart(part: PatternPart, isAbutting: boolean): PartReader {
   if ('text' in part) return (text, at) => (text.startsWith(part.text, at) ? at + part.text.length : -1)
   const { letter, count } = part
@@ -52,15 +68,8 @@ type FieldReader = (text: string, at: number, begin: number, fields: Fields) => 
 
 function compileField(letter: string, count: number, width: number | undefined): FieldReader {
   switch (letter) {
-    case 'Y':
-    case 'w':
-    case 'W':
-    case 'F':
-      return () => {
-        throw new DataError(`a date pattern with the letter ${letter} writes texts, but does not read them`)
-      }
     case 'G':
-      return nameReader('G', eraNames)
+      return nameReader('G', [['BC'], ['AD']])
     case 'M':
     case 'L':
       return count < 3 ? numberReader('M', width) : nameReader('M', ['', ...monthNames].map(shortAndLong))
@@ -180,13 +189,15 @@ function timeOf(fields: ReadonlyMap<string, number>): number {
   const get = (letter: string, otherwise: number): number => fields.get(letter) ?? otherwise
   const yearOfEra = get('y', 1970)
   const year = fields.get('G') === 0 ? 1 - yearOfEra : yearOfEra
-  // Of the day of the year and the day of the month the later one counts; a weekday adds nothing to either.
-  const epochDay = isLater('D', 'd')
-    ? dayOfDate(year, 1, 1) + get('D', 1) - 1
-    : dayOfDate(year, get('M', 1), get('d', 1))
-  // So do the two ways to tell the hour, one of which needs both its fields.
+  // Of the two ways to tell the hour the later one counts, one of which needs both its fields.
   const isHalfDay = !fields.has('H') || (fields.has('K') && fields.has('a') && (isLater('K', 'H') || isLater('a', 'H')))
   const hour = isHalfDay ? get('K', 0) + 12 * get('a', 0) : get('H', 0)
   const ms = hour * 3_600_000 + get('m', 0) * 60_000 + get('s', 0) * 1000 + get('S', 0)
-  return epochDay * dayMs + ms - get('Z', 0) * 60_000
+  // Hours beyond a day move the date before it is looked at which calendar it is of.
+  const moreDays = Math.floor(ms / dayMs)
+  // Of the day of the year and the day of the month the later one counts; a weekday adds nothing to either.
+  const epochDay = isLater('D', 'd')
+    ? dayOfDate(year, 1, get('D', 1) + moreDays)
+    : dayOfDate(year, get('M', 1), get('d', 1) + moreDays)
+  return epochDay * dayMs + (ms - moreDays * dayMs) - get('Z', 0) * 60_000
 }

@@ -3,8 +3,9 @@
  * on, since the groups that stand for Java's atomic ones would change their numbers. Case-insensitive letters become
  * classes, as (?i) concerns ASCII alone in Java.
  *
- * Refused: flags u, U and d, \G, \X, \N, \b{…}, blocks (\p{InGreek}), java… classes, and quantifiers on lookarounds. A
- * backreference to a group that took no part matches the empty text here and nothing in Java.
+ * Refused: flags u, U and d, \G, \X, \N, \b{…}, blocks (\p{InGreek}) and java… classes. Different: a backreference to a
+ * group that took no part matches the empty text here and nothing in Java; a group in a repetition is empty when the last
+ * round went without it, and keeps the text of an earlier one in Java.
  */
 import { ClassParser, asciiClasses, lineBreaks, literal, property } from './java-regex-classes.ts'
 
@@ -107,7 +108,7 @@ class Translator {
     this.#at++
     if (char === '.') return this.#flags.s ? '[^]' : `[^${lineBreaks}]`
     if (char === '^') {
-      return this.#flags.m ? `(?:${textBegin}|(?<=\\n|\\r(?!\\n)|[\\x85\\u2028\\u2029])(?=[^]))` : textBegin
+      return this.#flags.m ? `(?:(?:${textBegin}|(?<=\\n|\\r(?!\\n)|[\\x85\\u2028\\u2029]))(?=[^]))` : textBegin
     }
     if (char === '$') {
       return this.#flags.m ? `(?=\\r|(?<!\\r)\\n|[\\x85\\u2028\\u2029]|${textEnd})` : lastLineEnd
