@@ -3,6 +3,7 @@ import { dirname } from 'node:path'
 import {
   ConfigError,
   isRetriable,
+  originalPosition,
   RetriableError,
   type SinkRecord,
   type SinkTask,
@@ -173,7 +174,7 @@ class ExactlyOnceFileSinkTask extends FileSinkTask {
     this.dirty ||= records.length > 0
     // Dead letters have offsets that the file is past.
     if (this.context.redrive !== undefined) return
-    for (const { topic, partition, offset } of records) {
+    for (const { topic, partition, offset } of records.map(originalPosition)) {
       let partitions = this.next.get(topic)
       if (partitions === undefined) {
         partitions = new Map<number, number>()

@@ -141,6 +141,32 @@ export function sinkConformance<S extends Settings>(spec: SinkConformance<S>): C
       await run.flush()
       await expectStored(made, [...texts(0, 0, 6), ...texts(1, 0, 6)], true)
     }),
+    conformanceCase(
+      'tells records apart by where they are in the log, whatever transforms made of their topics',
+      system,
+      async (made, stopLater) => {
+        // Two topics that a router made one: their records have the same partition and offsets there.
+        const routed = (partition: number, count: number) =>
+          records(partition, 0, count).map((one) => ({
+            ...one,
+            topic: 'routed',
+            partition: 0,
+            originalTopic: `topic-${partition}`,
+            originalKafkaPartition: 0,
+          }))
+        const run = stopLater(start(made))
+        await run.put([...routed(0, 5), ...routed(1, 3)])
+        await run.flush()
+        const ends = [0, 1].map((i) => run.committed.get({ topic: `topic-${i}`, partition: 0 }))
+        assert.ok((ends[0] ?? 0) <= 5 && (ends[1] ?? 0) <= 3, `offsets ${ends.join()} are committed of 5 and 3`)
+        assert.equal(run.committed.get({ topic: 'routed', partition: 0 }), undefined, 'an offset of no topic')
+        await run.stop()
+        const next = stopLater(start(made))
+        await next.put([...routed(0, 6), ...routed(1, 6)])
+        await next.flush()
+        await expectStored(made, [...texts(0, 0, 6), ...texts(1, 0, 6)], exactlyOnce)
+      },
+    ),
     ...alteredOffsets(spec, start, records),
   ]
 }

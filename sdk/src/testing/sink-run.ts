@@ -1,6 +1,6 @@
 import type { Settings } from '../config.ts'
 import type { PutResult, Sink, SinkTask, SinkTaskContext } from '../connector.ts'
-import type { SinkRecord, TopicPartition, TopicPartitionOffset } from '../record.ts'
+import { originalPosition, type SinkRecord, type TopicPartition, type TopicPartitionOffset } from '../record.ts'
 import { recordingLogger, type LogLine } from './logs.ts'
 import { parseConfig, type RawConfig } from './parse-config.ts'
 import { defaultTimeoutMs, within } from './time-limit.ts'
@@ -103,12 +103,12 @@ export class SinkRun {
   async put(records: readonly SinkRecord[]): Promise<PutResult> {
     const task = await this.start()
     const fresh = new Map<string, TopicPartition>()
-    for (const { topic, partition } of records) {
+    for (const { topic, partition } of records.map(originalPosition)) {
       const assigned = this.positions.get({ topic, partition }) !== undefined
       if (!assigned) fresh.set(`${topic}-${partition}`, { topic, partition })
     }
     if (fresh.size > 0) await this.open([...fresh.values()])
-    const due = records.filter((record) => record.offset >= (this.positions.get(record) ?? 0))
+    const due = records.filter((record) => record.offset >= (this.positions.get(originalPosition(record)) ?? 0))
     const rejected: NonNullable<PutResult['rejected']>[number][] = []
     let batch: readonly SinkRecord[] = due
     for (let attempt = 0; ; attempt++) {
@@ -118,7 +118,8 @@ export class SinkRun {
       if (result.retry === undefined || result.retry.length === 0) break
       batch = result.retry
     }
-    for (const { topic, partition, offset } of due) this.positions.set({ topic, partition, offset: offset + 1 })
+    for (const { topic, partition, offset } of due.map(originalPosition))
+      this.positions.set({ topic, partition, offset: offset + 1 })
     return { rejected }
   }
 
