@@ -69,23 +69,17 @@ export class SchemaParser {
     if (known !== undefined) {
       this.#parsed.delete(key)
       this.#parsed.set(key, known)
-      return known
     }
-    const parsed = this.#parse(schemaType, schema, resolved)
-    this.#keep(key, parsed)
+    const parsed = known ?? this.#parse(schemaType, schema, resolved)
+    if (options.isNew) refusing(schemaType, () => parsed.checkNew?.())
+    if (known === undefined) this.#keep(key, parsed)
     return parsed
   }
 
   #parse(type: SchemaType, text: string, references: readonly ResolvedReference[]): ParsedSchema {
     const format = this.#formats.get(type)
     if (format === undefined) throw new Error(`the format ${type} has not been loaded`)
-    try {
-      return format.parse(text, references)
-    } catch (error) {
-      // A text may be of a depth that nobody has thought of.
-      if (!(error instanceof InvalidSchemaError) && !(error instanceof RangeError)) throw error
-      throw errors.invalidSchema(`Invalid schema of type ${type}, details: ${messageOf(error)}`)
-    }
+    return refusing(type, () => format.parse(text, references))
   }
 
   /** What is referred to comes before what refers to it; of two with one name the first counts. */
@@ -137,5 +131,15 @@ export class SchemaParser {
       this.#parsed.delete(oldest)
       this.#cachedCharacters -= oldest.length
     }
+  }
+}
+
+function refusing<T>(type: SchemaType, attempt: () => T): T {
+  try {
+    return attempt()
+  } catch (error) {
+    // A text may be of a depth that nobody has thought of.
+    if (!(error instanceof InvalidSchemaError) && !(error instanceof RangeError)) throw error
+    throw errors.invalidSchema(`Invalid schema of type ${type}, details: ${messageOf(error)}`)
   }
 }

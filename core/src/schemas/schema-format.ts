@@ -32,11 +32,17 @@ export interface ParsedSchema {
   normalized(): string
   /**
    * Why a reader with this schema cannot read what was written with another of the same format, one message (in the
-   * wording of the Confluent registry: `{errorType:'…', description:'…', additionalInfo:'…'}`) a reason. Empty: it can.
+   * shape of the Confluent registry: `{errorType:'…', description:'…', additionalInfo:'…'}`) a reason. In each the first `%s`
+   * stands for the schema that reads, the second for the other. Empty: it can.
    * As there, which of the two is the older one is not known here: the first `%s` of a message stands for this schema, the
    * second for the writer's (`in the %s schema`), and the registry fills in "new" and "old".
    */
   compatibility(writer: ParsedSchema, policy?: CompatibilityPolicy): readonly string[]
+  /**
+   * What is asked of a new schema though there are older ones without it.
+   * @throws InvalidSchemaError
+   */
+  checkNew?(): void
   /** `format=…` of the API: another text for the same schema; undefined where the format has no such form. */
   formatted?(format: string): string | undefined
 }
