@@ -19,7 +19,13 @@ export default defineConfig({
         test: {
           ...shared,
           name: 'unit',
-          include: ['sdk/src/**/*.test.ts', 'core/src/**/*.test.ts', 'connectors/*/*.test.ts', 'scripts/**/*.test.ts'],
+          include: [
+            'sdk/src/**/*.test.ts',
+            'core/src/**/*.test.ts',
+            'connectors/*/*.test.ts',
+            'scripts/**/*.test.ts',
+            'console/*.test.ts',
+          ],
         },
       },
       {

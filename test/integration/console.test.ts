@@ -97,13 +97,16 @@ describe.skipIf(missing !== undefined)('the console', () => {
     const file = page.getByLabel('file needed')
     await expect.poll(() => file.getAttribute('aria-invalid')).toBe('true')
     expect(await page.locator('[aria-invalid]:focus').getAttribute('id')).toBe(await file.getAttribute('id'))
-    await seen(
-      page
-        .locator('.setting', { has: page.getByLabel('file needed') })
-        .getByText(/file.* is (needed|required|missing)|missing/i),
-    )
+    const invalid = { 'connector.class': 'file-source', name: 'made', topic: 'made-lines' }
+    const checked = await worker.ask('PUT', '/connector-plugins/file-source/config/validate', invalid)
+    const { configs } = checked.body as { configs: { value: { name: string; errors: string[] } }[] }
+    const told = configs.find(({ value }) => value.name === 'file')!.value.errors.join('\n')
+    expect(told).not.toBe('')
+    expect(await page.locator('.setting', { has: file }).locator('.error').textContent()).toBe(told)
+    expect((await worker.ask('GET', '/connectors/made')).status).toBe(404)
     await file.fill(input)
-    await page.getByLabel('value.converter Value converter class').waitFor({ state: 'hidden' })
+    // What is seldom set is folded away.
+    expect(await page.getByLabel('value.converter Value converter class').isVisible()).toBe(false)
     await press('Edit as JSON')
     const json = page.getByLabel('Config as JSON')
     await json.fill(JSON.stringify({ ...(JSON.parse(await json.inputValue()) as object), 'value.converter': 'string' }))
@@ -203,6 +206,38 @@ describe.skipIf(missing !== undefined)('the console', () => {
     await worker.ask('DELETE', '/connectors/tailed')
   })
 
+  test('shows dead letters, and puts them back once the cause is mended', async () => {
+    await worker.deploy('letters-in', source('letters'))
+    await worker.reaches('letters-in', 'RUNNING', 1)
+    const sink = {
+      'connector.class': 'file-sink',
+      file: join(folder, 'letters.txt'),
+      topics: 'letters',
+      'errors.tolerance': 'all',
+      'errors.deadletterqueue.topic.name': 'letters-dead',
+      'errors.deadletterqueue.topic.replication.factor': '1',
+    }
+    await worker.deploy('letters-out', { ...sink, 'value.converter': 'json' })
+    await worker.reaches('letters-out', 'RUNNING', 1)
+    await page.goto(`${worker.url}/#/connectors/letters-out/dead-letters`)
+    await expect
+      .poll(async () => {
+        await press('Read again')
+        return page.getByText(/Topic letters-dead holds [1-9]/).count()
+      })
+      .toBe(1)
+    await seen(page.getByRole('row').filter({ hasText: 'one' }))
+    await worker.deploy('letters-out', { ...sink, 'value.converter': 'string' })
+    await worker.reaches('letters-out', 'RUNNING', 1)
+    await page.getByLabel('Choose letter 0:0').check()
+    await press('Put the chosen back')
+    await seen(page.getByText('1 delivered'))
+    await press('Put all back')
+    await seen(page.getByText(/^[2-9]\d* delivered$/))
+    await worker.ask('DELETE', '/connectors/letters-out')
+    await worker.ask('DELETE', '/connectors/letters-in')
+  })
+
   test('shows the trace of what failed, and restarts a task', async () => {
     await worker.deploy('no-json', source('no-json'))
     await worker.reaches('no-json', 'RUNNING', 1)
@@ -269,6 +304,12 @@ describe.skipIf(missing !== undefined)('the console', () => {
     expect(await page.context().cookies()).toEqual([])
     await press('Log out')
     await seen(page.getByRole('heading', { name: 'Log in' }))
+    await page.getByLabel('Log in by').selectOption('token')
+    await page.getByLabel('Token', { exact: true }).fill('a.b.c')
+    const asked = page.waitForRequest((request) => request.headers()['authorization'] === 'Bearer a.b.c')
+    await press('Log in')
+    await asked
+    await seen(page.getByText('This worker does not know this kind of Authorization'))
     expect(await page.evaluate(() => sessionStorage.length)).toBe(0)
   })
 
