@@ -2,46 +2,28 @@
 import { createPrivateKey, createSign, generateKeyPairSync } from 'node:crypto'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
-import { testBroker, type TestBroker } from '../support/broker.ts'
+import { beforeAll, expect, test } from 'vitest'
 import { makeCertificates, type TestCertificates } from '../support/security.ts'
 import { runTidewire } from '../support/tidewire.ts'
-import { testWorker, type TestWorker } from '../support/worker.ts'
+import { ownGroup, workerSet } from '../support/worker-set.ts'
 
-let broker: TestBroker
+const set = workerSet({ sharesLog: true })
+
 let certificates: TestCertificates
-let worker: TestWorker | undefined
-let groups = 0
-
 beforeAll(async () => {
-  broker = await testBroker()
-  certificates = await makeCertificates(broker.dataDir)
+  certificates = await makeCertificates(set.folder)
 })
-afterEach(async () => {
-  await worker?.close()
-  worker = undefined
-})
-afterAll(async () => broker.close())
 
+let groups = 0
 /** A worker in a cluster of its own; returns how the command line asks it. */
 async function started(settings: Readonly<Record<string, string>>) {
-  const group = `closed-${groups++}`
-  const topics = ['config', 'offset', 'status', 'assignment'].map((kind) => [
-    `${kind}.storage.topic`,
-    `${group}-${kind}`,
-  ])
-  worker = await testWorker(broker.address, {
-    'group.id': group,
-    ...(Object.fromEntries(topics) as Record<string, string>),
-    ...settings,
-  })
-  const { url } = worker
+  const { url } = await set.start({ ...ownGroup(`closed-${groups++}`), ...settings })
   return async (env: Record<string, string>, ...more: readonly string[]) =>
     runTidewire(['connector', 'list', '-o', 'json', '--url', url, ...more], { env })
 }
 
 test('with a user and password in the environment', async () => {
-  const users = join(broker.dataDir, 'users')
+  const users = join(set.folder, 'users')
   expect((await runTidewire(['user', 'me', '--file', users], { input: 'secret' })).code).toBe(0)
   const list = await started({ 'rest.users.file': users, 'rest.users.admin': 'me' })
   const nobody = await list({})
@@ -68,7 +50,7 @@ test('with a client certificate: by options, or by the environment', async () =>
   const done = { code: 0, stdout: '[]\n', stderr: '' }
   // Key and certificate are in one file here.
   expect(await list({}, '--cert', certificates.clientFile, '--ca', certificates.caFile)).toEqual(done)
-  const key = join(broker.dataDir, 'client.key')
+  const key = join(set.folder, 'client.key')
   await writeFile(key, createPrivateKey(certificates.client).export({ type: 'pkcs8', format: 'pem' }))
   const env = { TIDEWIRE_CERT: certificates.clientFile, TIDEWIRE_KEY: key, TIDEWIRE_CA: certificates.caFile }
   expect(await list(env)).toEqual(done)
@@ -87,7 +69,7 @@ test('with a client certificate: by options, or by the environment', async () =>
 
 test('with a token, which is told when it has expired', async () => {
   const { publicKey, privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
-  const keys = join(broker.dataDir, 'jwks.json')
+  const keys = join(set.folder, 'jwks.json')
   await writeFile(
     keys,
     JSON.stringify({ keys: [{ ...publicKey.export({ format: 'jwk' }), kid: 'one', alg: 'ES256' }] }),

@@ -2,54 +2,32 @@
 import { request } from 'node:https'
 import { connect } from 'node:net'
 import { once } from 'node:events'
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { mkdtemp, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import type { IncomingMessage } from 'node:http'
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+import { beforeAll, describe, expect, test } from 'vitest'
 import { credentialLines } from '../../core/src/broker/sasl/credentials.ts'
 import { principalHeaders } from '../../core/src/rest/forwarded-principal.ts'
-import { testBroker, type TestBroker } from '../support/broker.ts'
 import { readTopic } from '../support/read-topic.ts'
 import { makeCertificates, type TestCertificates } from '../support/security.ts'
 import { until } from '../support/until.ts'
 import { testWorker, type TestWorker } from '../support/worker.ts'
-
-let broker: TestBroker
-let folder: string
-let certificates: TestCertificates
-const workers: TestWorker[] = []
-
-beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'tidewire-test-'))
-  certificates = await makeCertificates(folder)
-  broker = await testBroker()
-})
-afterAll(async () => {
-  await broker.close()
-  await rm(folder, { recursive: true, force: true })
-})
-afterEach(async () => {
-  for (const worker of workers.splice(0).reverse()) await worker.close()
-})
+import { ownGroup, workerSet } from '../support/worker-set.ts'
 
 const quick = { 'heartbeat.interval.ms': '500', 'scheduled.rebalance.max.delay.ms': '0' }
+const set = workerSet({ sharesLog: true, defaults: quick })
+
+let certificates: TestCertificates
+beforeAll(async () => {
+  certificates = await makeCertificates(set.folder)
+})
+
 let groups = 0
 /** Settings of a cluster of its own. */
 const cluster = (): Record<string, string> => {
   const name = `c${groups++}`
-  const topics = ['config', 'offset', 'status', 'assignment'].map((each) => [
-    `${each}.storage.topic`,
-    `${name}-${each}`,
-  ])
-  return { ...quick, 'group.id': name, 'audit.topic': `${name}-audit`, ...(Object.fromEntries(topics) as object) }
-}
-
-async function worker(settings: Readonly<Record<string, string>>): Promise<TestWorker> {
-  const started = await testWorker(broker.address, settings)
-  workers.push(started)
-  return started
+  return { ...ownGroup(name), 'audit.topic': `${name}-audit` }
 }
 
 const https = (clientAuth = 'none'): Record<string, string> => ({
@@ -61,8 +39,8 @@ const https = (clientAuth = 'none'): Record<string, string> => ({
 
 async function usersFile(name: string, users: Readonly<Record<string, string>>): Promise<string> {
   const lines = await Promise.all(Object.entries(users).map(([user, password]) => credentialLines(user, password)))
-  await writeFile(join(folder, name), lines.flat().join('\n'))
-  return join(folder, name)
+  await writeFile(join(set.folder, name), lines.flat().join('\n'))
+  return join(set.folder, name)
 }
 
 const basic = (user: string, password: string) => ({
@@ -98,16 +76,16 @@ async function ask(
 }
 
 describe('two workers', () => {
-  const source = (name: string) => ({ 'connector.class': 'file-source', file: join(folder, name), topic: 'lines' })
+  const source = (name: string) => ({ 'connector.class': 'file-source', file: join(set.folder, name), topic: 'lines' })
 
   async function pair(): Promise<{ leader: TestWorker; follower: TestWorker; audit: string }> {
     const shared = { ...cluster(), ...https() }
     // Who logs in at one worker need not be known to the other: it is told who asks.
-    const leader = await worker({
+    const leader = await set.start({
       ...shared,
       'rest.users.file': await usersFile('leaders', { someone: 'else' }),
     })
-    const follower = await worker({
+    const follower = await set.start({
       ...shared,
       'rest.users.file': await usersFile('followers', { ada: 'right', vera: 'looks' }),
       'rest.users.admin': 'ada',
@@ -130,7 +108,7 @@ describe('two workers', () => {
     expect((await ask('GET', `${follower.url}/connectors`, ada)).status).toBe(200)
     expect((await ask('POST', `${follower.url}/connectors/in/restart?includeTasks=true`, ada)).status).toBe(202)
 
-    const written = await readTopic(broker.port, audit, (records) => records.length >= 4)
+    const written = await readTopic(set.broker.port, audit, (records) => records.length >= 4)
     const records = written.map(({ value }) => JSON.parse(value) as Record<string, unknown>)
     const from = { login: 'basic', address: '127.0.0.1', worker: new URL(follower.url).host }
     expect(records).toEqual([
@@ -162,7 +140,7 @@ describe('two workers', () => {
     expect(JSON.stringify(written)).not.toContain('S3CRET')
     // What it wrote into the config topic has the same name.
     const config = audit.replace('audit', 'config')
-    const configs = await readTopic(broker.port, config, (seen) => seen.some(({ key }) => key === 'connector-in'))
+    const configs = await readTopic(set.broker.port, config, (seen) => seen.some(({ key }) => key === 'connector-in'))
     expect(configs.find(({ key }) => key === 'connector-in')!.headers).toMatchObject({ 'tidewire.request': request })
   })
 
@@ -195,7 +173,7 @@ describe('two workers', () => {
 })
 
 test('client certificates: needed for a connection, and a log-in by their name', async () => {
-  const { url } = await worker({ ...cluster(), ...https('required'), 'rest.certificate.operate': 'client' })
+  const { url } = await set.start({ ...cluster(), ...https('required'), 'rest.certificate.operate': 'client' })
   await expect(ask('GET', `${url}/connectors`)).rejects.toMatchObject({
     code: expect.stringMatching(/ERR_SSL|ECONNRESET/),
   })
@@ -206,17 +184,17 @@ test('client certificates: needed for a connection, and a log-in by their name',
 
 test('client certificates asked for: none will do, one that nobody vouches for will not', async () => {
   const users = { 'rest.users.file': await usersFile('asked', { ada: 'right' }) }
-  const { url } = await worker({ ...cluster(), ...https('requested'), ...users, 'rest.certificate.view': '*' })
+  const { url } = await set.start({ ...cluster(), ...https('requested'), ...users, 'rest.certificate.view': '*' })
   expect((await ask('GET', `${url}/connectors`)).status).toBe(401)
   expect((await ask('GET', `${url}/connectors`, basic('ada', 'right'))).status).toBe(200)
   expect((await ask('GET', `${url}/connectors`, {}, undefined, certificates.client)).status).toBe(200)
-  const strangers = await mkdtemp(join(folder, 'strangers-'))
+  const strangers = await mkdtemp(join(set.folder, 'strangers-'))
   const { client: stranger } = await makeCertificates(strangers)
   await expect(ask('GET', `${url}/connectors`, {}, undefined, stranger)).rejects.toBeInstanceOf(Error)
 })
 
 test('http and https side by side; what is no TLS ends its own connection only', async () => {
-  const { herder, url } = await worker({
+  const { herder, url } = await set.start({
     ...cluster(),
     ...https(),
     listeners: 'https://127.0.0.1:0,http://localhost:0',
@@ -243,7 +221,7 @@ test.each([
   [{ 'response.http.headers.config': 'x' }, /^response\.http\.headers\.config/],
   [{ listeners: 'http://0.0.0.0:0', 'rest.unprotected': 'refuse' }, /open to the network/],
 ])('%j ends the start', async (settings, message) => {
-  await expect(testWorker(broker.address, settings)).rejects.toMatchObject({
+  await expect(testWorker(set.broker.address, settings)).rejects.toMatchObject({
     name: 'UserError',
     message: expect.stringMatching(message) as string,
   })

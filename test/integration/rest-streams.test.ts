@@ -1,43 +1,26 @@
 /** Server-sent events and the set of configs over the bundled log, by the client that the command line uses. */
 import { connect } from 'node:net'
 import { once } from 'node:events'
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, onTestFinished, test } from 'vitest'
 import type { LogClient, OutRecord } from '../../core/src/client/client.ts'
 import { createClient } from '../../core/src/client/log-client.ts'
 import { RestClient } from '../../core/src/rest-client/rest-client.ts'
 import type { ServerEvent } from '../../core/src/rest-client/server-events.ts'
-import { testBroker, type TestBroker } from '../support/broker.ts'
 import { freePorts, startTidewire } from '../support/tidewire.ts'
 import { until } from '../support/until.ts'
-import { testWorker, type TestWorker } from '../support/worker.ts'
-
-let broker: TestBroker
-let folder: string
-let log: LogClient
-const workers: TestWorker[] = []
-
-beforeEach(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'tidewire-test-'))
-  broker = await testBroker()
-  log = createClient({ bootstrapServers: [broker.address], clientId: 'test' })
-})
-afterEach(async () => {
-  for (const worker of workers.splice(0)) await worker.close()
-  await log.close()
-  await broker.close()
-  await rm(folder, { recursive: true, force: true })
-})
+import type { TestWorker } from '../support/worker.ts'
+import { workerSet } from '../support/worker-set.ts'
 
 const quick = { 'session.timeout.ms': '6000', 'heartbeat.interval.ms': '500', 'scheduled.rebalance.max.delay.ms': '0' }
+const set = workerSet({ defaults: quick })
 
-async function worker(): Promise<TestWorker> {
-  const started = await testWorker(broker.address, quick)
-  workers.push(started)
-  return started
-}
+let log: LogClient
+beforeEach(() => {
+  log = createClient({ bootstrapServers: [set.broker.address], clientId: 'test' })
+})
+afterEach(async () => log.close())
 
 const clientOf = ({ url }: TestWorker): RestClient => new RestClient({ url })
 
@@ -94,7 +77,7 @@ const valuesOf = (events: readonly ServerEvent[]): unknown[] =>
 describe('the tail of a topic', () => {
   test('begins where it is told to, and goes on as records come', async () => {
     await topic('t', 1, [value('a'), value('b'), value('c')])
-    const client = clientOf(await worker())
+    const client = clientOf(await set.start())
     const tail = (from: string, more: { partition?: number } = {}, signal?: AbortSignal) =>
       client.events('GET /topics/{topic}/tail', {
         path: { topic: 't' },
@@ -119,7 +102,7 @@ describe('the tail of a topic', () => {
   test('goes on after the event seen last, in each partition', async () => {
     const first = Array.from({ length: 6 }, (_, i) => value(`first ${i}`, i % 3))
     await topic('t', 3, first)
-    const client = clientOf(await worker())
+    const client = clientOf(await set.start())
     const tail = (lastEventId?: string) =>
       client.events('GET /topics/{topic}/tail', {
         path: { topic: 't' },
@@ -145,7 +128,7 @@ describe('the tail of a topic', () => {
       { partition: 0, key: null, value: null },
       { partition: 0, key: null, value: long },
     ])
-    const client = clientOf(await worker())
+    const client = clientOf(await set.start())
     const records = async (format: 'json' | 'text' | 'base64'): Promise<string[]> => {
       const query = { from: 'earliest', limit: 3, format }
       const events = await takeFirst(4, client.events('GET /topics/{topic}/tail', { path: { topic: 't' }, query }))
@@ -173,7 +156,7 @@ describe('the tail of a topic', () => {
         't',
         values.slice(i, i + 20).map((text) => value(text)),
       )
-    const { url } = await worker()
+    const { url } = await set.start()
     const socket = connect(Number(new URL(url).port), '127.0.0.1')
     onTestFinished(() => void socket.destroy())
     await once(socket, 'connect')
@@ -192,7 +175,7 @@ describe('the tail of a topic', () => {
 
   test('is refused for what nobody is to see, what is not there, and what is asked wrongly', async () => {
     await topic('t', 2, [])
-    const running = await worker()
+    const running = await set.start()
     const refusals = {
       'connect-configs/tail': [403, 'Topic connect-configs holds what nobody is to see: it cannot be read by this API'],
       '__consumer_offsets/tail': [403, expect.any(String)],
@@ -212,7 +195,7 @@ describe('the tail of a topic', () => {
 
   test('is one of a few at a time on a worker, and gives its place back', async () => {
     await topic('t', 1, [])
-    const client = clientOf(await worker())
+    const client = clientOf(await set.start())
     const stop = new AbortController()
     const tail = (signal: AbortSignal) => client.events('GET /topics/{topic}/tail', { path: { topic: 't' }, signal })
     const open = Array.from({ length: 8 }, () => collect(tail(stop.signal)))
@@ -225,21 +208,20 @@ describe('the tail of a topic', () => {
 
   test('ends with its worker', async () => {
     await topic('t', 1, [value('a')])
-    const running = await worker()
+    const running = await set.start()
     const path = { topic: 't' }
     const { seen, ended } = collect(clientOf(running).events('GET /topics/{topic}/tail', { path }))
     await until('the tail', () => seen.length === 1)
-    workers.splice(0)
-    await running.close()
+    await set.stop(running)
     await ended
   })
 })
 
 describe('a cluster', () => {
-  const lines = (name: string) => ({ 'connector.class': 'file-source', file: join(folder, name), topic: name })
+  const lines = (name: string) => ({ 'connector.class': 'file-source', file: join(set.folder, name), topic: name })
 
   test('applies a set of configs at any worker, and tells of it at every worker', async () => {
-    const [first, second] = [await worker(), await worker()]
+    const [first, second] = [await set.start(), await set.start()]
     const told = [first, second].map((each) => {
       const stop = new AbortController()
       onTestFinished(() => stop.abort())
@@ -272,10 +254,10 @@ describe('a cluster', () => {
 
   test('applies each config once, also where its leader is killed halfway', async () => {
     const [port] = await freePorts(1)
-    const settings = join(folder, 'leader.properties')
+    const settings = join(set.folder, 'leader.properties')
     await writeFile(
       settings,
-      Object.entries({ ...quick, 'bootstrap.servers': broker.address, listeners: `http://127.0.0.1:${port}` })
+      Object.entries({ ...quick, 'bootstrap.servers': set.broker.address, listeners: `http://127.0.0.1:${port}` })
         .map(([name, value]) => `${name}=${value}\n`)
         .join(''),
     )
@@ -283,9 +265,9 @@ describe('a cluster', () => {
     onTestFinished(async () => {
       await leader.stop('SIGKILL')
     })
-    const other = clientOf(await worker())
+    const other = clientOf(await set.start())
     const names = Array.from({ length: 400 }, (_, i) => `c${i}`)
-    const sink = (name: string) => ({ 'connector.class': 'file-sink', file: join(folder, name), topics: 'none' })
+    const sink = (name: string) => ({ 'connector.class': 'file-sink', file: join(set.folder, name), topics: 'none' })
     const body = Object.fromEntries(names.map((name) => [name, sink(name)]))
     const seen = async () => ((await other.call('GET /connectors')) as string[]).length
     const applying = other.call('PUT /connectors', { body })
@@ -302,7 +284,7 @@ describe('a cluster', () => {
   })
 
   test('names every wrong config of a set, and writes none', async () => {
-    const client = clientOf(await worker())
+    const client = clientOf(await set.start())
     const body = { good: lines('good'), bad: { 'connector.class': 'file-source' }, odd: { 'connector.class': 'nope' } }
     const applying = client.call('PUT /connectors', { body })
     await expect(applying).rejects.toMatchObject({

@@ -1,53 +1,18 @@
 /** What workers tell of topics in use and of their loggers, and where the calls for administrators are, on the bundled log. */
-import { appendFile, mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { appendFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { parseWorkerConfig } from '../../core/src/config/worker-settings.ts'
 import { createProcessLogger, levelsFrom } from '../../core/src/logging/logger.ts'
 import { startWorker } from '../../core/src/main/worker.ts'
 import { askRest } from '../support/ask-rest.ts'
-import { testBroker, type TestBroker } from '../support/broker.ts'
 import { readTopic } from '../support/read-topic.ts'
 import { freePorts } from '../support/tidewire.ts'
 import { until } from '../support/until.ts'
-import { testWorker, type TestWorker } from '../support/worker.ts'
+import type { TestWorker } from '../support/worker.ts'
+import { workerSet } from '../support/worker-set.ts'
 
-let broker: TestBroker
-let folder: string
-const workers: TestWorker[] = []
-
-beforeEach(async () => {
-  broker = await testBroker()
-  folder = await mkdtemp(join(tmpdir(), 'tidewire-topics-'))
-})
-afterEach(async () => {
-  await Promise.all(workers.splice(0).map((worker) => worker.close()))
-  await broker.close()
-  await rm(folder, { recursive: true })
-})
-
-async function worker(settings?: Record<string, string>): Promise<TestWorker> {
-  const started = await testWorker(broker.address, settings)
-  workers.push(started)
-  return started
-}
-
-/** Two workers that both know which of them leads. */
-async function cluster(
-  settings?: readonly Record<string, string>[],
-): Promise<{ leader: TestWorker; other: TestWorker }> {
-  const first = await worker(settings?.[0])
-  const second = await worker(settings?.[1])
-  const both = [first, second]
-  return until('a leader that both know', () => {
-    const leader = both.find(({ herder }) => herder.cluster.leads)
-    const other = both.find((each) => each !== leader)
-    if (leader === undefined || other === undefined) return undefined
-    const isKnown = other.herder.cluster.leaderUrl === leader.herder.cluster.leaderUrl
-    return isKnown && leader.herder.cluster.workers.length === 2 ? { leader, other } : undefined
-  })
-}
+const cluster = workerSet()
 
 const topicsOf = async (on: TestWorker, name: string): Promise<unknown> => {
   const { body } = await on.ask('GET', `/connectors/${name}/topics`)
@@ -63,13 +28,13 @@ const lines = (input: string) => ({
 
 describe('topics in use', () => {
   test('are told by any worker, go with a reset asked of any, and come back as they are used', async () => {
-    const input = join(folder, 'in.txt')
+    const input = join(cluster.folder, 'in.txt')
     await writeFile(input, 'a\n')
-    const { leader, other } = await cluster()
+    const { leader, other } = await cluster.pair()
     await leader.deploy('in', lines(input))
     await leader.deploy('out', {
       'connector.class': 'file-sink',
-      file: join(folder, 'out.txt'),
+      file: join(cluster.folder, 'out.txt'),
       topics: 'lines,empty',
       'value.converter': 'string',
     })
@@ -94,7 +59,7 @@ describe('topics in use', () => {
       }
     }
     const key = 'status-topic-lines:connector-in'
-    const written = await readTopic(broker.port, 'connect-status', (records) =>
+    const written = await readTopic(cluster.broker.port, 'connect-status', (records) =>
       records.some((record) => record.key === key),
     )
     expect(JSON.parse(written.find((record) => record.key === key)!.value)).toEqual({
@@ -107,11 +72,11 @@ describe('topics in use', () => {
   })
 
   test('are neither told nor kept with topic.tracking.enable=false', async () => {
-    const input = join(folder, 'in.txt')
+    const input = join(cluster.folder, 'in.txt')
     await writeFile(input, 'a\n')
-    const running = await worker({ 'topic.tracking.enable': 'false' })
+    const running = await cluster.start({ 'topic.tracking.enable': 'false' })
     await running.deploy('in', lines(input))
-    await readTopic(broker.port, 'lines', (records) => records.length > 0)
+    await readTopic(cluster.broker.port, 'lines', (records) => records.length > 0)
     for (const [method, path] of [
       ['GET', 'topics'],
       ['PUT', 'topics/reset'],
@@ -125,7 +90,7 @@ describe('topics in use', () => {
   })
 
   test('are told and not reset with topic.tracking.allow.reset=false', async () => {
-    const running = await worker({ 'topic.tracking.allow.reset': 'false' })
+    const running = await cluster.start({ 'topic.tracking.allow.reset': 'false' })
     expect(await topicsOf(running, 'none')).toEqual([])
     expect(await running.ask('PUT', '/connectors/none/topics/reset')).toEqual({
       status: 403,
@@ -141,7 +106,7 @@ describe('loggers', () => {
   }
 
   test('are set for one worker, or for all', async () => {
-    const { leader, other } = await cluster()
+    const { leader, other } = await cluster.pair()
     expect(await other.ask('PUT', '/admin/loggers/tidewire.connectors.a', { level: 'debug' })).toEqual({
       status: 200,
       body: ['tidewire.connectors.a'],
@@ -157,7 +122,7 @@ describe('loggers', () => {
     const written: string[] = []
     const levels = levelsFrom('warn')
     const logger = createProcessLogger(levels, { write: (line) => written.push(line) })
-    const parsed = parseWorkerConfig({ 'bootstrap.servers': broker.address, listeners: 'http://127.0.0.1:0' })
+    const parsed = parseWorkerConfig({ 'bootstrap.servers': cluster.broker.address, listeners: 'http://127.0.0.1:0' })
     const running = await startWorker(parsed, logger, undefined, { levels })
     try {
       const ofConnector = logger.child({ connector: 'a' })
@@ -179,8 +144,8 @@ describe('admin.listeners', () => {
   test('answer /admin and nothing else, and others all but that; what workers pass on gets through', async () => {
     const ports = await freePorts(2)
     const admins = ports.map((port) => `http://127.0.0.1:${port}`)
-    const { leader, other } = await cluster(admins.map((admin) => ({ 'admin.listeners': admin })))
-    const [ofLeader, ofOther] = workers[0] === leader ? admins : [...admins].reverse()
+    const { leader, other } = await cluster.pair(admins.map((admin) => ({ 'admin.listeners': admin })))
+    const [ofLeader, ofOther] = cluster.workers[0] === leader ? admins : [...admins].reverse()
     expect((await leader.ask('GET', '/admin/loggers')).status).toBe(404)
     expect((await leader.ask('GET', '/admin/workers')).status).toBe(404)
     expect((await leader.ask('GET', '/connectors')).status).toBe(200)
@@ -198,7 +163,7 @@ describe('admin.listeners', () => {
   })
 
   test('that are empty leave nothing of /admin', async () => {
-    const running = await worker({ 'admin.listeners': '' })
+    const running = await cluster.start({ 'admin.listeners': '' })
     for (const path of ['/admin/loggers', '/admin/workers', '/admin/loggers/root?forward=true']) {
       expect((await running.ask('GET', path)).status).toBe(404)
     }

@@ -1,44 +1,21 @@
 /** The worker with all its parts over the bundled log, driven through REST as a user does. */
-import { mkdir, mkdtemp, readFile, rm, writeFile, appendFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { mkdir, readFile, rm, writeFile, appendFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { parseWorkerConfig } from '../../core/src/config/worker-settings.ts'
 import { silentLogger } from '../../core/src/logging/logger.ts'
 import { startWorker } from '../../core/src/main/worker.ts'
-import { testBroker, type TestBroker } from '../support/broker.ts'
+import { testBroker } from '../support/broker.ts'
 import { kafkajs, readTopic } from '../support/read-topic.ts'
 import { freePorts } from '../support/tidewire.ts'
 import { until } from '../support/until.ts'
-import { restClient, testWorker, type TestWorker } from '../support/worker.ts'
+import { restClient } from '../support/worker.ts'
+import { workerSet } from '../support/worker-set.ts'
 
-let broker: TestBroker
-let folder: string
-const workers: TestWorker[] = []
-
-beforeEach(async () => {
-  broker = await testBroker()
-  folder = await mkdtemp(join(tmpdir(), 'tidewire-rest-'))
-})
-afterEach(async () => {
-  await Promise.all(workers.splice(0).map((worker) => worker.close()))
-  await broker.close()
-  await rm(folder, { recursive: true })
-})
-
-async function worker(settings?: Record<string, string>): Promise<TestWorker> {
-  const started = await testWorker(broker.address, settings)
-  workers.push(started)
-  return started
-}
-
-async function stop(running: TestWorker): Promise<void> {
-  workers.splice(workers.indexOf(running), 1)
-  await running.close()
-}
+const set = workerSet()
 
 async function write(name: string, text: string): Promise<string> {
-  const path = join(folder, name)
+  const path = join(set.folder, name)
   await mkdir(dirname(path), { recursive: true })
   await writeFile(path, text)
   return path
@@ -50,8 +27,8 @@ const numbers = (from: number, to: number) => Array.from({ length: to - from }, 
 describe('a pipeline', () => {
   test('runs from file to file, and goes on after a restart of the worker with nothing posted again', async () => {
     const input = await write('in.txt', `${numbers(0, 100).join('\n')}\n`)
-    const output = join(folder, 'out.txt')
-    const first = await worker()
+    const output = join(set.folder, 'out.txt')
+    const first = await set.start()
     const created = await first.ask('POST', '/connectors', {
       name: 'in',
       config: { 'connector.class': 'FileStreamSource', file: input, topic: 'lines', 'value.converter': 'string' },
@@ -66,9 +43,9 @@ describe('a pipeline', () => {
     await first.reaches('in', 'RUNNING', 1)
     await first.reaches('out', 'RUNNING', 1)
     await until('100 lines', async () => (await linesOf(output)).length === 100)
-    await stop(first)
+    await set.stop(first)
 
-    const second = await worker()
+    const second = await set.start()
     expect((await second.ask('GET', '/connectors')).body).toEqual(['in', 'out'])
     await second.reaches('in', 'RUNNING', 1)
     await appendFile(input, `${numbers(100, 200).join('\n')}\n`)
@@ -78,7 +55,7 @@ describe('a pipeline', () => {
 
   test('pauses, resumes, stops and is deleted', async () => {
     const input = await write('in.txt', 'a\n')
-    const running = await worker()
+    const running = await set.start()
     await running.deploy('in', {
       'connector.class': 'file-source',
       file: input,
@@ -91,7 +68,7 @@ describe('a pipeline', () => {
     await appendFile(input, 'b\n')
     expect((await running.ask('PUT', '/connectors/in/resume')).status).toBe(202)
     await running.reaches('in', 'RUNNING', 1)
-    const values = await readTopic(broker.port, 'lines', (records) => records.length === 2)
+    const values = await readTopic(set.broker.port, 'lines', (records) => records.length === 2)
     expect(values.map(({ value }) => value)).toEqual(['a', 'b'])
     expect((await running.ask('POST', '/connectors/in/restart?includeTasks=true')).status).toBe(202)
     await running.reaches('in', 'RUNNING', 1)
@@ -103,10 +80,10 @@ describe('a pipeline', () => {
   })
 
   test('writes the internal topics that Kafka Connect’s tools know', async () => {
-    const running = await worker()
-    await running.deploy('in', { 'connector.class': 'file-source', file: join(folder, 'none'), topic: 'lines' })
+    const running = await set.start()
+    await running.deploy('in', { 'connector.class': 'file-source', file: join(set.folder, 'none'), topic: 'lines' })
     await running.reaches('in', 'RUNNING', 1)
-    const written = await readTopic(broker.port, 'connect-configs', (records) =>
+    const written = await readTopic(set.broker.port, 'connect-configs', (records) =>
       records.some(({ key }) => key === 'tasks-fencing-in'),
     )
     const configs = written.filter(({ key }) => key !== 'session-key')
@@ -117,7 +94,7 @@ describe('a pipeline', () => {
     expect(Object.keys(JSON.parse(sessionKey) as object)).toEqual(['key', 'algorithm', 'creation-timestamp'])
     const isRunning = (value: string) => (JSON.parse(value) as { state: string }).state === 'RUNNING'
     const statuses = await readTopic(
-      broker.port,
+      set.broker.port,
       'connect-status',
       (records) => records.filter(({ value }) => isRunning(value)).length >= 2,
     )
@@ -127,7 +104,7 @@ describe('a pipeline', () => {
 
 describe('a config', () => {
   test('that is wrong is refused with every field and its reason, before anything is stored', async () => {
-    const running = await worker()
+    const running = await set.start()
     const { status, body } = await running.ask('POST', '/connectors', {
       name: 'x',
       config: { 'connector.class': 'mqtt-source', 'tasks.max': 'many', 'kafka.topic': 'x', 'mqtt.qos': '3' },
@@ -141,7 +118,7 @@ describe('a config', () => {
   })
 
   test('is validated for every built-in connector, with its defaults', async () => {
-    const running = await worker()
+    const running = await set.start()
     const plugins = (await running.ask('GET', '/connector-plugins')).body as {
       name: string
       class: string
@@ -164,7 +141,7 @@ describe('a config', () => {
 
   test('is checked by the connector’s own rules, which run its code, in a thread', async () => {
     await write('plugins/picky/index.js', pickySource)
-    const running = await worker({ 'plugin.path': join(folder, 'plugins') })
+    const running = await set.start({ 'plugin.path': join(set.folder, 'plugins') })
     const { status, body } = await running.ask('PUT', '/connectors/picky/config', {
       'connector.class': 'picky',
       from: '5',
@@ -177,30 +154,30 @@ describe('a config', () => {
 
 describe('plugins', () => {
   test('from elsewhere are found, changed and used with no restart of the worker', async () => {
-    const running = await worker({ 'plugin.path': join(folder, 'plugins') })
+    const running = await set.start({ 'plugin.path': join(set.folder, 'plugins') })
     expect(await running.ask('PUT', '/connectors/v/config', { 'connector.class': 'versioned' })).toMatchObject({
       status: 400,
     })
     await write('plugins/versioned/index.js', versionedSource('1.0.0'))
     await running.deploy('v', { 'connector.class': 'versioned', 'value.converter': 'string' })
-    await readTopic(broker.port, 'versions', (records) => records.some(({ value }) => value === '1.0.0 one'))
+    await readTopic(set.broker.port, 'versions', (records) => records.some(({ value }) => value === '1.0.0 one'))
     await write('plugins/versioned/word.js', "export const word = 'two'")
     await write('plugins/versioned/index.js', versionedSource('2.0.0'))
     expect((await running.ask('GET', '/connector-plugins')).body).toContainEqual(
       expect.objectContaining({ name: 'versioned', version: '2.0.0' }),
     )
     await running.ask('POST', '/connectors/v/restart?includeTasks=true')
-    await readTopic(broker.port, 'versions', (records) => records.some(({ value }) => value === '2.0.0 two'))
+    await readTopic(set.broker.port, 'versions', (records) => records.some(({ value }) => value === '2.0.0 two'))
   })
 
   test('that vanished leave their connectors FAILED with the reason, until they are back', async () => {
     await write('plugins/versioned/index.js', versionedSource('1.0.0'))
-    const first = await worker({ 'plugin.path': join(folder, 'plugins') })
+    const first = await set.start({ 'plugin.path': join(set.folder, 'plugins') })
     await first.deploy('v', { 'connector.class': 'versioned', 'value.converter': 'string' })
     await first.reaches('v', 'RUNNING', 1)
-    await stop(first)
-    await rm(join(folder, 'plugins'), { recursive: true })
-    const second = await worker({ 'plugin.path': join(folder, 'plugins') })
+    await set.stop(first)
+    await rm(join(set.folder, 'plugins'), { recursive: true })
+    const second = await set.start({ 'plugin.path': join(set.folder, 'plugins') })
     const { connector } = await second.reaches('v', 'FAILED')
     expect(connector.trace).toContain('Failed to find any connector plugin with name versioned')
     await write('plugins/versioned/index.js', versionedSource('1.0.1'))
@@ -210,8 +187,8 @@ describe('plugins', () => {
 
 describe('a worker', () => {
   test('waits for its log, saying that it is starting', async () => {
-    const { port } = broker
-    await broker.close()
+    const { port } = set.broker
+    await set.broker.close()
     const [restPort] = await freePorts(1)
     const listener = `http://127.0.0.1:${restPort}`
     const parsed = parseWorkerConfig({ 'bootstrap.servers': `127.0.0.1:${port}`, listeners: listener })
@@ -220,7 +197,7 @@ describe('a worker', () => {
     const health = await until('health', () => ask('GET', '/health').catch(() => undefined))
     expect(health).toMatchObject({ status: 503, body: { status: 'starting' } })
     expect(await ask('GET', '/connectors')).toMatchObject({ status: 503 })
-    broker = await testBroker({ dataDir: join(folder, 'log'), port })
+    set.broker = await testBroker({ dataDir: join(set.folder, 'log'), port })
     const started = await starting
     expect(await ask('GET', '/health')).toMatchObject({ status: 200, body: { status: 'healthy' } })
     await started.close()
@@ -228,18 +205,18 @@ describe('a worker', () => {
 
   test('lives through a restart of its log', async () => {
     const input = await write('in.txt', 'a\n')
-    const { port } = broker
-    const dataDir = join(folder, 'log')
-    await broker.close()
-    broker = await testBroker({ dataDir, port })
-    const running = await worker()
+    const { port } = set.broker
+    const dataDir = join(set.folder, 'log')
+    await set.broker.close()
+    set.broker = await testBroker({ dataDir, port })
+    const running = await set.start()
     const config = { 'connector.class': 'file-source', file: input, topic: 'lines', 'value.converter': 'string' }
     await running.deploy('one', config)
     await running.reaches('one', 'RUNNING', 1)
-    await broker.close()
+    await set.broker.close()
     await appendFile(input, 'b\n')
     const waiting = running.deploy('two', { ...config, topic: 'others' })
-    broker = await testBroker({ dataDir, port })
+    set.broker = await testBroker({ dataDir, port })
     await waiting
     await running.reaches('two', 'RUNNING', 1)
     const values = await readTopic(port, 'lines', (records) => records.length >= 2)
@@ -247,17 +224,17 @@ describe('a worker', () => {
   })
 
   test('refuses to start on internal topics that would lose its state', async () => {
-    const admin = kafkajs(broker.port).admin()
+    const admin = kafkajs(set.broker.port).admin()
     await admin.connect()
     await admin.createTopics({ topics: [{ topic: 'connect-offsets', numPartitions: 25, replicationFactor: 1 }] })
     await admin.disconnect()
-    await expect(worker()).rejects.toThrow(/connect-offsets.*cleanup\.policy=delete/)
+    await expect(set.start()).rejects.toThrow(/connect-offsets.*cleanup\.policy=delete/)
   })
 
   test('takes hundreds of connectors at once, and lists their states', async () => {
-    const running = await worker()
+    const running = await set.start()
     const names = Array.from({ length: 200 }, (_, i) => `c${i}`)
-    const config = { 'connector.class': 'file-source', file: join(folder, 'none'), topic: 'lines' }
+    const config = { 'connector.class': 'file-source', file: join(set.folder, 'none'), topic: 'lines' }
     await Promise.all(names.map((name) => running.deploy(name, config)))
     await until('all running', async () => {
       const { body } = await running.ask('GET', '/connectors?expand=status')
