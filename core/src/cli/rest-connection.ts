@@ -26,7 +26,7 @@ export interface RestOptions {
 }
 
 /** How long whoever is asked may say nothing, unless `--timeout` says otherwise. */
-export const defaultTimeoutMs = 5_000
+const defaultTimeoutMs = 5_000
 
 type Environment = Readonly<Record<string, string | undefined>>
 
