@@ -7,3 +7,16 @@ export { sinkConformance, type SinkConformance, type SinkSystem } from './sink-c
 export { runSink, sinkRecord, sinkRecords, type SinkRun, type SinkRunOptions } from './sink-run.ts'
 export { sourceConformance, type SourceConformance, type SourceSystem } from './source-conformance.ts'
 export { runSource, type SourceRun, type SourceRunOptions } from './source-run.ts'
+export {
+  predicateConformance,
+  transformConformance,
+  type PredicateConformance,
+  type TransformConformance,
+} from './transform-conformance.ts'
+export {
+  runTransform,
+  testPredicate,
+  type FollowedText,
+  type TransformRun,
+  type TransformRunOptions,
+} from './transform-run.ts'
