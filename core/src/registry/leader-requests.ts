@@ -44,6 +44,7 @@ export class NoAnswerError extends Error {
   }
 }
 
+const LOOK_MS = 200
 /** Most of an answer that is read; the registry's own answers to writes are far smaller. */
 const MAX_ANSWER_BYTES = 64 * 1024 * 1024
 
@@ -63,14 +64,31 @@ export class LeaderRequests {
     this.#https = agentOf(tls)
   }
 
-  /** @throws NoAnswerError */
-  async ask(url: string, { method, path, headers, body }: PassedRequest): Promise<LeaderAnswer> {
+  /**
+   * The answer is not waited for any more when another is the right one to ask: one that hangs would otherwise hold the
+   * request until it comes back.
+   * @throws NoAnswerError
+   */
+  async ask(
+    url: string,
+    { method, path, headers, body }: PassedRequest,
+    isRight: () => boolean,
+  ): Promise<LeaderAnswer> {
     const { connectTimeoutMs, readTimeoutMs } = this.#options
+    const other = new AbortController()
+    const watch = setInterval(() => {
+      if (!isRight()) other.abort(new Error('another leads by now'))
+    }, LOOK_MS)
     let wasSent = false
     try {
       const answer = await new Promise<IncomingMessage>((resolve, reject) => {
         const given = Object.entries(headers).filter((entry): entry is [string, string] => entry[1] !== undefined)
-        const options = { method, headers: { ...Object.fromEntries(given), 'content-length': Buffer.byteLength(body) } }
+        const length = Buffer.byteLength(body)
+        const options = {
+          method,
+          headers: { ...Object.fromEntries(given), 'content-length': length },
+          signal: other.signal,
+        }
         const asked = url.startsWith('https:')
           ? httpsRequest(url + path, { ...options, agent: this.#https }, resolve)
           : httpRequest(url + path, { ...options, agent: this.#http }, resolve)
@@ -91,6 +109,8 @@ export class LeaderRequests {
       return { status: answer.statusCode ?? 500, body: await bodyOf(answer) }
     } catch (error) {
       throw new NoAnswerError(url, wasSent, error)
+    } finally {
+      clearInterval(watch)
     }
   }
 

@@ -3,6 +3,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { fastify, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
 import type { RegistryConfig } from '../config/registry-settings.ts'
 import type { Logger } from '../logging/logger.ts'
+import { messageOf } from '../logging/message-of.ts'
 import type { Access } from '../rest/access.ts'
 import { boundBodies } from '../rest/body-budget.ts'
 import { guardOrigins } from '../rest/cross-origin.ts'
@@ -127,7 +128,7 @@ function answerErrors(app: FastifyInstance, logger: Logger): void {
   app.setNotFoundHandler((request, reply) => sendError(request, reply, 404, 'HTTP 404 Not Found'))
   app.setErrorHandler((error: Error & { statusCode?: number }, request, reply) => {
     if (error instanceof RegistryError) {
-      if (error.status >= 500) logFailure(logger, request, error)
+      if (error.status === 500) logFailure(logger, request, error)
       return send(request, reply, { error_code: error.code, message: error.message }, error.status)
     }
     if (error instanceof RestError) void reply.headers(error.headers)
@@ -141,10 +142,12 @@ function answerErrors(app: FastifyInstance, logger: Logger): void {
 }
 
 function logFailure(logger: Logger, { method, routeOptions }: FastifyRequest, error: Error): void {
+  const known = error instanceof RegistryError
   logger.error('a request to the schema registry failed', {
     method,
     route: routeOptions.url,
-    error: error.stack ?? error.message,
+    error: known ? error.message : (error.stack ?? error.message),
+    ...(error.cause === undefined ? {} : { cause: messageOf(error.cause) }),
   })
 }
 

@@ -205,7 +205,7 @@ export class Registry {
   /** @returns why it may be tried again; @throws RegistryError where it may not */
   async #passOn<T>(url: string, { passed, isIdempotent }: ChangeRequest<T>): Promise<LeaderAnswer | RegistryError> {
     try {
-      const answer = await this.#options.requests.ask(url, passed)
+      const answer = await this.#options.requests.ask(url, passed, () => this.leaderUrl === url && !this.#isStopping)
       if (isLeaderUnknown(answer)) return errors.leaderUnknown()
       // Who asked here asks here again, and has to find what was written.
       if (answer.status < 300) await this.#refresh()
