@@ -98,9 +98,12 @@ export class AvroCodec implements SchemaCodec {
     }
   }
 
-  async incompatibilities(): Promise<readonly string[]> {
-    // That the writer was compiled for both shows it: every field has its place, or the registered schema a default.
-    return []
+  async incompatibilities(
+    { schema, references }: ResolvedSchema,
+    described: DescribedSchema,
+  ): Promise<readonly string[]> {
+    const { avroFormat } = await import('../../schemas/avro/avro-format.ts')
+    return avroFormat.parse(schema.schema, references).compatibility(avroFormat.parse(described.text, []))
   }
 }
 

@@ -16,6 +16,7 @@ import {
   type AvroUnion,
 } from '../../schemas/avro/schema.ts'
 import { decodeUnscaled } from '../decimal-bytes.ts'
+import { javaToString } from '../java-text.ts'
 import { setProperty } from '../property.ts'
 import { readAnything } from './anything.ts'
 import type { AvroInput } from './avro-input.ts'
@@ -164,7 +165,7 @@ class AvroToConnect {
     const kept = props.get('connect.parameters')
     if (this.#options.connectMetaData && kept !== undefined) Object.assign(parameters, parametersOf(kept))
     for (const [name, value] of props) {
-      if (name.startsWith('avro')) parameters[name] = typeof value === 'string' ? value : JSON.stringify(value)
+      if (name.startsWith('avro')) parameters[name] = javaToString(undefined, value)
     }
     if (Object.keys(parameters).length > 0) schema.parameters = parameters
     const defaulted = this.#defaulted(schema, avro, props.get('connect.default'), place, parameters)

@@ -255,7 +255,7 @@ class ConnectToAvro {
     const avro = this.convert(schema, false)
     const doc = discardTypeDocDefault ? schema.doc : fieldDoc
     const fallback =
-      schema.default != null ? this.#json(schema, schema.default, true) : schema.optional === true ? null : undefined
+      schema.default != null ? this.#json(schema, schema.default) : schema.optional === true ? null : undefined
     const props = new Map<string, unknown>()
     if (connectMetaData && known && schema.parameters !== undefined && hasNamed(avro)) {
       const parameters = this.#parameters(schema.parameters)
@@ -286,7 +286,7 @@ class ConnectToAvro {
         if (Object.keys(kept).length > 0) props.set('connect.parameters', kept)
       }
       if (schema.default != null && (discardTypeDocDefault || parameters?.[fieldDefaultFlag] === undefined)) {
-        props.set('connect.default', this.#json(schema, schema.default, false))
+        props.set('connect.default', this.#json(schema, schema.default))
       }
       if (schema.name !== undefined) props.set('connect.name', schema.name)
       if (connectType !== undefined) props.set('connect.type', connectType)
@@ -328,29 +328,29 @@ class ConnectToAvro {
     return known as S
   }
 
-  /** A default as JSON. `widened`: a float32 as the float64 that Avro's Java implementation makes of it. */
-  #json(schema: Schema, value: unknown, widened: boolean): unknown {
+  /** A default as JSON. */
+  #json(schema: Schema, value: unknown): unknown {
     if (value === null || value === undefined) return null
     if (value instanceof Decimal) return encodeUnscaled(value.unscaled).toString('latin1')
     if (value instanceof Uint8Array) return Buffer.from(value).toString('latin1')
     switch (schema.type) {
       case 'float32':
-        return fraction(value, widened ? (single) => doubleText(Math.fround(single)) : floatText)
+        return fraction(value, floatText)
       case 'float64':
         return fraction(value, doubleText)
       case 'array':
-        return (value as readonly unknown[]).map((item) => this.#json(schema.values ?? anyJson, item, widened))
+        return (value as readonly unknown[]).map((item) => this.#json(schema.values ?? anyJson, item))
       case 'map':
-        return this.#mapJson(schema, value, widened)
+        return this.#mapJson(schema, value)
       case 'struct': {
         const struct = value as Readonly<Record<string, unknown>>
         const fields = schema.fields ?? []
         const first = fields[0]
-        if (isUnion(schema)) return first === undefined ? null : this.#json(first.schema, struct[first.name], widened)
+        if (isUnion(schema)) return first === undefined ? null : this.#json(first.schema, struct[first.name])
         return Object.fromEntries(
           fields.map((field) => [
             fieldName(field.name, this.#options),
-            this.#json(field.schema, struct[field.name] ?? field.schema.default, widened),
+            this.#json(field.schema, struct[field.name] ?? field.schema.default),
           ]),
         )
       }
@@ -359,11 +359,11 @@ class ConnectToAvro {
     }
   }
 
-  #mapJson(schema: Schema, value: unknown, widened: boolean): unknown {
+  #mapJson(schema: Schema, value: unknown): unknown {
     const entries = value instanceof Map ? [...(value as Map<unknown, unknown>)] : Object.entries(value as object)
     const items = entries.map(([key, item]): [unknown, unknown] => [
-      this.#json(schema.keys ?? anyJson, key, widened),
-      this.#json(schema.values ?? anyJson, item, widened),
+      this.#json(schema.keys ?? anyJson, key),
+      this.#json(schema.values ?? anyJson, item),
     ])
     return isAvroMap(schema, this.#options) ? Object.fromEntries(items as [string, unknown][]) : items
   }

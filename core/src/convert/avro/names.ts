@@ -51,7 +51,7 @@ export function scrubbed(name: string): string {
   if (name === '' || validName.test(name)) return name
   const encoded = encodeURIComponent(name.toWellFormed())
     .replace(/%20/g, '+')
-    .replace(/[!'()~]/g, (character) => `%${character.charCodeAt(0).toString(16)}`)
+    .replace(/[!'()~]/g, (character) => `%${character.charCodeAt(0).toString(16).toUpperCase()}`)
   return (/^[0-9]/.test(encoded) ? `x${encoded}` : encoded).replace(/[^A-Za-z0-9_]/g, '_')
 }
 
