@@ -1,6 +1,6 @@
-import { defineConfig, defineSink } from '@tidewire/sdk'
+import { defineConfig, definePlugin, definePredicate, defineSink, defineTransform } from '@tidewire/sdk'
 import { expect, test } from 'vitest'
-import { describeConnector, fillIn } from './connector-docs.ts'
+import { describeConnector, describeTransforms, fillIn } from './connector-docs.ts'
 
 test('fillIn replaces what is between the markers that are its own, and nothing else', async () => {
   const text = 'a\n<!-- start: x -->\nold\n<!-- end: x -->\nb\n<!-- start: y -->\nkeep\n<!-- end: y -->\nc\n'
@@ -46,4 +46,41 @@ Refused by name, since to ignore it would change the result:
 | setting | why |
 |---|---|
 | \`x.old\` | use x.url |`)
+})
+
+test('describeTransforms tells one for keys and one for values together', () => {
+  const config = defineConfig({ field: { type: 'string', required: true, doc: 'Which' } })
+  const upper = (part: string, className: string) =>
+    defineTransform({
+      name: `upper-${part}`,
+      aliases: [`org.example.${className}`, className],
+      doc: `Shouts. Works on the record's ${part}.`,
+      config,
+      create: () => ({ apply: () => null }),
+    })
+  const late = definePredicate({
+    name: 'is-late',
+    doc: 'Late.',
+    config: defineConfig({}),
+    create: () => ({ test: () => true }),
+  })
+  const plugin = definePlugin({
+    name: 'p',
+    version: '1',
+    transforms: [upper('key', 'Upper$Key'), upper('value', 'Upper$Value')],
+    predicates: [late],
+  })
+  expect(describeTransforms(plugin)).toBe(`### \`upper-key\`, \`upper-value\`
+
+Shouts.
+
+In configs of Kafka Connect: \`org.example.Upper$Key\`, \`org.example.Upper$Value\`.
+
+| setting | type | default | what it does |
+|---|---|---|---|
+| \`field\` | string | **required** | Which |
+
+### Predicate \`is-late\`
+
+Late.`)
 })

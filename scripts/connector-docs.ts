@@ -34,21 +34,49 @@ export async function fillIn(
 /** A connector's class names, settings, and what it refuses, as Markdown. */
 export function describeConnector({ name, aliases = [], doc, config, unsupported = {} }: Connector): string {
   const also = aliases.length === 0 ? '' : `; also ${aliases.map(code).join(', ')}`
-  const parts = [doc, `\`connector.class\`: ${code(name)}${also}`]
-  const groups = Map.groupBy(
-    Object.entries<Setting>(config as Readonly<Record<string, Setting>>),
-    ([, { group }]) => group,
-  )
-  for (const [group, settings] of groups) {
-    const rows = settings.map(([key, setting]) => [code(key), typeOf(setting), defaultOf(setting), setting.doc])
-    parts.push(
-      `${group === undefined ? '' : `**${group}**\n\n`}${table(['setting', 'type', 'default', 'what it does'], rows)}`,
-    )
-  }
+  const parts = [doc, `\`connector.class\`: ${code(name)}${also}`, ...settingsTables(config)]
   const refused = Object.entries(unsupported).map(([key, reason]) => [code(key), reason])
   if (refused.length > 0)
     parts.push(`Refused by name, since to ignore it would change the result:`, table(['setting', 'why'], refused))
   return parts.join('\n\n')
+}
+
+/** A plugin's transforms and predicates; one for keys and one for values that have the same settings are told together. */
+export function describeTransforms({ transforms = [], predicates = [] }: Plugin): string {
+  const together = Map.groupBy(transforms as readonly TransformPart[], ({ name, config }) =>
+    transforms.some((other) => other.config === config && other.name === name.replace(/-value$/, '-key'))
+      ? name.replace(/-value$/, '-key')
+      : name,
+  )
+  const described = [...together.values()].map((parts) => describeParts('', parts))
+  return [...described, ...predicates.map((part) => describeParts('Predicate ', [part as TransformPart]))].join('\n\n')
+}
+
+interface TransformPart {
+  readonly name: string
+  readonly aliases?: readonly string[]
+  readonly doc: string
+  readonly config: Readonly<Record<string, Setting>>
+}
+
+function describeParts(what: string, parts: readonly TransformPart[]): string {
+  const { doc, config } = parts[0]!
+  const names = parts.map(({ name }) => code(name)).join(', ')
+  const classes = parts.flatMap(({ aliases = [] }) => aliases.filter((alias) => alias.includes('.'))).map(code)
+  return [
+    `### ${what}${names}`,
+    parts.length > 1 ? doc.replace(/ Works on the record's \w+\.$/, '') : doc,
+    ...(classes.length === 0 ? [] : [`In configs of Kafka Connect: ${classes.join(', ')}.`]),
+    ...settingsTables(config),
+  ].join('\n\n')
+}
+
+function settingsTables(config: unknown): string[] {
+  const groups = Map.groupBy(Object.entries(config as Readonly<Record<string, Setting>>), ([, { group }]) => group)
+  return [...groups].map(([group, settings]) => {
+    const rows = settings.map(([key, setting]) => [code(key), typeOf(setting), defaultOf(setting), setting.doc])
+    return `${group === undefined ? '' : `**${group}**\n\n`}${table(['setting', 'type', 'default', 'what it does'], rows)}`
+  })
 }
 
 function typeOf({ type, enum: values, minimum, maximum }: Setting): string {
@@ -88,16 +116,19 @@ async function main(check: boolean): Promise<void> {
       connectors.set(connector.name, { readme: join(folder, 'README.md'), connector })
     }
   }
+  const { default: transforms } = (await import(join(root, 'core/src/transform/plugin.ts'))) as { default: Plugin }
   const filled = new Set<string>()
   for (const readme of [
     join(root, 'README.md'),
     join(root, 'sdk/README.md'),
+    join(root, 'docs/transforms.md'),
     ...folders.map((f) => join(f, 'README.md')),
   ]) {
     const before = await readFile(readme, 'utf8').catch(() => '')
     const { text, names } = await fillIn(before, async (name) => {
       const known = connectors.get(name)
       if (known !== undefined) return describeConnector(known.connector)
+      if (name === transforms.name) return describeTransforms(transforms)
       return name.includes('/') ? include(name) : undefined
     })
     for (const name of names) if (connectors.get(name)?.readme === readme) filled.add(name)
