@@ -174,6 +174,8 @@ export class SinkConversion {
     const { records } = slice
     const until = performance.now() + maxWaitMs
     for (let i = from; i < slice.to; i++) {
+      // The task ends: the rest is read again.
+      if (this.#isEnding()) return i
       const record = records[i]!
       let stage: Stage = 'TRANSFORMATION'
       const attempt = async <T>(at: Stage, run: () => T | Promise<T>): Promise<T> => {
@@ -189,6 +191,8 @@ export class SinkConversion {
           this.#add(into, slice, record, this.#chain === undefined ? converted : await this.#chain.apply(converted))
         }
       } catch (error) {
+        // It would have been tried again.
+        if (this.#isEnding() && isRetriable(error)) return i
         this.#fail(slice, record, stage, error)
       }
       if (performance.now() >= until) return i + 1
@@ -228,6 +232,10 @@ export class SinkConversion {
     const parts = [topic, partition, original, key, value, headers, timestamp, this.#policy.tolerant] as const
     const stays = topic === from.topic && partition === from.partition
     into.push(stays ? new ConvertedRecord(...parts) : new RoutedRecord(from, ...parts))
+  }
+
+  #isEnding(): boolean {
+    return this.#signal.aborted
   }
 
   #headers(topic: string, headers: readonly InHeader[]): Header[] | Promise<Header[]> {

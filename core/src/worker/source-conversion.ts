@@ -19,6 +19,8 @@ export interface ConvertedBatch {
   /** Dead letters under way: the batch is not delivered before they are. */
   readonly deadLetters: Promise<void>[]
   bytes: number
+  /** The task ended before all of it was converted: it is to go nowhere, and is read again. */
+  cutOff?: true
 }
 
 /** What a record occupies beside its key and value, roughly. */
@@ -107,6 +109,7 @@ export class SourceConversion {
   ): Promise<ConvertedBatch> {
     const { key, value } = this.#converters
     for (let i = from; i < records.length; i++) {
+      if (this.#isEnding()) return { ...batch, cutOff: true }
       const given = records[i]!
       let stage: Stage = 'TASK_POLL'
       const attempt = async <T>(at: Stage, run: () => T | Promise<T>): Promise<T> => {
@@ -133,10 +136,16 @@ export class SourceConversion {
             : await attempt('HEADER_CONVERTER', async () => this.#headers(topic, headers))
         add(batch, given, record, keyBytes, valueBytes, headerBytes)
       } catch (error) {
+        // It would have been tried again.
+        if (this.#isEnding() && isRetriable(error)) return { ...batch, cutOff: true }
         this.#fail(batch, given, stage, error)
       }
     }
     return batch
+  }
+
+  #isEnding(): boolean {
+    return this.#signal.aborted
   }
 
   #headers(topic: string, headers: readonly Header[]): OutHeader[] | Promise<OutHeader[]> {

@@ -231,6 +231,7 @@ export class SourceTaskRunner implements TaskRunner {
       const tracked = tracker.track(polled.value)
       const converting = activity.call('convert', () => conversion.convert(tracked.records))
       const converted = converting instanceof Promise ? await this.#uninterrupted(converting) : converting
+      if (converted.cutOff === true) return
       if (topics.hasNew)
         await this.#uninterrupted(this.#log.during('waits for the log to make topics', topics.create()))
       tracker.addBytes(tracked, converted.bytes)

@@ -349,3 +349,45 @@ describe('a sink’s records', () => {
     expect(into).toHaveLength(end!)
   })
 })
+
+describe('the end of a task', () => {
+  test.each(['source', 'sink'])(
+    'cuts a %s’s batch off that waits: nothing of it fails, and it is read again',
+    async (type) => {
+      const ending = new AbortController()
+      const waiting = part('away', () => {
+        setTimeout(() => ending.abort(), 5)
+        throw new RetriableError('not now')
+      })
+      const errors = policy({ retryTimeoutMs: -1 })
+      const made = new TransformChain({
+        transforms: [waiting],
+        policy: errors,
+        signal: ending.signal,
+        logger: silentLogger,
+        contextOf: () => context,
+      })
+      await made.open()
+      if (type === 'source') {
+        const { admin } = fakeLogClient(new FakeLog())
+        const { creation } = parseTopicCreation({})
+        const topics = new SourceTopics({ admin, internalTopics: [], create: true, creation })
+        const conversion = new SourceConversion(converters, errors, topics, ending.signal, made)
+        expect(await conversion.convert(source('a', 'b'))).toMatchObject({ out: [], cutOff: true })
+      } else {
+        const conversion = new SinkConversion(converters, errors, ending.signal, made)
+        const records = [0, 1].map((offset) => ({
+          offset,
+          timestamp: 0,
+          key: null,
+          value: Buffer.from('a'),
+          headers: [],
+        }))
+        const into: SinkRecord[] = []
+        expect(await conversion.convert({ topic: 't', partition: 0, records, from: 0, to: 2 }, into)).toBe(0)
+        expect(into).toEqual([])
+      }
+      expect(failed).toEqual([])
+    },
+  )
+})
