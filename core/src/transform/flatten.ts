@@ -55,7 +55,8 @@ class Flatten implements Transform {
   }
 
   #flattenMap(map: Struct, prefix: string, made: NewStruct): void {
-    for (const [key, value] of Object.entries(map)) {
+    for (const key of Object.keys(map)) {
+      const value = map[key]
       const name = prefix === '' ? key : prefix + this.#delimiter + key
       if (isPlainObject(value) || value instanceof Map) this.#flattenMap(requireMap(value, purpose), name, made)
       else if (typeof value !== 'object' || value === null || Array.isArray(value) || value instanceof Uint8Array) {

@@ -7,6 +7,7 @@ import {
   type Transform,
   changed,
 } from '@tidewire/sdk'
+import { setProperty } from '../convert/property.ts'
 import { replaceNullWithDefault, structOf } from './derived-schema.ts'
 import { defineForKeyAndValue, type RecordPart } from './record-part.ts'
 import {
@@ -103,8 +104,11 @@ class HeaderFrom implements Transform {
       headers.push({ key: header, value: Object.hasOwn(map, field) ? (map[field] ?? null) : null })
     }
     if (!this.#isMove) return { ...map }
-    const gone = new Set(this.#pairs.map(({ field }) => field))
-    return Object.fromEntries(Object.entries(map).filter(([name]) => !gone.has(name)))
+    const rest: NewStruct = {}
+    for (const name of Object.keys(map)) {
+      if (!this.#pairs.some(({ field }) => field === name)) setProperty(rest, name, map[name])
+    }
+    return rest
   }
 }
 

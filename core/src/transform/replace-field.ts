@@ -35,8 +35,8 @@ export const replaceFieldTransforms = defineForKeyAndValue({
   },
   create({ exclude, include, renames, ...settings }, part) {
     const names = new Map(renames.flatMap((pair) => [pairOf(pair) ?? []] as [string, string][]))
-    const isKept = (name: string): boolean =>
-      !exclude.includes(name) && (include.length === 0 || include.includes(name))
+    const [excluded, included] = [new Set(exclude), new Set(include)]
+    const isKept = (name: string): boolean => !excluded.has(name) && (included.size === 0 || included.has(name))
     return new ReplaceField(part, isKept, names, settings['replace.null.with.default'])
   },
 })
@@ -76,8 +76,9 @@ class ReplaceField implements Transform {
 
   #ofMap(value: unknown): NewStruct {
     const made: NewStruct = {}
-    for (const [name, item] of Object.entries(requireMap(value, purpose))) {
-      if (this.#isKept(name)) setProperty(made, this.#renames.get(name) ?? name, item)
+    const map = requireMap(value, purpose)
+    for (const name of Object.keys(map)) {
+      if (this.#isKept(name)) setProperty(made, this.#renames.get(name) ?? name, map[name])
     }
     return made
   }
