@@ -142,8 +142,8 @@ describe('compatibility', () => {
     expect((await ask('POST', `${at}/latest`, bad)).body).toEqual({ is_compatible: false })
     const verbose = (await ask('POST', `${at}/1?verbose=true`, bad)).body
     expect(verbose.is_compatible).toBe(false)
-    expect(verbose.messages.join()).toContain('READER_FIELD_MISSING_DEFAULT_VALUE')
-    expect(verbose.messages.join()).toContain('{oldSchemaVersion: 1}')
+    expect((verbose.messages as string[]).join()).toContain('READER_FIELD_MISSING_DEFAULT_VALUE')
+    expect((verbose.messages as string[]).join()).toContain('{oldSchemaVersion: 1}')
     expect((await ask('POST', at, record(name, x, yDefault))).body).toEqual({ is_compatible: true })
     expect((await ask('POST', `${at}?verbose=true`, record(name, x, yDefault))).body).toEqual({
       is_compatible: true,
@@ -399,7 +399,7 @@ describe('the server', () => {
 
   test('says what it is', async () => {
     expect((await ask('GET', '/')).body).toEqual({})
-    expect((await ask('GET', '/schemas/types')).body.toSorted()).toEqual(['AVRO', 'JSON', 'PROTOBUF'])
+    expect(((await ask('GET', '/schemas/types')).body as string[]).toSorted()).toEqual(['AVRO', 'JSON', 'PROTOBUF'])
     expect((await ask('GET', '/v1/metadata/id')).body.scope.clusters['schema-registry-cluster']).toBe('schema-registry')
     expect((await ask('GET', '/v1/metadata/version')).body.version).toMatch(/^\d+\./)
   })
