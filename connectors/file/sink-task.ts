@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import { mkdir, open, stat, type FileHandle } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import {
@@ -26,7 +27,9 @@ export async function openFileSink(context: Context): Promise<SinkTask> {
       { setting: 'exactly.once' },
     )
   }
-  await mkdir(dirname(path), { recursive: true })
+  await makeFolder(dirname(path)).catch((error: unknown) => {
+    throw new Error(`The folder of ${path} cannot be made: ${(error as Error).message}`, { cause: error })
+  })
   // Appending, so that a file which somebody empties (logrotate's copytruncate) goes on at its new end.
   const file = await open(path, 'a')
   try {
@@ -36,6 +39,19 @@ export async function openFileSink(context: Context): Promise<SinkTask> {
   } catch (error) {
     await file.close()
     throw error
+  }
+}
+
+/** Step by step: Node's `recursive` never returns below a folder that takes no others, as /proc. */
+async function makeFolder(path: string): Promise<void> {
+  const above = dirname(path)
+  if (existsSync(path) || above === path) return
+  await makeFolder(above)
+  try {
+    await mkdir(path)
+  } catch (error) {
+    // Another task came first.
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
   }
 }
 

@@ -49,6 +49,13 @@ describe('file-sink', () => {
     expect(await content()).toBe('a\n{"b":1}\nc\n')
   })
 
+  test.skipIf(process.platform !== 'linux')('fails where the folder cannot be made', async () => {
+    const run = runSink(fileSink, { file: '/proc/no/such/out.txt' })
+    await expect(run.put(sinkRecords(['a']))).rejects.toThrow(
+      /^The folder of \/proc\/no\/such\/out\.txt cannot be made: .*'\/proc\/no'$/,
+    )
+  })
+
   test('writes with each put, so that a reader need not wait for a flush', async () => {
     const run = runSink(fileSink, { file })
     await run.put(sinkRecords(['a']))

@@ -78,6 +78,12 @@ test('a wrong value is answered with what was expected', async () => {
   )
 })
 
+test.skipIf(process.platform !== 'linux')('a data directory that cannot be made is named', async () => {
+  expect(await refused(['start', ...flags(), '--data-dir', '/proc/no/such'])).toMatch(
+    /^tidewire: The data directory \/proc\/no\/such\/log cannot be made: .*'\/proc\/no'$/m,
+  )
+})
+
 test('a data directory that is a file is named', async () => {
   const file = join(place.dataDir, 'plain-file')
   await writeFile(file, '')

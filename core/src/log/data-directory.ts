@@ -1,5 +1,7 @@
 import { randomBytes } from 'node:crypto'
-import { join } from 'node:path'
+import { existsSync, mkdirSync, statSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { messageOf } from '../logging/message-of.ts'
 import { DataDirectoryError } from './errors.ts'
 import { isNotFound, writeFileAtomically } from './file-system.ts'
 import type { FileSystem } from './file-system.ts'
@@ -15,6 +17,32 @@ export function randomUuid(): string {
   for (;;) {
     const uuid = randomBytes(16).toString('base64url')
     if (!uuid.startsWith('-')) return uuid
+  }
+}
+
+/**
+ * Makes a data directory where there is none, and what is missing above it.
+ * @throws DataDirectoryError
+ */
+export function makeDataDirectory(dir: string): void {
+  try {
+    makeFolder(dir)
+    if (!statSync(dir).isDirectory()) throw new Error('it is a file')
+  } catch (error) {
+    throw new DataDirectoryError(`The data directory ${dir} cannot be made: ${messageOf(error)}`, { cause: error })
+  }
+}
+
+/** Step by step: Node's `recursive` never returns below a folder that takes no others, as /proc. */
+function makeFolder(path: string): void {
+  const above = dirname(path)
+  if (existsSync(path) || above === path) return
+  makeFolder(above)
+  try {
+    mkdirSync(path)
+  } catch (error) {
+    // Another process came first.
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
   }
 }
 

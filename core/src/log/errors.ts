@@ -34,7 +34,7 @@ export class LogStorageError extends Error {
   }
 }
 
-/** A data directory that cannot be opened: of a newer format, in use by another process, or not readable. */
+/** A data directory that cannot be made or opened: of a newer format, in use by another process, or not readable. */
 export class DataDirectoryError extends Error {
   override readonly name = 'DataDirectoryError'
 }

@@ -116,6 +116,15 @@ test('a directory in use is refused, by another thread too, and is free after cl
   expect(await inThread()).toBe('locked')
 })
 
+test('a directory is made with what is missing above it; a file is none', async () => {
+  const dir = join(temporaryDirectory(), 'a', 'b')
+  await openLog(dir)
+  const file = join(dir, 'file')
+  writeFileSync(file, '')
+  await expect(openLog(file)).rejects.toThrow(`The data directory ${file} cannot be made: it is a file`)
+  await expect(openLog(join(file, 'below'))).rejects.toThrow(DataDirectoryError)
+})
+
 test('a newer format and the directory of something else are refused', async () => {
   const dir = temporaryDirectory()
   await (await openLog(dir)).close()

@@ -1,8 +1,7 @@
-import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Logger } from '../logging/logger.ts'
 import { Checkpoints } from './checkpoints.ts'
-import { openDataDirectory, randomUuid } from './data-directory.ts'
+import { makeDataDirectory, openDataDirectory, randomUuid } from './data-directory.ts'
 import { lockDirectory } from './directory-lock.ts'
 import type { DirectoryLock } from './directory-lock.ts'
 import { LogStorageError, storageError } from './errors.ts'
@@ -132,10 +131,10 @@ export class LogManager {
   /**
    * Opens a data directory and takes its lock. After an unclean shutdown the tails of the partitions are checked, in the background or
    * before their first use.
-   * @throws DataDirectoryError when it is in use, or of a newer format
+   * @throws DataDirectoryError when it cannot be made, is in use, or of a newer format
    */
   static async open(options: LogManagerOptions): Promise<LogManager> {
-    mkdirSync(options.dir, { recursive: true })
+    makeDataDirectory(options.dir)
     const lock = lockDirectory(options.dir)
     try {
       const manager = new LogManager(options, lock)
