@@ -12,7 +12,7 @@ import { runTidewire } from '../support/tidewire.ts'
 import { until } from '../support/until.ts'
 import { testWorker } from '../support/worker.ts'
 
-// `tidewire new connector`: what it makes passes its tests as it stands, and runs in a worker.
+// `tidewire new connector`, `tidewire new transform`: what they make passes its tests as it stands, and runs in a worker.
 
 const run = promisify(execFile)
 const templates = resolve(import.meta.dirname, '../../core/templates')
@@ -31,7 +31,7 @@ async function npmTest(cwd: string): Promise<Record<string, number>> {
   return Object.fromEntries([...stdout.matchAll(/^# (\w+) (\d+)$/gm)].map(([, name, count]) => [name!, Number(count)]))
 }
 
-test.each(['source', 'sink'])('the template of a %s passes its own tests', async (type) => {
+test.each(['source', 'sink', 'transform'])('the template of a %s passes its own tests', async (type) => {
   expect(await npmTest(join(templates, type))).toMatchObject({ fail: 0, pass: expect.toSatisfy((count) => count > 5) })
 })
 
@@ -66,6 +66,26 @@ test('a sink in a folder of another name', async () => {
   const made = await runTidewire(['new', 'connector', 'delete', '--sink', '--folder', 'own'], { cwd: folder })
   expect(made).toMatchObject({ code: 0, stderr: '' })
   expect(await npmTest(join(folder, 'own'))).toMatchObject({ fail: 0, pass: expect.toSatisfy((count) => count > 5) })
+})
+
+test('a transform: its tests pass with nothing installed, and a worker runs it', async () => {
+  const made = await runTidewire(['new', 'transform', 'double-it'], { cwd: folder })
+  expect(made).toMatchObject({ code: 0, stderr: '' })
+  const own = join(folder, 'double-it')
+  expect(await npmTest(own)).toMatchObject({ fail: 0, pass: expect.toSatisfy((count) => count > 5) })
+  for (const file of (await readdir(own, { withFileTypes: true })).filter((entry) => entry.isFile())) {
+    expect(await readFile(join(own, file.name), 'utf8'), file.name).not.toMatch(/example-transform|exampleTransform/)
+  }
+  const broker = await testBroker()
+  const worker = await testWorker(broker.address, { 'plugin.path': own })
+  const described = await runTidewire(['plugin', 'describe', 'double-it', '--url', worker.url])
+  expect(described.stdout).toMatch(/field +string +required/)
+  const listed = await runTidewire(['plugin', 'list', '--all', '--url', worker.url])
+  expect(listed.stdout).toMatch(/double-it +transformation +0\.1\.0/)
+  const preview = await runTidewire(['connector', 'preview', join(own, 'example.json'), '--url', worker.url])
+  expect(preview).toMatchObject({ code: 0 })
+  await worker.close()
+  await broker.close()
 })
 
 test('a name that will not do, and a folder with something in it, are refused', async () => {

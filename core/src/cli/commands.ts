@@ -18,9 +18,9 @@ export function addCommands(program: Command): void {
   groupCommands(program)
   clusterCommands(program)
 
-  program
-    .command('new')
-    .description('begins something of your own')
+  const anew = program.command('new').description('begins something of your own')
+
+  anew
     .command('connector')
     .description('a package with a connector that works, and a test that passes, to go on from')
     .argument('<name>', 'of the connector: small letters, digits and hyphens')
@@ -28,12 +28,20 @@ export function addCommands(program: Command): void {
     .option('--folder <folder>', 'where (default: ./<name>)')
     .addHelpText('after', examples('tidewire new connector weather', 'tidewire new connector webhook --sink'))
     .action(async (name: string, options: { sink?: true; folder?: string }) => {
-      const { newConnector } = await import('./new-connector.ts')
-      const lines = await newConnector(name, {
-        type: options.sink === true ? 'sink' : 'source',
-        folder: options.folder,
-      })
+      const { newPlugin } = await import('./new-plugin.ts')
+      const lines = await newPlugin(name, { type: options.sink === true ? 'sink' : 'source', folder: options.folder })
       process.stdout.write(`${lines}\n`)
+    })
+
+  anew
+    .command('transform')
+    .description('a package with a transform that works, and a test that passes, to go on from')
+    .argument('<name>', 'of the transform: small letters, digits and hyphens')
+    .option('--folder <folder>', 'where (default: ./<name>)')
+    .addHelpText('after', examples('tidewire new transform to-celsius'))
+    .action(async (name: string, { folder }: { folder?: string }) => {
+      const { newPlugin } = await import('./new-plugin.ts')
+      process.stdout.write(`${await newPlugin(name, { type: 'transform', folder })}\n`)
     })
 
   program

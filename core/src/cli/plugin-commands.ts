@@ -9,7 +9,7 @@ export function pluginCommands(program: Command): void {
   asksWorker(plugin.command('list'))
     .alias('ls')
     .description('connectors that a worker can run, and what could not be loaded')
-    .option('--all', 'converters too')
+    .option('--all', 'converters, transforms and predicates too')
     .action(async (options: RestCommandOptions & { all?: true }) => {
       const { listPlugins } = await import('./plugins.ts')
       await runOnWorker(options, (rest, out) => listPlugins(rest, out, options.all === true))
@@ -20,7 +20,7 @@ export function pluginCommands(program: Command): void {
     .argument('<plugin>', 'short name or class')
     .option('--all', 'with the settings that every connector has')
     .option('--plugin-version <range>', 'of several versions the one meant')
-    .addHelpText('after', examples('tidewire plugin describe file-source'))
+    .addHelpText('after', examples('tidewire plugin describe file-source', "tidewire plugin describe 'Cast$Value'"))
     .action(async (name: string, options: RestCommandOptions & { all?: true; pluginVersion?: string }) => {
       const { describePlugin } = await import('./plugins.ts')
       const { pluginVersion: version, all } = options

@@ -6,7 +6,7 @@ import { harmless } from './table.ts'
 
 /**
  * `plugin list`
- * @param all converters too
+ * @param all converters, transforms and predicates too
  */
 export async function listPlugins(rest: RestClient, out: Output, all: boolean): Promise<void> {
   const plugins = await rest.call('GET /connector-plugins', { query: { connectorsOnly: !all } })
@@ -33,7 +33,9 @@ export async function describePlugin(
 ): Promise<void> {
   const query = version === undefined ? {} : { version }
   const all = await rest.call('GET /connector-plugins/{plugin}/config', { path: { plugin }, query })
-  const settings = own ? all.filter(({ name }) => !framework.has(name)) : all
+  // What is no connector has its own alone, of whatever names.
+  const isConnector = all.some(({ name }) => name === 'connector.class')
+  const settings = own && isConnector ? all.filter(({ name }) => !framework.has(name)) : all
   await out.show(settings, () =>
     out.table(
       ['SETTING', 'TYPE', 'DEFAULT', 'IMPORTANCE', 'WHAT IT DOES'],

@@ -3,25 +3,28 @@ import { dirname, join, relative, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { CliError, exitCodes } from './cli-error.ts'
 
-/** core/templates: a source and a sink, each complete and tested as it stands there. */
+/** core/templates: a source, a sink and a transform, each complete and tested as it stands there. */
 const templates = resolve(import.meta.dirname, '../../templates')
-/** The names in a template that stand for the new connector's. */
-const placeholder = { source: 'example-source', sink: 'example-sink' } as const
+/** The names in a template that stand for the new one's. */
+const placeholder = { source: 'example-source', sink: 'example-sink', transform: 'example-transform' } as const
 
-export interface NewConnectorOptions {
-  readonly type: 'source' | 'sink'
-  /** Default: one of the connector's name. */
+type Kind = keyof typeof placeholder
+
+export interface NewPluginOptions {
+  readonly type: Kind
+  /** Default: one of its name. */
   readonly folder?: string | undefined
 }
 
 /**
- * `new connector`: a package with a connector that works and a test that passes, with nothing to install.
+ * `new connector`, `new transform`: a package with one that works and a test that passes, with nothing to install.
  * @returns what to do next
  * @throws CliError where the name will not do, or the folder has something in it
  */
-export async function newConnector(name: string, { type, folder = name }: NewConnectorOptions): Promise<string> {
+export async function newPlugin(name: string, { type, folder = name }: NewPluginOptions): Promise<string> {
   if (!/^[a-z][a-z0-9]*(-[a-z0-9]+)*$/.test(name)) {
-    throw new CliError(`${name}: a connector's name has small letters, digits and hyphens`, exitCodes.usage)
+    const what = type === 'transform' ? type : 'connector'
+    throw new CliError(`${name}: a ${what}'s name has small letters, digits and hyphens`, exitCodes.usage)
   }
   const target = resolve(folder)
   await mkdir(target, { recursive: true })
@@ -51,7 +54,7 @@ export async function newConnector(name: string, { type, folder = name }: NewCon
 }
 
 /** Ends in what it is: no word of the language, and no name that the template has, does. */
-function identifierOf(name: string, type: 'source' | 'sink'): string {
+function identifierOf(name: string, type: Kind): string {
   return camelCase(name.endsWith(`-${type}`) ? name : `${name}-${type}`)
 }
 
