@@ -78,17 +78,20 @@ function endText({
   records,
   ended,
 }: {
-  readonly records: readonly unknown[]
+  readonly records: readonly PreviewedRecord[]
   readonly ended: keyof typeof ends
 }): string {
-  return `${records.length} ${records.length === 1 ? 'record' : 'records'}: ${ends[ended]}`
+  const dropped = records.filter((record) => record.dropped !== undefined).length
+  const less = dropped === 0 ? '' : `, ${dropped} of them dropped`
+  return `${records.length} ${records.length === 1 ? 'record' : 'records'}${less}: ${ends[ended]}`
 }
 
 function recordText(out: Output, record: PreviewedRecord): string {
-  const { topic, partition, offset, key, value, errors } = record
+  const { topic, partition, offset, key, value, errors, dropped } = record
   const place = [topic, partition, offset].filter((part) => part != null).join(':')
   const problems = errors.map(({ stage, message }) => `\n  ${out.paint('red', stage)} ${harmless(message)}`)
-  return `${out.paint('dim', harmless(place))}  ${out.paint('cyan', valueText(key))}  ${valueText(value)}${problems.join('')}`
+  const fate = dropped === undefined ? '' : `\n  ${out.paint('yellow', 'dropped')} by transforms.${harmless(dropped)}`
+  return `${out.paint('dim', harmless(place))}  ${out.paint('cyan', valueText(key))}  ${valueText(value)}${fate}${problems.join('')}`
 }
 
 function valueText({ value, bytes }: PreviewedValue): string {
