@@ -6,7 +6,7 @@ export async function loadFormat(type: SchemaType): Promise<SchemaFormat> {
     case 'AVRO':
       return (await import('./avro/avro-format.ts')).avroFormat
     case 'JSON':
-      throw new Error('JSON Schema is not there yet')
+      return (await import('./json/json-format.ts')).jsonFormat
     case 'PROTOBUF':
       return (await import('./protobuf/protobuf-format.ts')).protobufFormat
   }
