@@ -6,6 +6,8 @@ import { DataError, Decimal, logicalNames, type Schema } from '@tidewire/sdk'
 import { decodeUnscaled, rescale } from './decimal-bytes.ts'
 import { ExactFraction } from '../json/exact-json.ts'
 import type { JsonOptions } from './json-options.ts'
+import { isUnion } from './json-schema/names.ts'
+import { unionReader } from './json-schema/union-reader.ts'
 import { propertyReader, setProperty } from './property.ts'
 
 type Read = (json: unknown) => unknown
@@ -17,7 +19,7 @@ export function compileReader(schema: Schema, options: JsonOptions, path = 'valu
   const nullable = fallback !== null || schema.optional === true
   return (json) => {
     if (json !== null && json !== undefined) return read(json)
-    if (nullable) return fallback
+    if (nullable || (json === undefined && options.jsonSchema === true)) return fallback
     throw new DataError(`${path} is null, but required and without a default`)
   }
 }
@@ -47,6 +49,8 @@ function compileNonNull(schema: Schema, options: JsonOptions, path: string): Rea
     case 'boolean':
       return (json) => (typeof json === 'boolean' ? json : mismatch(path, schema.type, json))
     case 'string':
+      // A JSON Schema's enum may be of numbers.
+      if (options.jsonSchema === true) return (json) => readText(path, json)
       return (json) => (typeof json === 'string' ? json : mismatch(path, schema.type, json))
     case 'bytes':
       return (json) => readBytes(path, json)
@@ -103,6 +107,11 @@ function decimalReader(schema: Schema, path: string): Read {
   }
 }
 
+function readText(path: string, json: unknown): string {
+  if (typeof json === 'string') return json
+  return typeof json === 'number' || typeof json === 'boolean' ? String(json) : mismatch(path, 'string', json)
+}
+
 function arrayReader(schema: Schema, options: JsonOptions, path: string): Read {
   if (schema.values === undefined) throw new DataError(`${path}: the array schema does not say of what`)
   const readItem = compileReader(schema.values, options, `${path}[]`)
@@ -120,12 +129,22 @@ function mapReader(schema: Schema, options: JsonOptions, path: string): Read {
   }
   const readKey = compileReader(schema.keys, options, `${path} key`)
   const readItem = compileReader(schema.values, options, `${path}{}`)
-  if (schema.keys.type === 'string') {
+  if (schema.keys.type === 'string' && (options.jsonSchema !== true || schema.keys.optional !== true)) {
     return (json) => {
       if (!isObject(json)) return mismatch(path, 'object', json)
       const map = new Map<string, unknown>()
       for (const key of Object.keys(json)) map.set(key, readItem(json[key]))
       return map
+    }
+  }
+  if (options.jsonSchema === true) {
+    return (json) => {
+      if (!Array.isArray(json)) return mismatch(path, 'array of entries', json)
+      return new Map(
+        json.map((entry: unknown) =>
+          isObject(entry) ? [readKey(entry['key']), readItem(entry['value'])] : mismatch(path, 'an entry', entry),
+        ),
+      )
     }
   }
   return (json) => {
@@ -140,6 +159,9 @@ function mapReader(schema: Schema, options: JsonOptions, path: string): Read {
 }
 
 function structReader(schema: Schema, options: JsonOptions, path: string): Read {
+  if (options.jsonSchema === true && isUnion(schema)) {
+    return unionReader(schema, path, (part, partPath) => compileReader(part, options, partPath))
+  }
   const fields = (schema.fields ?? []).map((field) => ({
     name: field.name,
     own: propertyReader(field.name),

@@ -8,6 +8,7 @@ import { stringifyExact } from '../json/exact-json.ts'
 import { decimalText, doubleText, floatText } from './java-text.ts'
 import type { JsonOptions } from './json-options.ts'
 import { asJackson, quote } from './json-text.ts'
+import { isUnion } from './json-schema/names.ts'
 import { propertyReader } from './property.ts'
 
 type Write = (value: unknown) => string
@@ -105,13 +106,16 @@ function mapWriter(schema: Schema, options: JsonOptions, path: string): Write {
   const keys = schema.keys ?? { type: 'string' }
   const writeKey = compileWriter(keys, options, `${path} key`)
   const writeItem = schema.values === undefined ? schemalessText : compileWriter(schema.values, options, `${path}{}`)
-  const asObject = keys.type === 'string'
+  const asObject = keys.type === 'string' && (options.jsonSchema !== true || keys.optional !== true)
+  const [open, separator, close] = options.jsonSchema === true ? ['{"key":', ',"value":', '}'] : ['[', ',', ']']
   return (value) => {
     const entries = mapEntries(value)
     if (entries === undefined) return mismatch(path, 'map', value)
     const parts: string[] = []
     for (const [key, item] of entries) {
-      parts.push(asObject ? `${writeKey(key)}:${writeItem(item)}` : `[${writeKey(key)},${writeItem(item)}]`)
+      const writtenKey = writeKey(key)
+      const written = writeItem(item)
+      parts.push(asObject ? `${writtenKey}:${written}` : open + writtenKey + separator + written + close)
     }
     return asObject ? `{${parts.join(',')}}` : `[${parts.join(',')}]`
   }
@@ -124,6 +128,7 @@ function mapEntries(value: unknown): Iterable<readonly [unknown, unknown]> | und
 }
 
 function structWriter(schema: Schema, options: JsonOptions, path: string): Write {
+  if (options.jsonSchema === true && isUnion(schema)) return unionWriter(schema, options, path)
   const fields = (schema.fields ?? []).map((field, index) => ({
     prefix: `${index === 0 ? '{' : ','}${quote(field.name)}:`,
     read: propertyReader(field.name),
@@ -139,6 +144,23 @@ function structWriter(schema: Schema, options: JsonOptions, path: string): Write
       text += field.prefix + field.write(read === undefined ? value[field.name] : read(value))
     }
     return text + '}'
+  }
+}
+
+/** Of a struct that stands for a union: the value of the field that is set. */
+function unionWriter(schema: Schema, options: JsonOptions, path: string): Write {
+  const branches = (schema.fields ?? []).map((field) => ({
+    name: field.name,
+    write: compileWriter(field.schema, options, `${path}.${field.name}`),
+  }))
+  return (value) => {
+    if (!isPlainObject(value)) return mismatch(path, 'struct', value)
+    for (const { name, write } of branches) {
+      const branch = value[name]
+      if (branch !== null && branch !== undefined) return write(branch)
+    }
+    if (schema.optional === true) return 'null'
+    throw new DataError(`${path} has none of the values of its union`)
   }
 }
 
