@@ -197,8 +197,10 @@ export type RegistryConfig = Omit<Declared, 'schema.compatibility.level'> & {
 /** Unknown names give a warning: files made for Confluent's registry may hold what only Java knows. */
 export function parseRegistryConfig(raw: RawConfig): ParsedSettings<RegistryConfig> {
   const parsed = compile(raw)
-  const level = parsed.config['schema.compatibility.level'].toUpperCase() as Level
-  return { ...parsed, config: { ...parsed.config, 'schema.compatibility.level': level } }
+  // Left out where it is at fault.
+  const level: string = (parsed.config as Partial<Declared>)['schema.compatibility.level'] ?? 'BACKWARD'
+  return { ...parsed, config: { ...parsed.config, 'schema.compatibility.level': level.toUpperCase() as Level } }
+}
 }
 
 const compile = compileSettings(registrySettings)
