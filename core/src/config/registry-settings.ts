@@ -201,7 +201,6 @@ export function parseRegistryConfig(raw: RawConfig): ParsedSettings<RegistryConf
   const level: string = (parsed.config as Partial<Declared>)['schema.compatibility.level'] ?? 'BACKWARD'
   return { ...parsed, config: { ...parsed.config, 'schema.compatibility.level': level.toUpperCase() as Level } }
 }
-}
 
 const compile = compileSettings(registrySettings)
 
