@@ -5,6 +5,7 @@ import { createInterface } from 'node:readline'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { expect } from 'vitest'
+import { endWithTest } from './end-with-test.ts'
 import { kafkaToolLibs } from './kafka.ts'
 import { missingProgram } from './programs.ts'
 
@@ -33,8 +34,7 @@ export async function javaTools(): Promise<JavaTools> {
   const flags = ['-Xmx512M', '-XX:TieredStopAtLevel=1', '-XX:+UseSerialGC', '-Xshare:auto']
   const child = spawn('java', [...flags, '-cp', join(libs, '*'), shell], { stdio: ['pipe', 'pipe', 'pipe'] })
   const waiting: { resolve: (run: ToolRun) => void; reject: (error: Error) => void }[] = []
-  const orphan = (): void => void child.kill('SIGKILL')
-  process.once('exit', orphan)
+  endWithTest(child)
   let log = ''
   child.stderr.setEncoding('utf8').on('data', (text: string) => (log = (log + text).slice(-10_000)))
   createInterface({ input: child.stdout }).on('line', (line) => waiting.shift()?.resolve(JSON.parse(line) as ToolRun))
@@ -51,7 +51,7 @@ export async function javaTools(): Promise<JavaTools> {
         waiting.push({ resolve, reject })
         child.stdin.write(`${JSON.stringify({ main, args, input })}\n`)
       }),
-    close: () => end(child, orphan),
+    close: () => end(child),
   }
 }
 
@@ -96,8 +96,7 @@ export function tableOf(text: string): Record<string, string>[] {
   return rows.map((cells) => Object.fromEntries(names.map((name, i) => [name, cells[i] ?? ''] as const)))
 }
 
-async function end(child: ChildProcess, orphan: () => void): Promise<void> {
-  process.off('exit', orphan)
+async function end(child: ChildProcess): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null) return
   child.kill('SIGKILL')
   await once(child, 'exit')

@@ -10,6 +10,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { createClient } from '../../core/src/client/log-client.ts'
+import { endWithTest } from './end-with-test.ts'
 import { freePorts } from './tidewire.ts'
 import { until } from './until.ts'
 
@@ -75,6 +76,7 @@ export async function testKafka(options: TestKafkaOptions = {}): Promise<TestKaf
   let child: ChildProcess | undefined
   const start = async (): Promise<void> => {
     child = spawn('java', java('kafka.Kafka', properties), { stdio: 'ignore' })
+    endWithTest(child)
     await ready(`127.0.0.1:${port}`, child)
   }
   const stop = async (signal: NodeJS.Signals): Promise<void> => {
@@ -82,8 +84,6 @@ export async function testKafka(options: TestKafkaOptions = {}): Promise<TestKaf
     child.kill(signal)
     await once(child, 'exit')
   }
-  const orphan = (): void => void child?.kill('SIGKILL')
-  process.once('exit', orphan)
   await start()
   return {
     address: `127.0.0.1:${port}`,
@@ -91,7 +91,6 @@ export async function testKafka(options: TestKafkaOptions = {}): Promise<TestKaf
     kill: () => stop('SIGKILL'),
     restart: start,
     close: async () => {
-      process.off('exit', orphan)
       await stop('SIGKILL')
       await rm(folder, { recursive: true, force: true })
     },

@@ -4,6 +4,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { createServer, type AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
+import { endWithTest } from './end-with-test.ts'
 
 const root = resolve(import.meta.dirname, '../..')
 
@@ -108,7 +109,7 @@ function spawnTidewire(
       ? ['npm', ['start', '--silent', '--']]
       : [process.execPath, [join(root, 'core/src/main/tidewire.mjs')]]
   const rest = options.npm === true ? args.slice(1) : args
-  return spawn(command, [...before, ...rest], {
+  const child = spawn(command, [...before, ...rest], {
     cwd: options.cwd ?? root,
     // Platforms that run at a time are not to meet at the registry's own port.
     env: { ...process.env, TIDEWIRE_REGISTRY_PORT: '0', ...options.env },
@@ -116,6 +117,8 @@ function spawnTidewire(
     // A group of its own, so that a signal reaches what npm started as well, as Ctrl-C does.
     detached: true,
   })
+  endWithTest(child, { detached: true })
+  return child
 }
 
 function collect(child: ChildProcess): () => { stdout: string; stderr: string } {

@@ -4,6 +4,7 @@ import { once } from 'node:events'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
+import { endWithTest } from './end-with-test.ts'
 import { kafkaConnectLibs } from './kafka.ts'
 import { freePorts } from './tidewire.ts'
 
@@ -95,11 +96,9 @@ async function startWorker(
   const begun = performance.now()
   const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'] })
   const output = tailOf(child)
-  const orphan = (): void => void child.kill('SIGKILL')
-  process.once('exit', orphan)
+  endWithTest(child)
   const ended = once(child, 'exit')
   const end = async (signal: NodeJS.Signals): Promise<void> => {
-    process.off('exit', orphan)
     child.kill(signal)
     await ended
     await rm(folder, { recursive: true, force: true })
