@@ -37,6 +37,14 @@ export class JavaRegex {
   }
 
   /**
+   * Whether it matches anywhere in the text (Matcher.find).
+   * @throws DataError where that takes too long to find out
+   */
+  isFoundIn(text: string): boolean {
+    return this.#run(this.#anywhere, text) !== null
+  }
+
+  /**
    * The text with the first match in it replaced (Matcher.replaceFirst).
    * @throws DataError where that takes too long to find out
    */

@@ -1,6 +1,7 @@
 import { definePlugin } from '@tidewire/sdk'
 import { castTransforms } from './cast.ts'
 import { dropHeaders } from './drop-headers.ts'
+import { expression } from './expression.ts'
 import { extractFieldTransforms } from './extract-field.ts'
 import { filter } from './filter.ts'
 import { flattenTransforms } from './flatten.ts'
@@ -13,6 +14,7 @@ import { hasHeaderKey, recordIsTombstone, topicNameMatches } from './predicates.
 import { regexRouter } from './regex-router.ts'
 import { replaceFieldTransforms } from './replace-field.ts'
 import { setSchemaMetadataTransforms } from './set-schema-metadata.ts'
+import { contentBasedRouter, expressionFilter } from './script-filters.ts'
 import { timestampConverterTransforms } from './timestamp-converter.ts'
 import { timestampRouter } from './timestamp-router.ts'
 import { valueToKey } from './value-to-key.ts'
@@ -22,7 +24,10 @@ export default definePlugin({
   version: '0.1.0',
   transforms: [
     ...castTransforms,
+    contentBasedRouter,
     dropHeaders,
+    expression,
+    expressionFilter,
     ...extractFieldTransforms,
     filter,
     ...flattenTransforms,
