@@ -13,8 +13,8 @@ export class FakeRegistry implements AsyncDisposable {
   readonly requests: string[] = []
   /** The `authorization` header of the last one. */
   authorization: string | undefined
-  /** Answers of the next requests, before any other: `undefined` cuts the connection. */
-  readonly failures: ({ readonly status: number; readonly body: unknown } | undefined)[] = []
+  /** Answers of the next requests, before any other: `undefined` cuts the connection, `'silence'` never comes. */
+  readonly failures: ({ readonly status: number; readonly body: unknown } | 'silence' | undefined)[] = []
   readonly #subjects = new Map<string, Version[]>()
   readonly #ids: string[] = []
   readonly #server = createServer((request, response) => void this.#serve(request, response))
@@ -60,7 +60,7 @@ export class FakeRegistry implements AsyncDisposable {
     if (this.failures.length > 0) {
       const failure = this.failures.shift()
       if (failure === undefined) request.socket.destroy()
-      else answer(response, failure.status, failure.body)
+      else if (failure !== 'silence') answer(response, failure.status, failure.body)
       return
     }
     const path = new URL(request.url ?? '', 'http://x').pathname.split('/').map(decodeURIComponent)
