@@ -3,6 +3,7 @@ import { avroConverter } from './avro/avro-converter.ts'
 import { bytesConverter } from './bytes-converter.ts'
 import { jsonConverter } from './json-converter.ts'
 import { jsonSchemaConverter } from './json-schema/json-schema-converter.ts'
+import { protobufConverter } from './protobuf/protobuf-converter.ts'
 import { simpleHeaderConverter } from './simple-header-converter.ts'
 import { stringConverter } from './string-converter.ts'
 
@@ -13,6 +14,7 @@ export default definePlugin({
     jsonConverter,
     avroConverter,
     jsonSchemaConverter,
+    protobufConverter,
     stringConverter,
     bytesConverter,
     simpleHeaderConverter,

@@ -100,9 +100,10 @@ export class RegistryConverter implements Converter {
     }
   }
 
-  #read(topic: string, { schema, read }: MessageReader, message: Buffer): SchemaAndValue {
+  #read(topic: string, reader: MessageReader, message: Buffer): SchemaAndValue {
     try {
-      return { schema, value: read(message, headerBytes) }
+      const value = reader.read(message, headerBytes)
+      return { schema: reader.schema, value }
     } catch (error) {
       throw this.#failure(topic, error)
     }

@@ -21,7 +21,10 @@ export type MessageWriter = (header: Uint8Array, value: unknown) => Uint8Array
 
 /** Reads messages of one schema. */
 export interface MessageReader {
-  /** Undefined: what it reads has no schema (Confluent's Avro form of schemaless values). */
+  /**
+   * Of the message that was read last: one Protobuf schema has several messages. Undefined: what it reads has no schema
+   * (Confluent's Avro form of schemaless values).
+   */
   readonly schema: Schema | undefined
   /**
    * @param at where the message goes on after its header
