@@ -85,7 +85,7 @@ describe.skipIf(missing !== undefined)(
       ]) {
         const { code, stderr } = await tidewire(...args)
         expect(code).toBeGreaterThan(0)
-        expect(stderr).toMatch(/^tidewire: .*HTTP 40[45].*\n$/)
+        expect(stderr).toMatch(/^tidewire: the worker at \S+ lacks this call \(HTTP 40[45] .*\n$/)
       }
     })
   },

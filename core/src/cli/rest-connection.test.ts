@@ -94,10 +94,30 @@ test('certificates that cannot be used are errors of the command line', async ()
   })
 })
 
-test('what is no worker is named', async () => {
-  const server = await answering(404, '<html>')
+test.each([
+  [404, '<html>', exitCodes.failed],
+  [502, 'bad gateway', exitCodes.unreachable],
+])('what is no worker is named: %i %s', async (status, body, exitCode) => {
+  const server = await answering(status, body)
   const failing = withRest({ url: server.url }, quiet, (rest) => rest.call('GET /connectors'), {})
-  await expect(failing).rejects.toThrow(`${server.url} answers with HTTP 404`)
+  await expect(failing).rejects.toMatchObject({
+    exitCode,
+    message: `${server.url} answers with HTTP ${status}, and not as a worker: is it one’s address?`,
+  })
+  server.close()
+})
+
+test.each([
+  [405, 'HTTP 405 Method Not Allowed', /^the worker at http:\S+ lacks this call \(HTTP 405 Method Not Allowed\)/],
+  [404, 'HTTP 404 Not Found', /^the worker at http:\S+ lacks this call \(HTTP 404 Not Found\)/],
+  [413, 'HTTP 413 Request Entity Too Large', /^HTTP 413 Request Entity Too Large$/],
+])('what a worker says in the words of HTTP is its answer: %i', async (status, said, message) => {
+  const server = await answering(status, JSON.stringify({ error_code: status, message: said }))
+  const failing = withRest({ url: server.url }, quiet, (rest) => rest.call('GET /admin/workers'), {})
+  await expect(failing).rejects.toMatchObject({
+    exitCode: exitCodes.failed,
+    message: expect.stringMatching(message) as string,
+  })
   server.close()
 })
 

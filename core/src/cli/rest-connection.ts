@@ -157,9 +157,14 @@ export function explained(error: unknown, { url }: { readonly url: string }, env
     )
   }
   if (!(error instanceof RestClientError)) return error
-  // Not in the words of a worker.
-  if (/^(HTTP \d|\s*<)/.test(error.message)) {
-    return new CliError(`${url} answers with HTTP ${error.status}, and not as a worker: is it one’s address?`)
+  if (error.errorCode === undefined && error.status !== 401) {
+    const exitCode = error.status >= 500 ? exitCodes.unreachable : exitCodes.failed
+    return new CliError(`${url} answers with HTTP ${error.status}, and not as a worker: is it one’s address?`, exitCode)
+  }
+  if (/^HTTP 40[45]\b/.test(error.message)) {
+    return new CliError(
+      `the worker at ${url} lacks this call (${error.message}): it is one of Kafka Connect, or has it at another address (admin.listeners)`,
+    )
   }
   switch (error.status) {
     case 401: {

@@ -31,17 +31,17 @@ export type Fetch = (
   },
 ) => Promise<Response>
 
-/** The worker answered with an error. */
+/** The answer is an error. */
 export class RestClientError extends Error {
   override readonly name = 'RestClientError'
   /** Of HTTP. */
   readonly status: number
-  /** Kafka Connect's `error_code`: the status once more. */
-  readonly errorCode: number
+  /** Kafka Connect's `error_code`: the status once more. Undefined where it is no worker that answers. */
+  readonly errorCode: number | undefined
   /** Seconds, as `Retry-After` has it: the same call may go through then. */
   readonly retryAfter: number | undefined
 
-  constructor(status: number, errorCode: number, message: string, retryAfter: number | undefined) {
+  constructor(status: number, errorCode: number | undefined, message: string, retryAfter: number | undefined) {
     super(message)
     this.status = status
     this.errorCode = errorCode
@@ -214,7 +214,7 @@ function errorOf(response: Response, body: string): RestClientError {
   const { error_code: code, message }: { readonly [K in keyof ErrorBody]?: unknown } = jsonObject(body)
   return new RestClientError(
     status,
-    typeof code === 'number' ? code : status,
+    typeof code === 'number' ? code : undefined,
     typeof message === 'string' ? message : body.trim() === '' ? `HTTP ${status} ${response.statusText}` : body,
     retryAfter === null || !/^\d+$/.test(retryAfter) ? undefined : Number(retryAfter),
   )
