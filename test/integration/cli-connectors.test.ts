@@ -77,6 +77,9 @@ test('a connector from its creation to its end', async () => {
 
   expect((await tidewire(['connector', 'pause', 'one', '--wait'])).code).toBe(0)
   expect((await worker.status('one')).connector.state).toBe('PAUSED')
+  const replaced = await tidewire(['connector', 'create', path, '--replace', '--wait', '30'])
+  expect(replaced).toEqual({ code: 0, stdout: 'connector one is as given\n', stderr: '' })
+  expect((await worker.status('one')).connector.state).toBe('PAUSED')
   expect(await json('connector', 'resume', 'one', '--wait')).toEqual([{ name: 'one', result: 'running' }])
   expect((await tidewire(['connector', 'restart', 'one'])).stdout).toBe('connector one is restarting\n')
   expect((await tidewire(['connector', 'restart', 'one', '--task', '7'])).code).toBe(3)

@@ -46,8 +46,8 @@ export async function awaitState(
 
 /** Of a connector that was given another config: one that is paused or stopped stays so. */
 export async function stateToKeep(rest: RestClient, name: string): Promise<Wanted> {
-  const { connector } = await rest.call('GET /connectors/{name}/status', { path: { name } })
-  return connector.state === 'PAUSED' || connector.state === 'STOPPED' ? connector.state : 'RUNNING'
+  const state = (await statusOf(rest, name))?.connector.state
+  return state === 'PAUSED' || state === 'STOPPED' ? state : 'RUNNING'
 }
 
 /** Kafka Connect has none of a connector that is very new. */

@@ -1,7 +1,7 @@
 import type { RestClient } from '../rest-client/rest-client.ts'
 import { CliError, exitCodes } from './cli-error.ts'
 import { readConnectorFile, type GivenConfig } from './connector-files.ts'
-import { awaitState, type WaitOptions } from './connector-states.ts'
+import { awaitState, stateToKeep, type WaitOptions } from './connector-states.ts'
 import { explained } from './rest-connection.ts'
 import type { Output } from './output.ts'
 import { harmless } from './table.ts'
@@ -35,7 +35,9 @@ export async function createConnector(
   const info = replace
     ? await rest.call('PUT /connectors/{name}/config', { path: { name }, body: config })
     : await rest.call('POST /connectors', { body: { name, config, ...(state && { initial_state: state }) } })
-  if (waitMs !== undefined) await awaitState(rest, out, name, state ?? 'RUNNING', waitMs)
+  if (waitMs !== undefined) {
+    await awaitState(rest, out, name, replace ? await stateToKeep(rest, name) : (state ?? 'RUNNING'), waitMs)
+  }
   await out.show(info, () => `connector ${harmless(name)} is ${replace ? 'as given' : 'created'}`)
 }
 
