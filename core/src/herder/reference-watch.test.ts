@@ -71,13 +71,31 @@ describe('a watch', () => {
     await until(() => late.count === 2 && again.count === 1)
   })
 
+  test('reads again what could not be read, though the file has not changed since', async () => {
+    await write('db.properties', 'password=one\n')
+    let failures = 0
+    class Failing extends ConfigProviders {
+      override async resolve(config: Record<string, string>) {
+        const resolved = await super.resolve(config)
+        const isFailing = resolved.config['password'] === 'two' && failures++ === 0
+        return isFailing ? { ...resolved, errors: { password: ['too many open files'] } } : resolved
+      }
+    }
+    const watch = new ReferenceWatch({ providers: new Failing(specs), intervalMs })
+    const seen = await watched(watch, { password: `\${file:${folder}/db.properties:password}` })
+    await write('db.properties', 'password=two\n')
+    await until(() => seen.count === 1)
+    expect(failures).toBe(2)
+  })
+
   test('that has ended notices nothing', async () => {
     await write('db.properties', 'password=one\n')
     const watch = new ReferenceWatch({ providers: new ConfigProviders(specs), intervalMs })
     const config = { password: `\${file:${folder}/db.properties:password}` }
-    const other = await watched(watch, config)
     let count = 0
     const end = await watch.watch(config, () => count++)
+    // Looked at after it.
+    const other = await watched(watch, config)
     end()
     await write('db.properties', 'password=two\n')
     await until(() => other.count === 1)

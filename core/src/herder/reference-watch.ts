@@ -2,7 +2,7 @@
  * Notices when files that configs refer to (`${file:…}`, `${dir:…}`) hold other values than before: `config.action.reload`.
  * Each worker looks at its own files, for what it runs itself. Files are looked at by their times and sizes, each once a
  * round for all who refer to it, since file systems of networks and containers tell nobody of changes; only one that has
- * changed is read. Of values nothing is kept but a hash.
+ * changed is read, until that succeeds. Of values nothing is kept but a hash.
  */
 import { createHash } from 'node:crypto'
 import { stat } from 'node:fs/promises'
@@ -81,9 +81,11 @@ export class ReferenceWatch {
     const isSettled = stamp === watched.seen
     watched.seen = stamp
     if (!isSettled || stamp === watched.stamp) return
-    watched.stamp = stamp
     const values = await this.#valuesOf(watched.config)
-    if (values === undefined || values === watched.values) return
+    // Tried again with the next round: that it cannot be read may pass without a change of the file.
+    if (values === undefined) return
+    watched.stamp = stamp
+    if (values === watched.values) return
     watched.values = values
     if (this.#watched.has(watched)) watched.changed()
   }
