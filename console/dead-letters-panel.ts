@@ -54,13 +54,18 @@ export function deadLettersPanel({ client, state, signal }: Console, name: strin
     fill(result, 'Under way…')
     const counts = new Map<string, number>()
     // It goes on when another page is shown: to give it up halfway takes a reason.
-    for await (const line of client.lines('POST /connectors/{name}/dlq/redrive', { path, body })) {
-      if ('done' in line) fill(result, summaryOf(counts, line))
-      else {
-        counts.set(line.outcome, (counts.get(line.outcome) ?? 0) + 1)
-        const place = outcomes.get(placeOf(line))
-        if (place !== undefined) fill(place, line.outcome, line.reason !== undefined && `: ${line.reason}`)
+    let ended = 'It broke off before its end'
+    try {
+      for await (const line of client.lines('POST /connectors/{name}/dlq/redrive', { path, body })) {
+        if ('done' in line) ended = summaryOf(counts, line)
+        else {
+          counts.set(line.outcome, (counts.get(line.outcome) ?? 0) + 1)
+          const place = outcomes.get(placeOf(line))
+          if (place !== undefined) fill(place, line.outcome, line.reason !== undefined && `: ${line.reason}`)
+        }
       }
+    } finally {
+      fill(result, ended)
     }
   }
   const wanted = make('input', { type: 'checkbox', checked: true })

@@ -55,7 +55,7 @@ export function newConnector(app: Console, plugin: string): Page {
     config: { 'connector.class': plugin },
     action: 'Create',
     besides: labelled('It begins', state),
-    settings: () => ({ name: name.value }),
+    settings: () => ({ name: name.value.trim() }),
     save: async (config) => {
       const given = name.value.trim()
       const initial = state.value as 'RUNNING' | 'PAUSED' | 'STOPPED'

@@ -91,7 +91,7 @@ describe.skipIf(missing !== undefined)('the console', () => {
     await seen(page.getByText('No connector yet.'))
     await page.getByRole('link', { name: 'New connector' }).click()
     await page.getByRole('link', { name: 'file-source', exact: true }).click()
-    await page.getByLabel('Name', { exact: true }).fill('made')
+    await page.getByLabel('Name', { exact: true }).fill(' made ')
     await page.getByLabel('topic needed').fill('made-lines')
     await press('Create')
     const file = page.getByLabel('file needed')
