@@ -73,8 +73,12 @@ export async function startRegistry(
   let reading: Promise<void> | undefined
   const load = (): Promise<Loaded> =>
     (loading ??= loadRegistry({ config, logger, security, access, listeners, proxies, opened }))
-  const read = (): Promise<void> =>
-    (reading ??= load().then(async (loaded) => serve(loaded, config, closing.signal, logger)))
+  const read = (): Promise<void> => {
+    reading ??= load().then(async (loaded) => serve(loaded, config, closing.signal, logger))
+    // What is wrong with the topic may be mended: who asks next finds out.
+    reading.catch(() => (reading = undefined))
+    return reading
+  }
   opened = await listeners.open((request, response) => {
     const start = whenAsked ? read() : Promise.resolve()
     start.then(load).then(
@@ -83,7 +87,6 @@ export async function startRegistry(
     )
   })
   const ready = whenAsked ? Promise.resolve() : read()
-  ready.catch(() => undefined)
   const renewing =
     access.tls &&
     renewTls(access.tls, access.reloadTls, logger, ({ server, worker }) => {

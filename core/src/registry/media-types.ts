@@ -1,7 +1,7 @@
 /** The content types of the API: one JSON under three names. */
 
 /** The most specific first, which is what an answer has where the client leaves it open. */
-export const answerTypes = [
+const answerTypes = [
   'application/vnd.schemaregistry.v1+json',
   'application/vnd.schemaregistry+json',
   'application/json',

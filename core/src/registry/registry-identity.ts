@@ -46,7 +46,7 @@ export function encodeIdentity({ scheme, host, port, eligible }: RegistryIdentit
   return Buffer.from(JSON.stringify(json))
 }
 
-export function urlOf({ scheme, host, port }: Pick<RegistryIdentity, 'scheme' | 'host' | 'port'>): string {
+function urlOf({ scheme, host, port }: Pick<RegistryIdentity, 'scheme' | 'host' | 'port'>): string {
   return `${scheme}://${host.includes(':') && !host.startsWith('[') ? `[${host}]` : host}:${port}`
 }
 
