@@ -45,7 +45,7 @@ export function literal(char: string, ignoreCase: boolean): string {
 export function property(parser: ClassParser): string {
   const { text, isNegated } = parser.propertyName()
   const negation = isNegated ? '^' : ''
-  const posix = posixClasses[text]
+  const posix = posixClasses[parser.ignoresCase && /^(Lower|Upper)$/.test(text) ? 'Alpha' : text]
   if (posix !== undefined) return `[${negation}${posix}]`
   const [, key, value = text] = /^(general_category|gc|script|sc)=(.+)$/i.exec(text) ?? []
   const bare = value.replace(/^Is/i, '')
@@ -54,10 +54,17 @@ export function property(parser: ClassParser): string {
     key === undefined ? [binary, bare, `Script=${bare}`] : [key.startsWith('s') ? `Script=${value}` : value]
   for (const name of candidates) {
     if (name === undefined || !isProperty(name)) continue
-    return `[${negation}\\p{${name}}]`
+    const cased = parser.ignoresCase ? casedProperties.find((each) => each.includes(name)) : undefined
+    return `[${negation}${(cased ?? [name]).map((each) => `\\p{${each}}`).join('')}]`
   }
   return parser.refuse(`names the property ${text}, which is not supported`)
 }
+
+/** With the flag i one stands for all of its line. */
+const casedProperties: readonly (readonly string[])[] = [
+  ['Lu', 'Ll', 'Lt'],
+  ['Uppercase', 'Lowercase'],
+]
 
 /** Java's names for them, after `Is`. */
 const binaryProperties: Readonly<Record<string, string>> = {
@@ -92,7 +99,7 @@ const controls: Readonly<Record<string, string>> = { t: '\t', n: '\n', r: '\r', 
 export class ClassParser {
   readonly #pattern: string
   readonly #chars: readonly string[]
-  readonly #ignoreCase: boolean
+  readonly ignoresCase: boolean
   readonly #skipsBlanks: boolean
   /** Where it stands: after what was read. */
   at: number
@@ -106,7 +113,7 @@ export class ClassParser {
     this.#pattern = pattern
     this.#chars = chars
     this.at = at
-    this.#ignoreCase = flags.i
+    this.ignoresCase = flags.i
     this.#skipsBlanks = flags.x
   }
 
@@ -159,12 +166,12 @@ export class ClassParser {
     }
     const from = this.#char()
     if (this.#chars[this.at] !== '-' || /^[\][]?$/.test(this.#chars[this.at + 1] ?? '')) {
-      return literal(from, this.#ignoreCase)
+      return literal(from, this.ignoresCase)
     }
     this.at++
     const to = this.#char()
     if (to.codePointAt(0)! < from.codePointAt(0)!) this.refuse('ends a range before it begins')
-    return codePoint(from) + '-' + codePoint(to) + (this.#ignoreCase ? otherCase(from, to) : '')
+    return codePoint(from) + '-' + codePoint(to) + (this.ignoresCase ? otherCase(from, to) : '')
   }
 
   #char(): string {
@@ -180,7 +187,7 @@ export class ClassParser {
     if (end === -1) return this.refuse('opens a quote that is not closed')
     const text = Array.from(rest.slice(0, end))
     this.at += text.length + 4
-    return text.map((char) => literal(char, this.#ignoreCase)).join('')
+    return text.map((char) => literal(char, this.ignoresCase)).join('')
   }
 
   /** The character that a backslash and what follows stand for. */

@@ -5,7 +5,8 @@
  *
  * Refused: flags u, U and d, \G, \X, \N, \b{…}, blocks (\p{InGreek}) and java… classes. Different: a backreference to a
  * group that took no part matches the empty text here and nothing in Java; a group in a repetition is empty when the last
- * round went without it, and keeps the text of an earlier one in Java.
+ * round went without it, and keeps the text of an earlier one in Java; a round of a repetition beyond the required ones
+ * never matches the empty text.
  */
 import { ClassParser, asciiClasses, lineBreaks, literal, property } from './java-regex-classes.ts'
 

@@ -31,8 +31,8 @@ const refused = [
   '\\N{LATIN SMALL LETTER A}',
 ]
 
-/** A group keeps the text of an earlier round in Java. */
-const differentGroups = ['((a)|(b))+']
+/** A group keeps the text of an earlier round in Java, and a round may match the empty text. */
+const different = ['((a)|(b))+', '(?:|a)?b?']
 
 describe('as java.util.regex', () => {
   test.each(vectors.patterns.map((each) => [each.pattern, each.replacement, each] as const))(
@@ -53,7 +53,7 @@ describe('as java.util.regex', () => {
       const replacement = regex.replacement(each.replacement)
       const replaced = texts.map((text) => regex.replaceFirst(text, replacement))
       const inJava = texts.map((text, i) => each.replaced![i] ?? text)
-      if (differentGroups.includes(pattern)) expect(replaced).not.toEqual(inJava)
+      if (different.includes(pattern)) expect(replaced).not.toEqual(inJava)
       else expect(replaced).toEqual(inJava)
     },
   )
