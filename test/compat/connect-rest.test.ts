@@ -5,7 +5,9 @@
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import type { TransformDefinition } from '@tidewire/sdk'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import builtIn from '../../core/src/transform/plugin.ts'
 import { inputText, script } from '../support/connect-script.ts'
 import { kafkaMissing, testKafka, type TestKafka } from '../support/kafka.ts'
 import { differences, take, type Contender, type Difference } from '../support/rest-contract.ts'
@@ -32,6 +34,12 @@ const ofConverter = 'validate, converter settings'
 const settable = (before: string): string[] =>
   ['task.*', 's*.max.buffered.bytes', 'poll.interval.ms', 'exactly.once', 'errors.dead*'].map((name) => before + name)
 const ofConverters = (before: string): string[] => ['converter.type', 'schema.content'].map((name) => before + name)
+
+/** Those that Kafka Connect does not bring along. */
+const ownTransforms = (builtIn.transforms ?? []).flatMap(({ name, aliases = [] }: TransformDefinition) => {
+  const className = aliases.find((alias) => alias.includes('.')) ?? name
+  return className.startsWith('org.apache.kafka.') ? [] : [`body.${className} (transformation)`]
+})
 
 const expected: readonly Expected[] = [
   {
@@ -94,7 +102,7 @@ const expected: readonly Expected[] = [
   {
     row: 'a plugin in the list',
     steps: ['plugins', 'plugins, all', 'plugins, connectorsOnly is no boolean'],
-    fields: ['body.*.name', 'body.*mqtt*', 'body.*Datagen*', 'body.*converter)'],
+    fields: ['body.*.name', 'body.*mqtt*', 'body.*Datagen*', 'body.*converter)', ...ownTransforms],
   },
   {
     row: 'a plugin in the list',
@@ -125,6 +133,7 @@ const expected: readonly Expected[] = [
       'validate, nothing given',
       ...wrong,
       'validate, unknown setting',
+      'validate, transforms*',
       ofConverter,
     ],
     fields: [
@@ -146,17 +155,28 @@ const expected: readonly Expected[] = [
   },
   {
     row: settingsRow,
-    steps: ['validate a source', 'validate, s* name', 'validate, unknown setting', ofConverter],
+    steps: [
+      'validate a source',
+      'validate, s* name',
+      'validate, unknown setting',
+      'validate, transforms*',
+      ofConverter,
+    ],
     fields: ['body.configs.topic.creation.default.*', 'body.configs.no.such.setting'],
   },
   {
     row: 'the text of a message',
-    steps: ['validate, nothing given', ...wrong, ofConverter],
+    steps: ['validate, nothing given', ...wrong, 'validate, transforms: *', ofConverter],
     fields: ['body.configs.*.value.errors', 'body.configs.*.value.value'],
   },
   {
     row: settingsRow,
-    steps: ['validate, nothing given', ...wrong],
+    steps: ['validate, transforms: an alias twice', 'validate, transforms: no such type'],
+    fields: ['body.configs.transforms.away.*', 'body.configs.transforms.stamp.static.*'],
+  },
+  {
+    row: settingsRow,
+    steps: ['validate, nothing given', ...wrong, 'validate, transforms: a setting is missing'],
     fields: ['body.error_count'],
   },
   {

@@ -299,6 +299,20 @@ const offsets: readonly Step[] = [
   remove('reset offsets, unknown connector', '/connectors/@none/offsets'),
 ]
 
+const transforms = {
+  transforms: 'stamp,away',
+  'transforms.stamp.type': 'org.apache.kafka.connect.transforms.InsertField$Value',
+  'transforms.stamp.static.field': 'by',
+  'transforms.stamp.static.value': 'us',
+  'transforms.away.type': 'org.apache.kafka.connect.transforms.RegexRouter',
+  'transforms.away.regex': 'a(.*)',
+  'transforms.away.replacement': 'b$1',
+  'transforms.away.predicate': 'empty',
+  'transforms.away.negate': 'true',
+  predicates: 'empty',
+  'predicates.empty.type': 'org.apache.kafka.connect.transforms.predicates.RecordIsTombstone',
+}
+
 const validate = (name: string, plugin: string, config: unknown): Step =>
   put(name, `/connector-plugins/${plugin}/config/validate`, config)
 
@@ -334,6 +348,32 @@ const plugins: readonly Step[] = [
     ...sourceConfig,
     'value.converter': 'org.apache.kafka.connect.json.JsonConverter',
     'value.converter.schemas.enable': 'perhaps',
+  }),
+  validate('validate, transforms and predicates', source, { name: '@lines', ...sourceConfig, ...transforms }),
+  validate('validate, transforms: negate without a predicate', source, {
+    name: '@lines',
+    ...sourceConfig,
+    ...transforms,
+    'transforms.stamp.negate': 'true',
+  }),
+  validate('validate, transforms: an alias twice', source, {
+    name: '@lines',
+    ...sourceConfig,
+    ...transforms,
+    transforms: 'stamp,stamp',
+  }),
+  validate('validate, transforms: no type', source, { name: '@lines', ...sourceConfig, transforms: 'stamp' }),
+  validate('validate, transforms: no such type', source, {
+    name: '@lines',
+    ...sourceConfig,
+    ...transforms,
+    'transforms.stamp.type': 'org.apache.kafka.connect.transforms.No',
+  }),
+  validate('validate, transforms: a setting is missing', source, {
+    name: '@lines',
+    ...sourceConfig,
+    transforms: 'cast',
+    'transforms.cast.type': 'org.apache.kafka.connect.transforms.Cast$Value',
   }),
   validate('validate, no connector.class', source, { file: 'a', topic: 'b' }),
   validate('validate, another connector.class', source, { ...sinkConfig, name: '@out' }),

@@ -74,7 +74,8 @@ const shown: Readonly<Record<string, readonly [heading: string, width: Width, or
 export function kafkaDefinition(settings: Settings): ConfigKeyInfo[] {
   const placed = Object.entries(settings).map(([name, setting]) => {
     const place = shown[name.replace(/^(key|value|header)\.converter\.(?!plugin\.version$)/, '')]
-    return { name, setting, place: place?.[0] === setting.group ? place : undefined }
+    if (place !== undefined && place[0] === setting.group) return { name, setting, place }
+    return { name, setting, place: placeOfAlias(name, setting.group) }
   })
   // What Kafka Connect does not know comes after what it does.
   const last = new Map<string, number>()
@@ -99,6 +100,14 @@ export function kafkaDefinition(settings: Settings): ConfigKeyInfo[] {
       order_in_group: order,
     }
   })
+}
+
+/** Of the two settings that stand before all others below the alias of a transform or a predicate. */
+function placeOfAlias(name: string, group: string | undefined): (typeof shown)[string] | undefined {
+  const [, kind, alias, setting] = /^(transforms|predicates)\.(.+)\.(type|plugin\.version)$/s.exec(name) ?? []
+  const heading = `${kind === 'transforms' ? 'Transforms' : 'Predicates'}: ${alias}`
+  if (kind === undefined || heading !== group) return undefined
+  return [heading, 'LONG', setting === 'type' ? 0 : 1]
 }
 
 /** The headings of these settings, in the order in which they are shown. */

@@ -36,7 +36,7 @@ describe('the parts of a chain', () => {
     const [, , last] = chainParts(config, 'transforms')
     const settings = chainPartSettings(last!, { field: { type: 'string', doc: 'Which.' } })
     expect(Object.keys(settings)).toEqual(
-      ['type', 'plugin.version', 'predicate', 'negate', 'field'].map((name) => `transforms.a.b.${name}`),
+      ['type', 'plugin.version', 'field', 'negate', 'predicate'].map((name) => `transforms.a.b.${name}`),
     )
     expect(new Set(Object.values(settings).map(({ group }) => group))).toEqual(new Set(['Transforms: a.b']))
     const [predicate] = chainParts(config, 'predicates')

@@ -78,11 +78,11 @@ export function aliasOf(name: string, kind: ChainKind, aliases: readonly string[
   return longest
 }
 
-/** What every transform or predicate has, by full name; then what it has of its own. */
+/** What every transform or predicate has, by full name, and what it has of its own; in Kafka Connect's order. */
 export function chainPartSettings({ kind, alias, prefix }: ChainPart, own: Settings = {}): Settings {
   const group = kind === 'transforms' ? `Transforms: ${alias}` : `Predicates: ${alias}`
   const what = kind === 'transforms' ? 'transformation' : 'predicate'
-  const settings: Record<string, Setting> = {
+  const common: Settings = {
     type: {
       type: 'class',
       required: true,
@@ -93,31 +93,37 @@ export function chainPartSettings({ kind, alias, prefix }: ChainPart, own: Setti
     'plugin.version': {
       type: 'string',
       default: 'latest',
-      importance: 'low',
-      displayName: `Version of ${alias}`,
+      importance: 'high',
+      displayName: `${kind === 'transforms' ? 'Transformation' : 'Predicate'} version for ${alias}`,
       doc: `Which version of the ${what}, as connector.plugin.version.`,
     },
-    ...(kind === 'transforms' ? conditions : {}),
-    ...own,
   }
+  const others = Object.entries({ ...(kind === 'transforms' ? conditions : {}), ...own })
   return Object.fromEntries(
-    Object.entries(settings).map(([name, setting]) => [
+    [...Object.entries(common), ...others.sort(asKafkaSorts)].map(([name, setting]): [string, Setting] => [
       prefix + name,
       { ...setting, displayName: setting.displayName ?? name, group },
     ]),
   )
 }
 
+const importances = ['high', 'medium', 'low']
+
+/** What has to be given first, then by importance, then by name. */
+function asKafkaSorts([a, one]: [string, Setting], [b, other]: [string, Setting]): number {
+  const rank = ({ importance = 'medium' }: Setting): number => importances.indexOf(importance)
+  const required = Number(other.required === true) - Number(one.required === true)
+  return required || rank(one) - rank(other) || (a < b ? -1 : 1)
+}
+
 const conditions: Settings = {
   predicate: {
     type: 'string',
-    displayName: 'Predicate',
     doc: 'The alias of the predicate that tells to which records it applies. Left out: to all.',
   },
   negate: {
     type: 'boolean',
     default: false,
-    displayName: 'Negate',
     doc: 'Whether it applies to the records that the predicate does not hold for.',
   },
 }

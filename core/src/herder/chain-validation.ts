@@ -48,7 +48,8 @@ export async function validateChain(
       const { plugin, problem } = await pluginOf(plugins, part)
       if (problem !== undefined) add(problem.setting, problem.text)
       const declared = chainPartSettings(part, plugin?.manifest.settings)
-      Object.assign(settings, declared)
+      // Of an unknown plugin no more can be said than that, as in Kafka Connect.
+      Object.assign(settings, plugin === undefined ? placing(part, declared) : declared)
       const below = Object.entries(config).filter(([name]) => aliasOf(name, kind, chainAliases(config, kind)) === alias)
       const parsed = compileSettings(declared, { foreign: () => true })(Object.fromEntries(below), isHidden)
       for (const [name, problems] of Object.entries(parsed.errors))
@@ -73,6 +74,12 @@ export async function validateChain(
     return found
   }
   return { settings, errors, warnings, check }
+}
+
+/** The two settings that say what an alias is. */
+function placing({ prefix }: ChainPart, declared: Settings): Settings {
+  const names = new Set([`${prefix}type`, `${prefix}plugin.version`])
+  return Object.fromEntries(Object.entries(declared).filter(([name]) => names.has(name)))
 }
 
 /** What a check itself throws is a problem too. */
@@ -148,8 +155,9 @@ function conditionProblem(
   if (kind === 'predicates') return undefined
   if (predicate === undefined) {
     if (config[`${prefix}negate`] === undefined) return undefined
+    // Where Kafka Connect tells it.
     return {
-      setting: `${prefix}negate`,
+      setting: `${prefix}type`,
       text: `Config '${prefix}negate' was provided but there is no config '${prefix}predicate' defining a predicate to be negated.`,
     }
   }

@@ -458,7 +458,7 @@ describe('transforms and predicates', () => {
     )
     const byName = new Map(infos.configs.map((info) => [info.value.name, info]))
     expect(byName.get('transforms.stamp.type')).toMatchObject({
-      definition: { type: 'CLASS', required: true, importance: 'HIGH', group: 'Transforms: stamp', order_in_group: 1 },
+      definition: { type: 'CLASS', required: true, importance: 'HIGH', group: 'Transforms: stamp', order_in_group: 0 },
       value: { value: 'Stamp$Value', errors: [] },
     })
     expect(byName.get('transforms.stamp.negate')).toMatchObject({
@@ -477,7 +477,7 @@ describe('transforms and predicates', () => {
     [{ 'transforms.stamp.plugin.version': '9' }, 'transforms.stamp.plugin.version', 'Available: 1.2.3'],
     [{ 'transforms.stamp.field': '' }, 'transforms.stamp.field', 'non-empty'],
     [{ 'transforms.only.some.negate': 'maybe' }, 'transforms.only.some.negate', 'true or false'],
-    [{ 'transforms.stamp.negate': 'true' }, 'transforms.stamp.negate', 'there is no config'],
+    [{ 'transforms.stamp.negate': 'true' }, 'transforms.stamp.type', 'there is no config'],
     [{ 'transforms.only.some.predicate': 'lat' }, 'transforms.only.some.predicate', 'did you mean late?'],
     [{ 'predicates.late.type': 'test-stamp' }, 'predicates.late.type', 'Failed to find any predicate plugin'],
     [{ 'predicates.late.after.ms': 'x' }, 'predicates.late.after.ms', 'a whole number'],

@@ -3,6 +3,7 @@ import { frameworkSettings } from '../config/connector-settings.ts'
 import { kafkaDefinition, type ConfigKeyInfo } from '../config/kafka-definition.ts'
 import { unmaskSecrets } from '../config/secrets.ts'
 import type { SettingErrors } from '../config/settings.ts'
+import { chainParts, type ChainKind } from '../config/transform-settings.ts'
 import type { PluginRegistry } from '../plugin/plugin-registry.ts'
 import type { TryEnd } from '../worker/errand-messages.ts'
 import type { Config } from './config-store.ts'
@@ -122,23 +123,30 @@ export class PluginViews {
     const validation = await this.#validator.validate(full)
     const { warnings } = validation
     const isReference = (value: string): boolean => this.#validator.isReference(value)
-    const recommended = await this.#recommended(manifest.name)
+    const recommended = await this.#recommended(manifest.name, full)
     const infosWith = (errors: SettingErrors): ConfigInfos =>
       configInfos(full, { ...validation, errors }, isReference, recommended)
     if (deep === undefined) return { infos: infosWith(validation.errors), warnings }
     const tried = await validateDeeply(validation, full, (whole) => this.#tryOut(whole, deep))
     return { infos: { ...infosWith(tried.errors), deep: tried.deep }, warnings }
   }
-  /** What Kafka Connect recommends: the converters that there are, and the versions of the connector. */
-  async #recommended(connector: string): Promise<Readonly<Record<string, readonly string[]>>> {
-    const { connectors, converters } = await this.#plugins.list()
-    const classes = [...new Set(converters.map(({ className }) => className))].sort()
+
+  /** What Kafka Connect recommends: the converters, transforms and predicates that there are, and the versions of the connector. */
+  async #recommended(connector: string, config: Config): Promise<Readonly<Record<string, readonly string[]>>> {
+    const { connectors, converters, transforms, predicates } = await this.#plugins.list()
+    const classesOf = (parts: readonly { readonly className: string }[]): string[] =>
+      [...new Set(parts.map(({ className }) => className))].sort()
+    const classes = classesOf(converters)
+    const types = (kind: ChainKind, known: readonly string[]) =>
+      chainParts(config, kind).map(({ prefix }) => [`${prefix}type`, known] as const)
     const versions = connectors.filter(({ manifest }) => manifest.name === connector)
     return {
       'key.converter': classes,
       'value.converter': classes,
       'header.converter': classes,
       'connector.plugin.version': versions.map(({ manifest }) => manifest.version),
+      ...Object.fromEntries(types('transforms', classesOf(transforms))),
+      ...Object.fromEntries(types('predicates', classesOf(predicates))),
     }
   }
 }
