@@ -127,6 +127,46 @@ describe('what records make of the state', () => {
   })
 })
 
+describe('what is applied tentatively', () => {
+  test('can be built upon, and is taken back', () => {
+    const references = [{ name: 'A', subject: 'a', version: 1 }]
+    const before = [version('a', 1, 1), version('a', 2, 2, { deleted: true }), contextRecord('.c', true)]
+    const state = stateOf(...before)
+    const takeBack = state.tentatively([
+      contextRecord('.d', true),
+      schemaTombstone('a', 2),
+      version('a', 3, 2),
+      version(':.d:b', 1, 1, { references }),
+    ])!
+    expect(numbers(state, 'a', 'all')).toEqual([1, 3])
+    expect(state.contexts()).toEqual(['.c', '.d'])
+    expect(state.maxId('.d')).toBe(1)
+    takeBack()
+    expect(shown(state)).toEqual(shown(stateOf(...before)))
+    expect(state.contexts()).toEqual(['.c'])
+    expect(state.referrers(':.d:a', 1, 'all')).toEqual([])
+    expect(state.byId(1, ':.d:')).toBeUndefined()
+  })
+
+  test('is nothing where it could not be taken back', () => {
+    const state = stateOf(version('a', 1, 1))
+    expect(state.tentatively([schemaTombstone('a', 1), configRecord('a', null)])).toBeUndefined()
+    expect(() => state.tentatively([version('b', 1, 2), version('c', 1, 1, { schema: '"x"' })])).toThrow(/id 1/)
+    expect(state.subjects(':*:', 'all')).toEqual(['a'])
+  })
+
+  test('content that was imported under two ids has the lower one, whatever came last', () => {
+    const same = { schema: '"same"' }
+    const state = stateOf(version('a', 1, 5, same), version('b', 1, 9, same))
+    const content = state.latest('a')!
+    expect(state.idOf(content, '.')).toBe(5)
+    state.apply(schemaTombstone('a', 1), 1)
+    expect(state.idOf(content, '.')).toBe(9)
+    state.tentatively([version('a', 1, 5, same)])!()
+    expect(state.idOf(content, '.')).toBe(9)
+  })
+})
+
 test('what is left after compaction makes the same state', () => {
   const subject = fc.constantFrom('a', 'b', ':.c:a')
   const number = fc.integer({ min: 1, max: 4 })

@@ -15,7 +15,13 @@ import {
 import { resolveSubject } from './qualified-subject.ts'
 import type { Mode } from './request-body.ts'
 import { asUuid, contentGuid, type SchemaContent, type SchemaEntity } from './schema-entity.ts'
-import { parseRecord, type ConfigValue, type LogRecord, type SchemaValue } from './schema-records.ts'
+import {
+  parseRecord,
+  type ConfigValue,
+  type LogRecord,
+  type RegistryRecord,
+  type SchemaValue,
+} from './schema-records.ts'
 
 /** Which versions are meant, by whether they are (softly) deleted. */
 export type Which = 'live' | 'all' | 'deleted'
@@ -28,7 +34,8 @@ export interface ContextId {
 interface ContextIndex {
   /** By id: which version of each subject has it. */
   readonly subjects: Map<number, Map<string, number>>
-  readonly idByGuid: Map<string, number>
+  /** Content that was imported under several ids has all of them. */
+  readonly idsByGuid: Map<string, Set<number>>
   maxId: number
 }
 
@@ -55,13 +62,38 @@ export class RegistryState {
   /** Never throws: what makes no sense is passed over, as all who read the topic pass over it. */
   apply(record: LogRecord, timestamp: number | undefined): void {
     try {
-      this.#apply(record, timestamp)
+      this.#carryOut(parseRecord(record), timestamp)
     } catch (error) {
       this.#logger.error('a record of the schema topic makes no sense and is passed over', {
         key: record.key.slice(0, 1000),
         error: messageOf(error),
       })
     }
+  }
+
+  /**
+   * Applies records as if they had been read, so that a decision can build on one that is not in the log yet.
+   * @returns what takes all of it back, save that ids are not given again; undefined where nothing was applied, since they
+   *   are records of another kind than new versions are made of
+   */
+  tentatively(records: readonly LogRecord[]): (() => void) | undefined {
+    const parsed = records.map(parseRecord)
+    if (!parsed.every(({ kind }) => kind === 'SCHEMA' || kind === 'CONTEXT')) return undefined
+    const back: (() => void)[] = []
+    const takeAllBack = (): void => {
+      for (const takeBack of back.reverse()) takeBack()
+    }
+    try {
+      for (const record of parsed) {
+        const takeBack = this.#restorerOf(record)
+        this.#carryOut(record, undefined)
+        back.push(takeBack)
+      }
+    } catch (error) {
+      takeAllBack()
+      throw error
+    }
+    return takeAllBack
   }
 
   version(subject: string, version: number): SchemaEntity | undefined {
@@ -129,7 +161,7 @@ export class RegistryState {
   byGuid(guid: string): readonly ContextId[] {
     const contexts = [defaultContext, ...this.contexts()]
     return contexts.flatMap((context) => {
-      const id = this.#contexts.get(context)?.idByGuid.get(guid)
+      const id = lowest(this.#contexts.get(context)?.idsByGuid.get(guid))
       return id === undefined ? [] : [{ context, id }]
     })
   }
@@ -145,7 +177,7 @@ export class RegistryState {
 
   /** The id that this content has in the context. */
   idOf(content: Omit<SchemaContent, 'schemaType'>, context: string): number | undefined {
-    return this.#contexts.get(context)?.idByGuid.get(contentGuid(content))
+    return lowest(this.#contexts.get(context)?.idsByGuid.get(contentGuid(content)))
   }
 
   /** The version of the subject that has this id, the live one if there is one. */
@@ -183,8 +215,19 @@ export class RegistryState {
     for (const [subject, { alias }] of this.#configs) if (alias !== undefined && alias !== '') yield { subject, alias }
   }
 
-  #apply(logRecord: LogRecord, timestamp: number | undefined): void {
-    const record = parseRecord(logRecord)
+  #restorerOf(record: RegistryRecord): () => void {
+    if (record.kind === 'CONTEXT') {
+      const { context } = record
+      const names = this.#contextNames
+      return names.has(context) ? () => names.add(context) : () => names.delete(context)
+    }
+    if (record.kind !== 'SCHEMA') return () => undefined
+    const { subject, version } = record
+    const before = this.version(subject, version)
+    return before === undefined ? () => this.#remove(subject, version) : () => this.#replace(before)
+  }
+
+  #carryOut(record: RegistryRecord, timestamp: number | undefined): void {
     switch (record.kind) {
       case 'SCHEMA':
         if (record.value === null) this.#remove(record.subject, record.version)
@@ -241,7 +284,8 @@ export class RegistryState {
     const holders = index.subjects.get(id) ?? new Map<string, number>()
     index.subjects.set(id, holders)
     holders.set(subject, this.#best(versions, id)!)
-    index.idByGuid.set(guid, id)
+    const ids = index.idsByGuid.get(guid) ?? new Set<number>()
+    index.idsByGuid.set(guid, ids.add(id))
     index.maxId = Math.max(index.maxId, id)
     for (const key of referenceKeys(version)) {
       const referrers = this.#referrers.get(key) ?? new Set()
@@ -279,7 +323,8 @@ export class RegistryState {
     holders.delete(subject)
     if (holders.size > 0) return
     index.subjects.delete(id)
-    if (index.idByGuid.get(guid) === id) index.idByGuid.delete(guid)
+    const ids = index.idsByGuid.get(guid)
+    if (ids?.delete(id) === true && ids.size === 0) index.idsByGuid.delete(guid)
   }
 
   /** Several versions of a subject may have one id, where all but one are deleted. */
@@ -295,7 +340,7 @@ export class RegistryState {
   #index(context: string): ContextIndex {
     const known = this.#contexts.get(context)
     if (known !== undefined) return known
-    const index: ContextIndex = { subjects: new Map(), idByGuid: new Map(), maxId: 0 }
+    const index: ContextIndex = { subjects: new Map(), idsByGuid: new Map(), maxId: 0 }
     this.#contexts.set(context, index)
     return index
   }
@@ -323,6 +368,11 @@ export class RegistryState {
 
 function isMeant(deleted: boolean, which: Which): boolean {
   return which === 'all' || deleted === (which === 'deleted')
+}
+
+/** Whatever the order in which they came. */
+function lowest(ids: ReadonlySet<number> | undefined): number | undefined {
+  return ids === undefined ? undefined : Math.min(...ids)
 }
 
 const rank = ({ version, deleted }: SchemaEntity): number => (deleted ? 0 : 2 ** 32) + version

@@ -42,6 +42,23 @@ export interface ChangeRequest<T> {
 /** Carried out here, or by the leader, whose answer is passed back as it is. */
 export type Changed<T> = { readonly answer: T } | { readonly passedBack: LeaderAnswer }
 
+/** A change that waits for its turn. */
+interface Queued {
+  readonly decide: (writes: RegistryWrites) => Decision<unknown>
+  readonly endsAt: number
+  readonly resolve: (done: { answer: unknown } | undefined) => void
+  readonly reject: (error: Error) => void
+}
+
+interface Decided {
+  readonly queued: Queued
+  readonly decision: Decision<unknown>
+}
+
+/** Most changes in one transaction. */
+const MAX_BATCH = 100
+/** What they may have gathered, in characters, for another to join them. */
+const MAX_BATCH_CHARACTERS = 256 * 1024
 /** How soon a leader that did not answer is asked again. */
 const LOOK_MS = 200
 /** How long a request that another registry has passed on waits for this one to lead. */
@@ -59,7 +76,10 @@ export class Registry {
   readonly #waiters = new Set<() => void>()
   /** Names of transactions of which it is not known yet whether they came to be, and whether they have been read. */
   readonly #uncertain = new Map<string, boolean>()
-  #lastChange: Promise<unknown> = Promise.resolve()
+  readonly #queue: Queued[] = []
+  #writing: Promise<void> | undefined
+  /** How many of those that wait are to be written one by one. */
+  #alone = 0
   #isStopping = false
 
   constructor(options: RegistryOptions) {
@@ -147,7 +167,7 @@ export class Registry {
       const { leads, leaderUrl, isChosen } = this.#leadership
       let trouble: RegistryError
       if (leads) {
-        const done = await this.#inTurn(() => this.#carryOut(request.decide, endsAt))
+        const done = await this.#inTurn(request.decide, endsAt)
         if (done !== undefined) return done
         trouble = errors.timedOut('The write was not confirmed in time')
       } else if (leaderUrl !== undefined && !request.isPassedOn) {
@@ -163,36 +183,103 @@ export class Registry {
     }
   }
 
-  /** One after the other: each decision has to know what the one before has come to. */
-  async #inTurn<T>(work: () => Promise<T>): Promise<T> {
-    const turn = this.#lastChange.then(work)
-    this.#lastChange = turn.catch(() => undefined)
-    return turn
+  /** Undefined: another leads, or this one has to begin anew. */
+  #inTurn<T>(decide: (writes: RegistryWrites) => Decision<T>, endsAt: number): Promise<{ answer: T } | undefined> {
+    return new Promise((resolve, reject) => {
+      this.#queue.push({ decide, endsAt, resolve: resolve as Queued['resolve'], reject })
+      this.#writing ??= this.#writeAll().finally(() => (this.#writing = undefined))
+    })
   }
 
-  /** Undefined: another leads, or this one has to begin anew. */
-  async #carryOut<T>(
-    decide: (writes: RegistryWrites) => Decision<T>,
-    endsAt: number,
-  ): Promise<{ answer: T } | undefined> {
-    if (!this.#leadership.leads) return undefined
-    const { records, answer } = decide(this.#writes)
-    if (records.length === 0) return { answer }
+  async #writeAll(): Promise<void> {
+    while (this.#queue.length > 0) {
+      // Who does not lead may not know all that there is.
+      if (!this.leads) for (const { resolve } of this.#queue.splice(0)) resolve(undefined)
+      const batch = this.#decideBatch()
+      if (batch.length > 0) await this.#carryOut(batch)
+    }
+  }
+
+  /**
+   * Decides what has gathered, so that it goes in one transaction: each knows what the one before has come to, and when it
+   * is done the state is what it was, for all who read.
+   */
+  #decideBatch(): readonly Decided[] {
+    const batch: Decided[] = []
+    const back: (() => void)[] = []
+    let characters = 0
+    const most = this.#alone > 0 ? 1 : MAX_BATCH
+    this.#alone = Math.max(0, this.#alone - 1)
+    for (
+      let isOpen = true;
+      isOpen && batch.length < most && characters < MAX_BATCH_CHARACTERS && this.#queue.length > 0;
+    ) {
+      const queued = this.#queue.shift()!
+      try {
+        const decision = queued.decide(this.#writes)
+        const takeBack = this.state.tentatively(decision.records)
+        batch.push({ queued, decision })
+        for (const { value } of decision.records) characters += value?.length ?? 0
+        if (takeBack === undefined) isOpen = false
+        else back.push(takeBack)
+      } catch (error) {
+        queued.reject(error as Error)
+      }
+    }
+    for (const takeBack of back.reverse()) takeBack()
+    return batch
+  }
+
+  /** Never throws. */
+  async #carryOut(batch: readonly Decided[]): Promise<void> {
+    const records = batch.flatMap(({ decision }) => decision.records)
+    const done = (): void => {
+      for (const { queued, decision } of batch) queued.resolve({ answer: decision.answer })
+    }
+    const again = (): void => {
+      for (const { queued } of batch) queued.resolve(undefined)
+    }
+    if (records.length === 0) {
+      done()
+      return
+    }
     const name = randomUUID()
     this.#uncertain.set(name, false)
     try {
       await this.#write(records, name)
-      return { answer }
+      done()
     } catch (error) {
-      if (error instanceof RefusedError) throw refusal(error.cause)
-      if (error instanceof NotLeadingError) return undefined
+      if (error instanceof NotLeadingError) {
+        again()
+        return
+      }
+      if (error instanceof RefusedError) {
+        this.#refused(batch, error.cause)
+        return
+      }
       this.#options.logger.warn('a write to the schema topic has failed', { error: messageOf(error) })
       // What has come of it stands in the topic, once the next leader, this one or another, has made an end to it.
-      await within(endsAt - performance.now(), this.#log.readToEnd())
-      return this.#uncertain.get(name) === true ? { answer } : undefined
+      const endsAt = Math.max(...batch.map(({ queued }) => queued.endsAt))
+      try {
+        await within(endsAt - performance.now(), this.#log.readToEnd())
+        if (this.#uncertain.get(name) === true) done()
+        else again()
+      } catch (unread) {
+        for (const { queued } of batch) queued.reject(unread as Error)
+      }
     } finally {
       this.#uncertain.delete(name)
     }
+  }
+
+  /** One spoils it for all: each for itself. */
+  #refused(batch: readonly Decided[], cause: LogError): void {
+    if (batch.length === 1) {
+      batch[0]!.queued.reject(refusal(cause))
+      return
+    }
+    this.#alone = batch.length
+    this.#queue.unshift(...batch.map(({ queued }) => queued))
   }
 
   async #write(records: readonly LogRecord[], name: string): Promise<void> {
