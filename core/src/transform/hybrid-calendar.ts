@@ -34,6 +34,8 @@ export function dateOfDay(epochDay: number): CalendarDate {
 export function dayOfDate(year: number, month: number, day: number): number {
   const wholeYear = year + Math.floor((month - 1) / 12)
   const wholeMonth = month - Math.floor((month - 1) / 12) * 12
+  // The year decides, not where months and days lead to.
+  if (year < 1582) return dayIn(wholeYear, wholeMonth, day, false)
   const gregorian = dayIn(wholeYear, wholeMonth, day, true)
   return gregorian >= firstGregorianDay ? gregorian : dayIn(wholeYear, wholeMonth, day, false)
 }

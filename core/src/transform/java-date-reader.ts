@@ -41,7 +41,10 @@ export function compileDateReader(parts: readonly PatternPart[]): DateReader {
     }
     // Java wants something of the text, though the pattern may want nothing.
     if (at === 0) return undefined
-    const ms = timeOf(fields.values)
+    let ms = timeOf(fields.values)
+    if (fields.values.get(maybeLater) === 1 && ms < centuryStart().getTime()) {
+      ms = timeOf(fields.values.set('y', fields.values.get('y')! + 100))
+    }
     return Number.isSafeInteger(ms) ? ms : undefined
   }
 }
@@ -104,19 +107,30 @@ function numberReader(letter: string, width: number | undefined): FieldReader {
 }
 
 function yearReader(count: number, width: number | undefined): FieldReader {
-  // The hundred years that two digits may mean begin 80 years before now.
-  const firstYear = new Date().getUTCFullYear() - 80
+  const firstYear = centuryStart().getUTCFullYear()
   return (text, at, begin, fields) => {
     const digits = digitsAt(text, at, begin, width)
     if (digits === undefined) return -1
     let value = int32(digits)
     if (count <= 2 && /^\d\d$/.test(digits)) {
       const century = Math.floor(firstYear / 100) * 100
+      // The first year of the hundred is only partly one of them.
+      fields.set(maybeLater, value === firstYear % 100 ? 1 : 0)
       value += century + (value < firstYear % 100 ? 100 : 0)
     }
     fields.set('y', value)
     return at + digits.length
   }
+}
+
+/** Set beside a year that is a hundred years later where its time is before {@link centuryStart}. */
+const maybeLater = '~'
+
+/** The hundred years that two digits may mean begin 80 years before now. */
+function centuryStart(): Date {
+  const start = new Date()
+  start.setUTCFullYear(start.getUTCFullYear() - 80)
+  return start
 }
 
 const signedDigits = /-?\d+/y
@@ -137,16 +151,16 @@ function int32(digits: string): number {
   return exact > 0n ? 0x7fffffff : -0x80000000
 }
 
-/** The longest of the names that stands there, in capitals or not; its value is the place of its list. */
+/** The longest of the names that stands there, in capitals or not, with no blank before it; its value is the place of its list. */
 function nameReader(letter: string, names: readonly (readonly string[])[]): FieldReader {
   const known = names.flatMap((list, value) => list.map((name) => ({ name: name.toLowerCase(), value })))
   known.sort((a, b) => b.name.length - a.name.length)
-  return (text, at, _begin, fields) => {
-    const rest = text.slice(at, at + 30).toLowerCase()
+  return (text, _at, begin, fields) => {
+    const rest = text.slice(begin, begin + 30).toLowerCase()
     const found = known.find(({ name }) => rest.startsWith(name))
     if (found === undefined) return -1
     fields.set(letter, found.value)
-    return at + found.name.length
+    return begin + found.name.length
   }
 }
 
@@ -160,6 +174,8 @@ const readZone: FieldReader = (text, at, _begin, fields) => {
     const match = pattern.exec(text)
     if (match === null) continue
     if (match[1] === undefined && pattern === gmtZone && /[+-]/.test(text[pattern.lastIndex] ?? '')) return -1
+    // The name of the zone that counts anyway changes nothing, and no offset before it either.
+    if (pattern === utcZone) return pattern.lastIndex
     return setZone(match, fields) ? pattern.lastIndex : -1
   }
   return -1

@@ -370,7 +370,7 @@ public class Generate {
                 i = end;
             }
         } catch (Exception error) {
-            node.put("configError", error.getClass().getSimpleName() + ": " + error.getMessage());
+            node.put("configError", error.getClass().getSimpleName() + ": " + String.valueOf(error.getMessage()).replaceAll("@[0-9a-f]+", ""));
         }
     }
 
