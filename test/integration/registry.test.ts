@@ -132,6 +132,37 @@ describe('versions', () => {
   })
 })
 
+describe('many at a time', () => {
+  test('get one id for one schema, an id each for others, and numbers with no gap', async () => {
+    const prefix = `many-${++made}-`
+    const name = `Many${made}`
+    const same = await Promise.all(Array.from({ length: 30 }, (_, i) => register(`${prefix}${i}`, record(name, x))))
+    expect(new Set(same).size).toBe(1)
+    const subject = newSubject()
+    await ask('PUT', `/config/${subject}`, { compatibility: 'NONE' })
+    const field = (i: number) => ({ name: `f${i}`, type: 'int' })
+    const others = await Promise.all(
+      Array.from({ length: 30 }, (_, i) => register(subject, record(name, field(i % 15)))),
+    )
+    expect(new Set(others).size).toBe(15)
+    const versions = (await ask('GET', `/subjects/${subject}/versions`)).body as number[]
+    expect(versions).toEqual(Array.from({ length: 15 }, (_, i) => i + 1))
+  })
+
+  test('one that the log does not take keeps the others from nothing', async () => {
+    const subject = newSubject()
+    const large = { ...record(`L${made}`, x), metadata: { properties: { p: 'p'.repeat(1_200_000) } } }
+    const answers = await Promise.all(
+      [1, 2, 3, 4, 5].map((i) =>
+        ask('POST', `/subjects/${subject}-${i}/versions`, i === 3 ? large : record(`L${i}`, x)),
+      ),
+    )
+    expect(answers.map(({ status }) => status)).toEqual([200, 200, 422, 200, 200])
+    const ids = answers.filter(({ status }) => status === 200).map(({ body }) => body.id as number)
+    expect(new Set(ids).size).toBe(4)
+  })
+})
+
 describe('compatibility', () => {
   test('is asked before, and kept', async () => {
     const subject = newSubject()
@@ -411,6 +442,21 @@ describe('the server', () => {
     expect((await at('limit=2')).body).toEqual([`${prefix}1`, `${prefix}2`])
     expect((await at('offset=2')).body).toEqual([`${prefix}3`])
     expect((await at('offset=1&limit=1')).body).toEqual([`${prefix}2`])
+  })
+
+  test('knows JSON Schema', async () => {
+    const subject = newSubject()
+    const text = (type: string) => JSON.stringify({ type: 'object', properties: { a: { type } } })
+    const schemaType = 'JSON'
+    const id = await register(subject, { schemaType, schema: text('integer') })
+    expect((await ask('GET', `/schemas/ids/${id}`)).body).toMatchObject({ schemaType, schema: text('integer') })
+    await register(subject, { schemaType, schema: text('number') })
+    const refusal = await ask('POST', `/subjects/${subject}/versions`, { schemaType, schema: text('string') })
+    expect(refusal).toMatchObject(refused(409, 40901))
+    expect(refusal.body.message).toContain('TYPE_CHANGED')
+    const sorted = { schemaType, schema: '{"type":"string","description":"d"}' }
+    const normal = await ask('POST', `/subjects/${newSubject()}/versions?normalize=true`, sorted)
+    expect(normal.body.schema).toBe('{"description":"d","type":"string"}')
   })
 
   test('knows Protobuf', async () => {
