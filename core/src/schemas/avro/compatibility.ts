@@ -26,6 +26,8 @@ type Path = readonly (string | number)[]
 
 const none: ReadonlySet<string> = new Set()
 
+const tooDeep = 'The types of the %s schema and the %s schema lie too deep in each other to be compared'
+
 const promotions: Readonly<Record<string, readonly string[]>> = {
   long: ['int'],
   float: ['int', 'long'],
@@ -34,7 +36,11 @@ const promotions: Readonly<Record<string, readonly string[]>> = {
   string: ['bytes'],
 }
 
+/** How deep types may be inside of types: names make schemas deeper than their texts. */
+const maxDepth = 1000
+
 class Comparison {
+  #depth = 0
   /** What was found for a pair of types, wherever it comes again; a pair that is being compared counts as compatible. */
   readonly #results = new Map<AvroSchema, Map<AvroSchema, ReadonlySet<string>>>()
 
@@ -43,10 +49,13 @@ class Comparison {
     this.#results.set(reader, ofReader)
     const known = ofReader.get(writer)
     if (known !== undefined) return known
+    if (this.#depth > maxDepth) return new Set([tooDeep])
+    this.#depth++
     ofReader.set(writer, none)
     const found = new Set<string>()
     this.#compare(reader, writer, path, found)
     ofReader.set(writer, found)
+    this.#depth--
     return found
   }
 

@@ -14,6 +14,9 @@ import type { CombinedSchema, EnumSchema, NotSchema, Schema, StringSchema } from
 /** Pairs of schemas that are compared at most; the time for more would be that of an attack. */
 const maxComparisons = 500_000
 
+/** How deep pairs may be inside of pairs: references make schemas deeper than their texts. */
+const maxDepth = 500
+
 /** Of one pair of schemas; who has so many wants to know no more. */
 const maxDifferences = 200
 
@@ -46,6 +49,7 @@ class SchemaComparison implements Comparison {
   readonly #running: PairMap = new Map()
   readonly #incompatible: PairMap
   readonly #budget: { left: number }
+  #depth = 0
   hasAssumed = false
 
   constructor(isLenient: boolean, incompatible: PairMap, budget: { left: number }) {
@@ -80,10 +84,12 @@ class SchemaComparison implements Comparison {
       this.hasAssumed ||= before === undefined
       return before ?? []
     }
-    if (--this.#budget.left < 0) throw new TooManyComparisonsError()
+    if (--this.#budget.left < 0 || this.#depth > maxDepth) throw new TooManyComparisonsError()
+    this.#depth++
     put(this.#running, original, update, [])
     const found = this.#compareKinds(original, update).slice(0, maxDifferences)
     this.#running.get(original)?.delete(update)
+    this.#depth--
     put(this.#known, original, update, found)
     return found
   }

@@ -51,12 +51,18 @@ interface Place {
   readonly writer: string
 }
 
+/** How deep imported messages may be inside of each other. */
+const maxDepth = 500
+
+const tooDeep = 'The messages of the %s schema and the %s schema lie too deep in each other to be compared'
+
 class Comparison {
   readonly #reader: ProtoSide
   readonly #writer: ProtoSide
   readonly #found = new Set<string>()
   /** Pairs of imported messages that have been compared, or are being: whether what was found lies in them. */
   readonly #imported = new Map<string, boolean>()
+  #depth = 0
 
   constructor(reader: ProtoSide, writer: ProtoSide) {
     this.#reader = reader
@@ -183,12 +189,18 @@ class Comparison {
     const known = this.#imported.get(pair)
     if (known !== undefined) return known
     this.#imported.set(pair, false)
+    if (this.#depth > maxDepth) {
+      this.#found.add(tooDeep)
+      return true
+    }
+    this.#depth++
     const count = this.#found.size
     this.#message(written.type, read.type, {
       path: written.localName.split('.'),
       reader: read.fullName,
       writer: written.fullName,
     })
+    this.#depth--
     const isChanged = this.#found.size > count
     this.#imported.set(pair, isChanged)
     return isChanged

@@ -86,8 +86,7 @@ class ProtoPrinter {
       section(this.#reserved(message.reserved)),
       section(this.#options(message.options, fullName).map(optionStatement)),
       section(fields.map((field) => this.#field(field, fullName))),
-      // Where all oneofs are empty and thereby gone, the line before them stays, as it does in the reference.
-      message.oneofs.length === 0 ? '' : `\n${oneofs.map((oneof) => indented(this.#oneof(oneof, fullName))).join('')}`,
+      section(oneofs.map((oneof) => this.#oneof(oneof, fullName))),
       section(groups.map((group) => this.#group(group, fullName))),
       section(extensions.map((one) => this.#extensionRanges(one, fullName))),
       section(this.#extends(message.extends, fullName)),
@@ -270,6 +269,8 @@ function sortedOnce(paths: readonly string[]): readonly string[] {
 }
 
 function defaultOf(type: string, text: string): ProtoField['options'][number]['value'] {
-  if (type === 'string') return { kind: 'string', text }
+  // The reference writes bytes without quotes, and can then not read again what is no word.
+  if (type === 'bytes' && /^[\w.-]+$/.test(text)) return { kind: 'word', text }
+  if (type === 'string' || type === 'bytes') return { kind: 'string', text }
   return { kind: isScalar(type) && type !== 'bool' ? 'number' : 'word', text }
 }
