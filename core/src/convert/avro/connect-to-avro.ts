@@ -212,7 +212,7 @@ class ConnectToAvro {
     const fields: AvroField[] = []
     const props = new Map<string, unknown>(schema.name === undefined ? [] : [['connect.internal.type', 'MapEntry']])
     const name = schema.name === undefined ? mapEntry : this.#nameOf(schema)
-    const record: AvroNamed = { type: 'record', name, aliases: [], isError: false, fields, props }
+    const record: AvroRecord = { type: 'record', name, aliases: [], isError: false, fields, props }
     for (const [part, partSchema] of [
       ['key', schema.keys],
       ['value', schema.values],
@@ -223,7 +223,23 @@ class ConnectToAvro {
           : this.#field(part, partSchema, undefined),
       )
     }
-    return this.#define(record)
+    return this.#define(schema.name === undefined ? this.#ownMapEntry(record, props) : record)
+  }
+
+  /** Of maps without names, Confluent's calls all entries the same; a second kind of them would then be taken for the first. */
+  #ownMapEntry(record: AvroRecord, props: Map<string, unknown>): AvroRecord {
+    let entry = record
+    for (let number = 2; this.#isTaken(entry, false); number++) {
+      props.set('connect.internal.type', 'MapEntry')
+      entry = { ...record, name: `${mapEntry}${number}` }
+    }
+    return entry
+  }
+
+  /** @param bare whether only what the bytes depend on counts, not what else Connect keeps in the schema */
+  #isTaken(schema: AvroNamed, bare: boolean): boolean {
+    const known = this.#named.get(schema.name)
+    return known !== undefined && avroText(known, { bare }) !== avroText(schema, { bare })
   }
 
   #record(schema: Schema): AvroNamed {
@@ -317,15 +333,12 @@ class ConnectToAvro {
 
   /** The same type for the same name: a schema text defines a name once. */
   #define<S extends AvroNamed>(schema: S): S {
-    const known = this.#named.get(schema.name)
-    if (known === undefined) {
-      this.#named.set(schema.name, schema)
-      return schema
-    }
-    if (avroText(known, { bare: true }) !== avroText(schema, { bare: true })) {
+    if (this.#isTaken(schema, true)) {
       throw new DataError(`the schema has two different types of the name ${schema.name}, which Avro does not allow`)
     }
-    return known as S
+    const known = this.#named.get(schema.name)
+    if (known === undefined) this.#named.set(schema.name, schema)
+    return (known ?? schema) as S
   }
 
   /** A default as JSON. */
