@@ -40,7 +40,11 @@ export class IssuerKeys {
    * @throws errors.JWKSNoMatchingKey where the source has no such key; KeysAwayError where it cannot be asked
    */
   readonly find: JWTVerifyGetKey = async (header, token) => {
-    if (this.#age() >= this.#source.refreshMs) await this.#readAgain()
+    if (this.#age() >= this.#source.refreshMs) {
+      const reading = this.#readAgain()
+      // One who is away for longer is waited for once, and not by each request.
+      if (this.#age() >= keepMs || this.#attempt?.failure === undefined) await reading
+    }
     const known = this.#keys
     if (known === undefined || this.#age() >= keepMs) throw this.#away()
     try {
