@@ -47,6 +47,20 @@ test.each([
   server.close()
 })
 
+test('a token that has expired is to blame only where it was sent', async () => {
+  const server = await answering(401, '{"error_code": 401, "message": "it was so"}')
+  const claims = Buffer.from('{"exp": 1}').toString('base64url')
+  const refused = async (env: Record<string, string>) =>
+    withRest({ url: server.url }, quiet, (rest) => rest.call('GET /health'), {
+      TIDEWIRE_TOKEN: `e.${claims}.s`,
+      ...env,
+    })
+  await expect(refused({})).rejects.toThrow('the token in TIDEWIRE_TOKEN expired at 1970-01-01T00:00:01.000Z')
+  const user = { TIDEWIRE_USER: 'me', TIDEWIRE_PASSWORD: 'wrong' }
+  await expect(refused(user)).rejects.toThrow(/set TIDEWIRE_USER and TIDEWIRE_PASSWORD.*\(it was so\)$/)
+  server.close()
+})
+
 test('nobody there: which address was tried, and how to start a worker', async () => {
   const server = await answering(200, '')
   server.close()

@@ -168,7 +168,8 @@ export function explained(error: unknown, { url }: { readonly url: string }, env
   }
   switch (error.status) {
     case 401: {
-      const expired = expiryOf(env['TIDEWIRE_TOKEN'])
+      // Where there is a user too, it is the user that asks.
+      const expired = env['TIDEWIRE_USER'] === undefined ? expiryOf(env['TIDEWIRE_TOKEN']) : undefined
       if (expired !== undefined) return new CliError(`the token in TIDEWIRE_TOKEN expired at ${expired}: set a new one`)
       return new CliError(
         `${url} wants to know who you are: set TIDEWIRE_USER and TIDEWIRE_PASSWORD, or TIDEWIRE_TOKEN (${error.message})`,
