@@ -266,6 +266,21 @@ describe('config and mode', () => {
     expect(await register(newSubject(), record(`M${made}`, x))).toBeGreaterThan(40_000)
   })
 
+  test('ids and versions end where clients can count no further', async () => {
+    await ask('PUT', '/mode/:.end:', { mode: 'IMPORT' })
+    const last = { ...record(`E${++made}`, x), id: 2 ** 31 - 1, version: 2 ** 31 - 1 }
+    expect((await ask('POST', '/subjects/:.end:s/versions', last)).status).toBe(200)
+    await ask('DELETE', '/mode/:.end:')
+    expect(await ask('POST', '/subjects/:.end:s/versions', record(`E${made}`, x, yDefault))).toMatchObject(
+      refused(422, 42202),
+    )
+    expect(await ask('POST', '/subjects/:.end:t/versions', record(`E${made}`, y))).toMatchObject(refused(500, 50001))
+    const beyond = { ...last, id: 2 ** 31 }
+    expect((await ask('POST', '/subjects/:.end:u/versions', beyond)).status).toBe(400)
+    for (const query of ['', '?permanent=true']) await ask('DELETE', `/subjects/:.end:s${query}`)
+    await ask('DELETE', '/contexts/.end')
+  })
+
   test('aliases stand for their subjects', async () => {
     const [subject, alias] = [newSubject(), newSubject()]
     const id = await register(subject, record(`A${made}`, x))

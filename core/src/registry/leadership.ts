@@ -117,7 +117,7 @@ export class Leadership {
     this.#leader = undefined
     // Whoever leads next need not wait for a session to end.
     await Promise.all([this.#member.leave(), term && closeQuietly(term.producer)])
-    await Promise.all([this.#membership, this.#takingOver])
+    await this.#membership
   }
 
   async #keepMembership(): Promise<void> {
@@ -198,15 +198,20 @@ export class Leadership {
       transactionTimeoutMs: Math.max(sessionTimeoutMs, 10_000),
       maxRequestBytes: MAX_REQUEST_BYTES,
     })
+    const { signal } = this.#closing
+    const close = (): void => void closeQuietly(producer)
+    signal.addEventListener('abort', close, { once: true })
     try {
       await producer.initTransactions()
       await this.#member.check()
       await readToEnd()
-      this.#closing.signal.throwIfAborted()
+      signal.throwIfAborted()
       return { producer }
     } catch (error) {
-      await closeQuietly(producer)
+      close()
       throw error
+    } finally {
+      signal.removeEventListener('abort', close)
     }
   }
 

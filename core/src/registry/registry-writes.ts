@@ -31,6 +31,9 @@ import {
   type LogRecord,
 } from './schema-records.ts'
 
+/** Of ids and versions, in records and for clients. */
+const MAX_INT32 = 2 ** 31 - 1
+
 export interface Decision<T> {
   /** Go into the log together, or not at all. */
   readonly records: readonly LogRecord[]
@@ -84,6 +87,7 @@ export class RegistryWrites {
     if (existing !== undefined) return { records: [], answer: registered(schema.content, existing) }
     if (!isImport && !force) this.#requireCompatible(subject, config, schema, live)
     const version = request.version <= 0 ? nextVersion : request.version
+    if (version > MAX_INT32) throw errors.invalidVersion(version)
     if (version !== nextVersion && !isImport) {
       throw errors.invalidSchema('Version is not one more than previous version')
     }
@@ -243,7 +247,9 @@ export class RegistryWrites {
     const known = this.#state.idOf(content, context)
     if (wanted < 0) {
       if (known !== undefined) return known
-      return this.#state.maxId(context) + 1
+      const next = this.#state.maxId(context) + 1
+      if (next > MAX_INT32) throw errors.storeFailed(`There are no ids left in the context ${context}`)
+      return next
     }
     const [holder] = this.#state.withId(wanted, context, 'all')
     if (holder !== undefined && holder.guid !== contentGuid(content)) {
