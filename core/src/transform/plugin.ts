@@ -1,14 +1,17 @@
 import { definePlugin } from '@tidewire/sdk'
 import { castTransforms } from './cast.ts'
 import { dropHeaders } from './drop-headers.ts'
+import { eventRouter } from './event-router.ts'
 import { expression } from './expression.ts'
 import { extractFieldTransforms } from './extract-field.ts'
+import { extractNewRecordState } from './extract-new-record-state.ts'
 import { filter } from './filter.ts'
 import { flattenTransforms } from './flatten.ts'
 import { headerFromTransforms } from './header-from.ts'
 import { hoistFieldTransforms } from './hoist-field.ts'
 import { insertFieldTransforms } from './insert-field.ts'
 import { insertHeader } from './insert-header.ts'
+import { logicalTopicRouters } from './logical-topic-router.ts'
 import { maskFieldTransforms } from './mask-field.ts'
 import { hasHeaderKey, recordIsTombstone, topicNameMatches } from './predicates.ts'
 import { regexRouter } from './regex-router.ts'
@@ -26,15 +29,18 @@ export default definePlugin({
     ...castTransforms,
     contentBasedRouter,
     dropHeaders,
+    eventRouter,
     expression,
     expressionFilter,
     ...extractFieldTransforms,
+    extractNewRecordState,
     filter,
     ...flattenTransforms,
     ...headerFromTransforms,
     ...hoistFieldTransforms,
     ...insertFieldTransforms,
     insertHeader,
+    ...logicalTopicRouters,
     ...maskFieldTransforms,
     regexRouter,
     ...replaceFieldTransforms,
