@@ -40,6 +40,7 @@ const make = (schemasEnable: boolean): Converter =>
       'schemas.cache.size': 1000,
       'decimal.format': 'BASE64',
       'replace.null.with.default': true,
+      'schema.content': undefined,
     },
     'value',
   )

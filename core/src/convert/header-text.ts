@@ -63,7 +63,7 @@ function parseNumber(text: string): SchemaAndValue | undefined {
   const whole = wholeNumber(exact)
   if (whole !== undefined && BigInt.asIntN(64, whole) === whole) return integer(whole)
   const value = Number(text)
-  if (whole === undefined && Number.isFinite(value)) {
+  if (exact.scale !== 0 && Number.isFinite(value)) {
     const single = Math.fround(value)
     if (Number.isFinite(single) && Number(floatText(single)) === value) {
       return { schema: schemas.float32, value: single }

@@ -8,6 +8,7 @@ const defaults = {
   'schemas.cache.size': 1000,
   'decimal.format': 'BASE64',
   'replace.null.with.default': true,
+  'schema.content': undefined as string | undefined,
 }
 
 const make = (settings: Partial<typeof defaults> = {}): Converter =>
@@ -317,4 +318,40 @@ describe('round trip with a schema', () => {
   function normal(value: unknown): unknown {
     return Object.is(value, -0) ? 0 : value
   }
+})
+
+describe('schema.content', () => {
+  const content =
+    '{"type":"struct","fields":[{"type":"int64","field":"id"},{"type":"string","optional":true,"field":"s"}]}'
+
+  test('messages are payloads of that schema', () => {
+    const converter = make({ 'schema.content': content })
+    expect(converter.toConnect('t', Buffer.from('{"id":9007199254740993,"s":null}'))).toEqual({
+      schema: {
+        type: 'struct',
+        fields: [
+          { name: 'id', schema: { type: 'int64' } },
+          { name: 's', schema: { type: 'string', optional: true } },
+        ],
+      },
+      value: { id: 9007199254740993n, s: null },
+    })
+    expect(converter.toConnect('t', null)).toEqual({ value: null })
+    expect(() => converter.toConnect('t', Buffer.from('{"id":"x"}'))).toThrow(/^topic t: /)
+  })
+
+  test('what is written carries its schema all the same, as in Kafka Connect', () => {
+    const text = '{"schema":{"type":"int32","optional":false},"payload":1}'
+    expect(make({ 'schema.content': content }).fromConnect('t', { type: 'int32' }, 1)).toBe(text)
+  })
+
+  test('text that is no schema is a fault of the config', () => {
+    expect(() => make({ 'schema.content': '{"type":"what"}' })).toThrow(/schema\.content/)
+    expect(() => make({ 'schema.content': '{' })).toThrow(/schema\.content/)
+  })
+
+  test('without schemas.enable it says nothing', () => {
+    const converter = make({ 'schema.content': content, 'schemas.enable': false })
+    expect(converter.toConnect('t', Buffer.from('1'))).toEqual({ value: 1 })
+  })
 })

@@ -53,6 +53,13 @@ const config = defineConfig({
     displayName: 'Replace null with default',
     doc: 'Whether a null in a field that has a default value stands for that value.',
   },
+  'schema.content': {
+    type: 'string',
+    importance: 'high',
+    group: 'Schemas',
+    displayName: 'Schema Content',
+    doc: 'With schemas.enable: the schema, in JSON, of all messages that are read; they are payloads alone then.',
+  },
 })
 
 /** See the head of the file. */
@@ -74,7 +81,11 @@ export const jsonConverter = defineConverter({
         toConnect: (topic, bytes) => (bytes === null ? nothing : { value: parse(topic, textOf(bytes), 'integers') }),
       }
     }
-    const reader = new EnvelopeReader(options, settings['schemas.cache.size'])
+    const content = settings['schema.content']
+    const reader =
+      content === undefined || content === ''
+        ? new EnvelopeReader(options, settings['schemas.cache.size'])
+        : new PayloadReader(options, content)
     return {
       fromConnect: (topic, schema, value) => writer.write(topic, schema, value),
       toConnect: (topic, bytes) => (bytes === null ? nothing : reader.read(topic, viewOf(bytes))),
@@ -140,6 +151,37 @@ interface CompiledReader {
   readonly exact: 'integers' | 'all'
 }
 
+/** `schema.content`: messages are payloads of one schema (KAFKA-16913). */
+class PayloadReader {
+  readonly #reader: CompiledReader
+
+  /** @throws ConfigError where the text is no schema */
+  constructor(options: JsonOptions, content: string) {
+    try {
+      this.#reader = compiledReader(parseExact(content, 'all'), options)
+    } catch (cause) {
+      throw new ConfigError(`schema.content: ${messageOf(cause)}`, { setting: 'schema.content', cause })
+    }
+  }
+
+  read(topic: string, bytes: Buffer): SchemaAndValue {
+    const { schema, read, exact } = this.#reader
+    const payload = parse(topic, textOf(bytes), exact)
+    try {
+      return { schema, value: read(payload) }
+    } catch (error) {
+      throw new DataError(`topic ${topic}: ${messageOf(error)}; the message begins ${firstBytes(bytes)}`, {
+        cause: error,
+      })
+    }
+  }
+}
+
+function compiledReader(schemaNode: unknown, options: JsonOptions): CompiledReader {
+  const schema = parseSchema(schemaNode, options)
+  return { schema, read: compileReader(schema, options), exact: hasDecimals(schema) ? 'all' : 'integers' }
+}
+
 /** A message's bytes before its payload, and what they say; found again in the next message, they are not parsed again. */
 interface KnownPrefix {
   readonly bytes: Buffer
@@ -200,12 +242,7 @@ class EnvelopeReader {
   #reader(key: string, schemaNode: unknown): CompiledReader {
     const known = this.#readers.get(key)
     if (known !== undefined) return known
-    const schema = parseSchema(schemaNode, this.#options)
-    const reader: CompiledReader = {
-      schema,
-      read: compileReader(schema, this.#options),
-      exact: hasDecimals(schema) ? 'all' : 'integers',
-    }
+    const reader = compiledReader(schemaNode, this.#options)
     if (this.#readers.size >= this.#cacheSize) this.#forgetOldest(this.#readers)
     this.#readers.set(key, reader)
     return reader

@@ -3,6 +3,7 @@ import { avroConverter } from './avro/avro-converter.ts'
 import { bytesConverter } from './bytes-converter.ts'
 import { jsonConverter } from './json-converter.ts'
 import { jsonSchemaConverter } from './json-schema/json-schema-converter.ts'
+import { numberConverters } from './number-converters.ts'
 import { protobufConverter } from './protobuf/protobuf-converter.ts'
 import { simpleHeaderConverter } from './simple-header-converter.ts'
 import { stringConverter } from './string-converter.ts'
@@ -17,6 +18,7 @@ export default definePlugin({
     protobufConverter,
     stringConverter,
     bytesConverter,
+    ...numberConverters,
     simpleHeaderConverter,
   ],
 })

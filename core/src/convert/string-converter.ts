@@ -10,11 +10,13 @@ const config = defineConfig({
   },
 })
 
-const encodings: Readonly<Record<string, BufferEncoding>> = {
+type Charset = 'utf8' | 'ascii' | 'latin1' | 'utf16le'
+
+const encodings: Readonly<Record<string, Charset>> = {
   'utf-8': 'utf8',
   utf8: 'utf8',
-  'us-ascii': 'latin1',
-  ascii: 'latin1',
+  'us-ascii': 'ascii',
+  ascii: 'ascii',
   'iso-8859-1': 'latin1',
   latin1: 'latin1',
   'utf-16le': 'utf16le',
@@ -41,14 +43,27 @@ export const stringConverter = defineConverter({
         // Bytes that a source took for text (a device's payload) go through as they are.
         if (value instanceof Uint8Array) return value
         const text = typeof value === 'string' ? value : javaToString(valueSchema, value)
-        return encoding === 'utf8' ? text : Buffer.from(text, encoding)
+        return encoding === 'utf8' ? text : encoded(text, encoding)
       },
       toConnect(_topic, bytes) {
-        return { schema: optionalString, value: bytes === null ? null : viewOf(bytes).toString(encoding) }
+        return { schema: optionalString, value: bytes === null ? null : decoded(viewOf(bytes), encoding) }
       },
     }
   },
 })
+
+/** What a character set has no place for becomes `?`, as in Java. */
+function encoded(text: string, charset: Charset): Buffer {
+  if (charset === 'utf16le') return Buffer.from(text, 'utf16le')
+  const beyond = charset === 'ascii' ? /[^\0-\x7f]/gu : /[^\0-\xff]/gu
+  return Buffer.from(text.replace(beyond, '?'), 'latin1')
+}
+
+/** What is not of the character set becomes U+FFFD, as in Java. */
+function decoded(bytes: Buffer, charset: Charset): string {
+  if (charset === 'ascii') return bytes.toString('latin1').replace(/[^\0-\x7f]/g, '\ufffd')
+  return bytes.toString(charset) + (charset === 'utf16le' && bytes.length % 2 === 1 ? '\ufffd' : '')
+}
 
 function viewOf(bytes: Uint8Array): Buffer {
   return Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)

@@ -12,8 +12,9 @@ export function floatText(value: number): string {
   const single = Math.fround(value)
   if (Number.isInteger(single) && single > -1e7 && single < 1e7) return doubleText(single)
   if (!Number.isFinite(single)) return nonFiniteText(single)
-  // The shortest decimal that reads back as the same float32: nine digits always do.
-  let digits = 6
+  // The shortest decimal that reads back as the same float32: nine digits always do, and six are no more than it says but
+  // where it is subnormal.
+  let digits = Math.abs(single) < 2 ** -126 ? 1 : 6
   while (digits < 9 && Math.fround(Number(single.toPrecision(digits))) !== single) digits++
   return javaFloatForm(single, Number(single.toPrecision(digits)).toString())
 }

@@ -72,6 +72,7 @@ function start(setup: Setup) {
     'schemas.cache.size': 10,
     'decimal.format': 'BASE64',
     'replace.null.with.default': true,
+    'schema.content': undefined,
   }
   const json = { name: 'json', converter: jsonConverter.create(settings, 'value') }
   const header = { name: 'simple', converter: simpleHeaderConverter.create({}, 'header') }

@@ -43,6 +43,7 @@ const envelopes = jsonConverter.create(
     'schemas.cache.size': 10,
     'decimal.format': 'BASE64',
     'replace.null.with.default': false,
+    'schema.content': undefined,
   },
   'value',
 )

@@ -43,7 +43,13 @@ const vectors = load('protobuf-vectors.json') as { readonly write: readonly Vect
 
 /** Nulls stay what they are on their way through it. */
 const envelopes = jsonConverter.create(
-  { 'schemas.enable': true, 'schemas.cache.size': 10, 'decimal.format': 'BASE64', 'replace.null.with.default': false },
+  {
+    'schemas.enable': true,
+    'schemas.cache.size': 10,
+    'decimal.format': 'BASE64',
+    'replace.null.with.default': false,
+    'schema.content': undefined,
+  },
   'value',
 )
 
