@@ -20,7 +20,8 @@ beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'tidewire-transforms-'))
   client = createClient({ bootstrapServers: [broker.address], clientId: 'test' })
   const paths = ['countable', 'shaping'].map((name) => join(import.meta.dirname, '../fixtures/plugins', name))
-  running = await testWorker(broker.address, { 'plugin.path': paths.join(',') })
+  const providers = { 'config.providers': 'file', 'config.providers.file.class': 'FileConfigProvider' }
+  running = await testWorker(broker.address, { 'plugin.path': paths.join(','), ...providers })
 })
 afterEach(async () => {
   await running.close()
@@ -103,13 +104,15 @@ describe('of a source', () => {
   })
 
   test('that fail over a record: it goes to the dead letters as it was before, and through them again when it is put back', async () => {
+    await writeFile(path('secrets.properties'), 'key=S3CRET-KEY\n')
+    const key = `\${file:${path('secrets.properties')}:key}`
     await running.deploy('numbers', {
       ...counting('numbers', 10),
       ...letters,
       'errors.deadletterqueue.context.headers.enable': 'true',
       ...transforms({
         mark: { type: 'suffix', text: '!' },
-        picky: { type: 'picky', values: '3!,7!', 'unless.file': path('easy'), 'api.key': 'S3CRET-KEY' },
+        picky: { type: 'picky', values: '3!,7!', 'unless.file': path('easy'), 'api.key': key },
       }),
     })
     expect(await valuesOf('numbers', 8)).toEqual(['0!', '1!', '2!', '4!', '5!', '6!', '8!', '9!'])
