@@ -73,7 +73,7 @@ function changing(connector: Command): void {
     .option('--set <name=value...>', 'settings, in place of those of the file', collected)
     .addOption(new Option('--initial-state <state>', 'what it begins as').choices(['RUNNING', 'PAUSED', 'STOPPED']))
     .option('--replace', 'give one that is there this config')
-    .addOption(waitOption('it runs'))
+    .addOption(waitOption('it runs, or is paused or stopped as it is to be'))
     .addHelpText(
       'after',
       examples(
@@ -113,7 +113,7 @@ function changing(connector: Command): void {
     .argument('<paths...>', 'files, and folders of them')
     .option('--delete', 'delete those that are in none of the files')
     .option('--dry-run', 'only tell what would be done, as connector diff does')
-    .addOption(waitOption('those that were changed run'))
+    .addOption(waitOption('those that were changed run, or are paused or stopped as they are to be'))
     .addHelpText('after', examples('tidewire connector apply connectors/ --delete'))
     .action(async (paths: string[], options: Options<Wait & { delete?: true; dryRun?: true }>) => {
       const { applyConnectors, diffConnectors } = await import('./connector-apply.ts')
