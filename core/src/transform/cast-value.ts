@@ -72,11 +72,13 @@ function int64(value: bigint): number | bigint {
   return Number.isSafeInteger(number) ? number : value
 }
 
+/** The part before the point, of which the lowest 64 bits matter: a decimal from afar may say any scale. */
 function wholeOf(value: unknown): bigint {
   if (typeof value === 'bigint') return value
   if (!(value instanceof Decimal)) throw new DataError(`${purpose} takes no ${kindOf(value)}`)
-  const power = 10n ** BigInt(Math.abs(value.scale))
-  return value.scale > 0 ? value.unscaled / power : value.unscaled * power
+  const { unscaled, scale } = value
+  if (scale <= 0) return scale <= -64 ? 0n : unscaled * 10n ** BigInt(-scale)
+  return unscaled.toString().length < scale ? 0n : unscaled / 10n ** BigInt(scale)
 }
 
 const integerText = /^[+-]?\d+$/
