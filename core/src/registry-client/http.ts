@@ -150,8 +150,7 @@ function send(
   { connectMs, readMs }: { connectMs: number; readMs: number },
 ): Promise<Answer> {
   return new Promise((resolve, reject) => {
-    const fail = (cause: Error) =>
-      reject(new RetriableError(`${origin}: ${cause.message}`, { code: 'REGISTRY_UNAVAILABLE', cause }))
+    const fail = (cause: Error) => reject(failureOf(origin, cause))
     const request = start((response) => {
       const chunks: Buffer[] = []
       let bytes = 0
@@ -182,6 +181,18 @@ function send(
     })
     request.end(body)
   })
+}
+
+/** That certificates do not fit changes with the config only; what the network does passes. */
+function failureOf(origin: string, cause: Error): ConnectError {
+  const code = 'code' in cause ? String(cause.code) : ''
+  if (/^ERR_(TLS|SSL|OSSL)_|CERT|SELF_SIGNED|UNABLE_TO_|INVALID_(CA|PURPOSE)|EPROTO/.test(code)) {
+    return new ConfigError(`${origin}: no TLS connection: ${cause.message} (schema.registry.ssl.*)`, {
+      code: 'REGISTRY_TLS',
+      cause,
+    })
+  }
+  return new RetriableError(`${origin}: ${cause.message}`, { code: 'REGISTRY_UNAVAILABLE', cause })
 }
 
 function parsed({ status, body }: Answer, asked: string): unknown {

@@ -154,7 +154,7 @@ export function authorizationOf(config: RegistryClientConfig): string | undefine
 }
 
 /** The `Authorization` header for a `user:password`. */
-export function basic(userInfo: string): string {
+function basic(userInfo: string): string {
   return `Basic ${Buffer.from(userInfo).toString('base64')}`
 }
 

@@ -44,7 +44,7 @@ import {
 import type { AvroOptions } from './options.ts'
 
 /** What a value without a schema is written as: one field for each type that JSON and Connect know. */
-export const anythingSchema = parseAvro(
+const anythingSchema = parseAvro(
   JSON.stringify({
     type: 'record',
     name: 'Anything',

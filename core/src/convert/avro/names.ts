@@ -2,7 +2,7 @@
 import { logicalNames, type Schema } from '@tidewire/sdk'
 import type { AvroOptions } from './options.ts'
 
-export const namespace = 'io.confluent.connect.avro'
+const namespace = 'io.confluent.connect.avro'
 export const defaultRecord = `${namespace}.ConnectDefault`
 export const mapEntry = `${namespace}.MapEntry`
 export const avroUnion = `${namespace}.Union`
@@ -47,7 +47,7 @@ export function isAvroMap(schema: Schema, options: AvroOptions): boolean {
 const validName = /^[A-Za-z_][A-Za-z0-9_]*$/
 
 /** `scrub.invalid.names`: as URL-encoded, with an underscore for each character that Avro does not take. */
-export function scrubbed(name: string): string {
+function scrubbed(name: string): string {
   if (name === '' || validName.test(name)) return name
   const encoded = encodeURIComponent(name.toWellFormed())
     .replace(/%20/g, '+')
