@@ -47,8 +47,7 @@ function converterOf({ name, type, length, write, read }: Primitive): Converter 
       if (value === null || value === undefined) return null
       const bytes = write(value)
       if (bytes !== undefined) return bytes
-      const shown =
-        typeof value === 'object' ? 'an object' : `${typeof value} ${String(value).slice(0, 32)}`
+      const shown = typeof value === 'number' || typeof value === 'bigint' ? String(value) : typeof value
       throw new DataError(`topic ${topic}: ${title} takes ${type}, not ${shown}`)
     },
     toConnect(topic, bytes) {
