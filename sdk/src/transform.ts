@@ -70,12 +70,14 @@ export interface TransformContext {
   readonly signal: AbortSignal
   /**
    * Says how many bytes the transform holds now (a table, what it remembers): they count against the memory that the tasks
-   * of a worker share. To be called when the number has changed by some kilobytes.
+   * of a worker share, and not against what the connector itself may hold. To be called when the number has changed by
+   * some kilobytes.
    */
   holds(bytes: number): void
   /**
    * Reads all partitions of a topic from their beginning, and goes on with what comes until the task ends; only what is
-   * committed. Resolves when all that was in the topic at the call has been told.
+   * committed. Resolves when all that was in the topic at the call has been told. A record may be told again, where the
+   * topic is made anew or its beginning deleted. What `onRecord` throws fails the task.
    * @throws ConnectError where the topic does not exist or cannot be read
    */
   followTopic(topic: string, onRecord: (record: FollowedRecord) => void): Promise<void>
