@@ -26,7 +26,9 @@ type Path = readonly (string | number)[]
 
 const none: ReadonlySet<string> = new Set()
 
-const tooDeep = 'The types of the %s schema and the %s schema lie too deep in each other to be compared'
+const tooMuch: ReadonlySet<string> = new Set([
+  'The %s schema and the %s schema have too many types, or have them too deep in each other, to be compared',
+])
 
 const promotions: Readonly<Record<string, readonly string[]>> = {
   long: ['int'],
@@ -37,10 +39,14 @@ const promotions: Readonly<Record<string, readonly string[]>> = {
 }
 
 /** How deep types may be inside of types: names make schemas deeper than their texts. */
-const maxDepth = 1000
+const maxDepth = 250
+
+/** Pairs of types that are compared at most: of unions it is each with each. */
+const maxComparisons = 100_000
 
 class Comparison {
   #depth = 0
+  #left = maxComparisons
   /** What was found for a pair of types, wherever it comes again; a pair that is being compared counts as compatible. */
   readonly #results = new Map<AvroSchema, Map<AvroSchema, ReadonlySet<string>>>()
 
@@ -49,7 +55,7 @@ class Comparison {
     this.#results.set(reader, ofReader)
     const known = ofReader.get(writer)
     if (known !== undefined) return known
-    if (this.#depth > maxDepth) return new Set([tooDeep])
+    if (this.#depth > maxDepth || --this.#left < 0) return tooMuch
     this.#depth++
     ofReader.set(writer, none)
     const found = new Set<string>()
@@ -61,7 +67,7 @@ class Comparison {
 
   #compare(reader: AvroSchema, writer: AvroSchema, path: Path, found: Set<string>): void {
     const add = (inner: AvroSchema, outer: AvroSchema, ...steps: Path) => {
-      for (const message of this.compare(inner, outer, [...path, ...steps])) found.add(message)
+      addSome(found, this.compare(inner, outer, [...path, ...steps]))
     }
     if (reader.type === 'union') this.#readUnion(reader, writer, path, found)
     else if (writer.type === 'union') writer.branches.forEach((branch, at) => add(reader, branch, at))
@@ -107,8 +113,15 @@ class Comparison {
   }
 
   #field(reader: AvroSchema, writer: AvroSchema, place: Path, found: Set<string>): void {
-    for (const one of this.compare(reader, writer, [...place, 'type'])) found.add(one)
+    addSome(found, this.compare(reader, writer, [...place, 'type']))
   }
+}
+
+/** Of one pair of types; who has so many wants to know no more. */
+const maxMessages = 200
+
+function addSome(found: Set<string>, more: ReadonlySet<string>): void {
+  for (const message of more) if (found.size < maxMessages) found.add(message)
 }
 
 function compareNames(reader: AvroNamed, writer: AvroNamed, path: Path, found: Set<string>): void {

@@ -12,7 +12,7 @@ import { largestMatching } from './largest-matching.ts'
 import type { CombinedSchema, EnumSchema, NotSchema, Schema, StringSchema } from './schema-tree.ts'
 
 /** Pairs of schemas that are compared at most; the time for more would be that of an attack. */
-const maxComparisons = 500_000
+const maxComparisons = 200_000
 
 /** How deep pairs may be inside of pairs: references make schemas deeper than their texts. */
 const maxDepth = 500

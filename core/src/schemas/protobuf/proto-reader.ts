@@ -63,15 +63,15 @@ export class ProtoReader {
 
   /** A scalar, a type's name, or `map<key, value>`, whose first word may have been read. */
   type(first = this.word()): string {
-    if (first === 'map' && this.peek() === '<') {
-      this.expect('<')
-      const key = this.word()
-      this.expect(',')
-      const value = this.type()
-      this.expect('>')
-      if (value.startsWith('map<')) throw this.error('a map cannot have maps as its values')
-      return `map<${key}, ${value}>`
-    }
+    if (first !== 'map' || !this.take('<')) return this.#typeName(first)
+    const key = this.word()
+    this.expect(',')
+    const value = this.#typeName(this.word())
+    this.expect('>')
+    return `map<${key}, ${value}>`
+  }
+
+  #typeName(first: string): string {
     let type = first
     while (this.take('.')) type += `.${this.word()}`
     return type
