@@ -19,14 +19,19 @@ export function decodeUnscaled(bytes: Uint8Array): bigint {
   return BigInt.asIntN(bytes.length * 8, BigInt(`0x${hex}`))
 }
 
+/** More digits than this nobody means: one message with 1e999999999 would hold up its thread for minutes. */
+const maxShift = 10_000
+
 /**
  * The same number with `scale` digits after the point.
- * @throws RangeError when digits other than zero would be lost
+ * @throws RangeError when digits other than zero would be lost, or thousands of zeros would have to be added
  */
 export function rescale(value: Decimal, scale: number): Decimal {
-  if (value.scale === scale) return value
-  if (value.scale < scale) return new Decimal(value.unscaled * 10n ** BigInt(scale - value.scale), scale)
-  const divisor = 10n ** BigInt(value.scale - scale)
+  const shift = scale - value.scale
+  if (shift === 0) return value
+  if (Math.abs(shift) > maxShift) throw new RangeError(`a number of scale ${value.scale} is out of reach`)
+  if (shift > 0) return new Decimal(value.unscaled * 10n ** BigInt(shift), scale)
+  const divisor = 10n ** BigInt(-shift)
   if (value.unscaled % divisor !== 0n) throw new RangeError(`${value.toString()} has more than ${scale} decimals`)
   return new Decimal(value.unscaled / divisor, scale)
 }
