@@ -1,6 +1,8 @@
 import { definePlugin } from '@tidewire/sdk'
 import { castTransforms } from './cast.ts'
+import { dedupe } from './dedupe.ts'
 import { dropHeaders } from './drop-headers.ts'
+import { enrich } from './enrich.ts'
 import { eventRouter } from './event-router.ts'
 import { expression } from './expression.ts'
 import { extractFieldTransforms } from './extract-field.ts'
@@ -18,6 +20,7 @@ import { regexRouter } from './regex-router.ts'
 import { replaceFieldTransforms } from './replace-field.ts'
 import { setSchemaMetadataTransforms } from './set-schema-metadata.ts'
 import { contentBasedRouter, expressionFilter } from './script-filters.ts'
+import { throttle } from './throttle.ts'
 import { timestampConverterTransforms } from './timestamp-converter.ts'
 import { timestampRouter } from './timestamp-router.ts'
 import { valueToKey } from './value-to-key.ts'
@@ -28,7 +31,9 @@ export default definePlugin({
   transforms: [
     ...castTransforms,
     contentBasedRouter,
+    dedupe,
     dropHeaders,
+    enrich,
     eventRouter,
     expression,
     expressionFilter,
@@ -45,6 +50,7 @@ export default definePlugin({
     regexRouter,
     ...replaceFieldTransforms,
     ...setSchemaMetadataTransforms,
+    throttle,
     ...timestampConverterTransforms,
     timestampRouter,
     valueToKey,
