@@ -231,6 +231,6 @@ function ends(range: ProtoRange): { readonly first: number; readonly last: numbe
 }
 
 /** The message that compilers make of a map field: its name in camel case, and `Entry`. */
-export function entryName(field: string): string {
+function entryName(field: string): string {
   return `${field.replaceAll(/(?:^|_)(.)/g, (_, letter: string) => letter.toUpperCase())}Entry`
 }
