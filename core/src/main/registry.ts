@@ -38,6 +38,8 @@ interface Loaded {
   readonly renewTls: (tls: NonNullable<RestSecurity['tls']>['worker']) => void
 }
 
+/** How long writes that are under way may take when it stops; then they are answered that nobody knows. */
+const GRACE_MS = 5000
 /** How soon a log that does not answer is asked again. */
 const RETRY_MS = 1000
 
@@ -101,9 +103,11 @@ export async function startRegistry(
       renewing?.stop()
       const loaded = await loading?.catch(() => undefined)
       loaded?.registry.stopWaiting()
-      await Promise.all([listeners.close(), loaded?.server.close()])
+      const answered = Promise.all([listeners.close(), loaded?.server.close()])
+      await Promise.race([answered, sleep(GRACE_MS, undefined, { ref: false })])
       await loaded?.registry.close()
-      await loaded?.client.close()
+      await answered
+      await Promise.race([loaded?.client.close(), sleep(GRACE_MS, undefined, { ref: false })])
     },
   }
 }

@@ -115,8 +115,10 @@ export class Leadership {
     const term = this.#term
     this.#term = undefined
     this.#leader = undefined
+    // What is not written by now may wait for a log that is away.
+    if (term !== undefined) void closeQuietly(term.producer)
     // Whoever leads next need not wait for a session to end.
-    await Promise.all([this.#member.leave(), term && closeQuietly(term.producer)])
+    await this.#member.leave()
     await this.#membership
   }
 

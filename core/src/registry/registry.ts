@@ -81,6 +81,8 @@ export class Registry {
   /** How many of those that wait are to be written one by one. */
   #alone = 0
   #isStopping = false
+  /** Ends the wait for the write that is under way. */
+  #abandon: ((error: Error) => void) | undefined
 
   constructor(options: RegistryOptions) {
     const { client, config, identity, loadFormat, logger } = options
@@ -137,6 +139,7 @@ export class Registry {
 
   async close(): Promise<void> {
     this.stopWaiting()
+    this.#abandon?.(errors.timedOut('The registry has stopped before the write was confirmed'))
     await this.#leadership.close()
     await this.#log.close()
     this.#options.requests.close()
@@ -246,9 +249,16 @@ export class Registry {
     const name = randomUUID()
     this.#uncertain.set(name, false)
     try {
-      await this.#write(records, name)
+      await new Promise<void>((resolve, reject) => {
+        this.#abandon = reject
+        this.#write(records, name).then(resolve, reject)
+      })
       done()
     } catch (error) {
+      if (error instanceof RegistryError) {
+        for (const { queued } of batch) queued.reject(error)
+        return
+      }
       if (error instanceof NotLeadingError) {
         again()
         return
