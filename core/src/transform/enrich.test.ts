@@ -15,7 +15,7 @@ const customers: TransformRunOptions['topics'] = {
 }
 const base = { 'table.topic': 'customers', key: 'value.customer' }
 const run = (raw: Readonly<Record<string, string>>, topics = customers) =>
-  runTransform(enrich, { ...base, ...raw }, { topics: topics! })
+  runTransform(enrich, { ...base, ...raw }, { topics: topics })
 const order = (customer: unknown): ConnectRecord => ({ topic: 'orders', value: { customer, total: 5 } })
 
 test('the newest value of the key goes into a field, null where there is none', async () => {
