@@ -214,7 +214,6 @@ class EventRouter implements Transform {
     return {
       row,
       readAfter: fieldReader(after, true),
-      readOp: fieldReader({ name: 'op', schema: schemas.string() }, true),
       readTime: fieldReader({ name: 'ts_ms', schema: schemas.int64({ optional: true }) }, true),
       id: column(settings['table.field.event.id']),
       key: column(settings['table.field.event.key']),

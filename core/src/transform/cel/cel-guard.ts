@@ -60,7 +60,7 @@ export function* nodesOf(node: ASTNode): Generator<ASTNode> {
   for (const child of childrenOf(node)) yield* nodesOf(child)
 }
 
-export function childrenOf({ args }: ASTNode): ASTNode[] {
+function childrenOf({ args }: ASTNode): ASTNode[] {
   const found: ASTNode[] = []
   const visit = (part: unknown): void => {
     if (Array.isArray(part)) part.forEach(visit)
