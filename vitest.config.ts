@@ -13,6 +13,8 @@ const shared = {
 
 export default defineConfig({
   test: {
+    // Much of what is tested waits: for a process to start, for a session to end. Also two cores have room for two.
+    maxWorkers: 2,
     reporters: ['default', './scripts/closing-line.ts'],
     projects: [
       {
@@ -44,6 +46,7 @@ export default defineConfig({
           include: ['test/e2e/**/*.test.ts', 'test/crash/**/*.test.ts', 'test/cluster/**/*.test.ts'],
           testTimeout: 180_000,
           fileParallelism: false,
+          sequence: { groupOrder: 1 },
         },
       },
     ],
