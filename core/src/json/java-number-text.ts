@@ -27,8 +27,9 @@ function nonFiniteText(value: number): string {
 /** From JavaScript's shortest digits to Java's layout: plain from 10^−3 up to 10^7, else `d.dddE±n`. */
 function javaFloatForm(value: number, text: string): string {
   const magnitude = Math.abs(value)
+  // JavaScript too writes these without an exponent.
+  if (magnitude >= 1e-3 && magnitude < 1e7) return text.includes('.') ? text : `${text}.0`
   const [mantissa = '', exponentText] = text.split('e')
-  if (magnitude >= 1e-3 && magnitude < 1e7) return mantissa.includes('.') ? text : `${text}.0`
   const sign = value < 0 ? '-' : ''
   const [whole = '', fraction = ''] = mantissa.replace('-', '').split('.')
   const leading = /^0*/.exec(whole + fraction)![0].length
