@@ -139,7 +139,7 @@ function converterOf({ converter, encoding = 'UTF-8' }: ConverterCase): Converte
 describe('numbers, bytes and text', () => {
   const title = (one: ConverterCase) => stringifyExact(one)
   test.each(pairs(cases.write, vectors.write, title))('%s', async (_title, given, made) => {
-    const { schema, value } = (await envelopes.toConnect('t', bytesOf(given.connect)))
+    const { schema, value } = await envelopes.toConnect('t', bytesOf(given.connect))
     const write = () => converterOf(given).fromConnect('t', schema, value) as string | Uint8Array | null
     if (made.error !== undefined) {
       expect(write).toThrow(/^topic t: /)
