@@ -72,7 +72,11 @@ function describeParts(what: string, parts: readonly TransformPart[]): string {
 }
 
 function settingsTables(config: unknown): string[] {
-  const groups = Map.groupBy(Object.entries(config as Readonly<Record<string, Setting>>), ([, { group }]) => group)
+  const all = Object.entries(config as Readonly<Record<string, Setting>>)
+  const plugins = all.filter(([, { type }]) => type === 'class').map(([name]) => `${name}.`)
+  // What stands below the name of a plugin is the plugin's, and told where that is.
+  const own = all.filter(([name]) => !plugins.some((prefix) => name.startsWith(prefix)))
+  const groups = Map.groupBy(own, ([, { group }]) => group)
   return [...groups].map(([group, settings]) => {
     const rows = settings.map(([key, setting]) => [code(key), typeOf(setting), defaultOf(setting), setting.doc])
     return `${group === undefined ? '' : `**${group}**\n\n`}${table(['setting', 'type', 'default', 'what it does'], rows)}`

@@ -77,10 +77,11 @@ export interface TransformContext {
   /**
    * Reads all partitions of a topic from their beginning, and goes on with what comes until the task ends; only what is
    * committed. Resolves when all that was in the topic at the call has been told. A record may be told again, where the
-   * topic is made anew or its beginning deleted. What `onRecord` throws fails the task.
+   * topic is made anew or its beginning deleted. Where `onRecord` answers with a promise, the next record is told when it
+   * is resolved. What `onRecord` throws fails the task.
    * @throws ConnectError where the topic does not exist or cannot be read
    */
-  followTopic(topic: string, onRecord: (record: FollowedRecord) => void): Promise<void>
+  followTopic(topic: string, onRecord: (record: FollowedRecord) => void | Promise<void>): Promise<void>
 }
 
 interface PartDefinition<S extends Settings> {

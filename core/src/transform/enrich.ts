@@ -1,26 +1,25 @@
+import { setTimeout as pause } from 'node:timers/promises'
 import {
-  ConfigError,
   ConnectError,
   DataError,
   changed,
   defineConfig,
   defineTransform,
+  isRetriable,
   type ConfigOf,
   type ConnectRecord,
   type Converter,
-  type ConverterDefinition,
   type Schema,
   type SchemaAndValue,
   type Transform,
   type TransformContext,
 } from '@tidewire/sdk'
-import { compileSettings } from '../config/settings.ts'
-import converters from '../convert/plugin.ts'
 import { setProperty } from '../convert/property.ts'
 import { CelExpression } from './cel/cel-expression.ts'
 import { checkExpressions, scopeReader } from './cel/record-expressions.ts'
 import { namesOf, nullability, structOf } from './derived-schema.ts'
 import { keyText } from './key-text.ts'
+import { converterSettings, tableConverter, tableConverterProblems } from './table-converters.ts'
 import { isPlainObject, perSchema, requireFields, requireMap, type NewStruct } from './struct-values.ts'
 
 const purpose = 'enrich'
@@ -52,23 +51,15 @@ const config = defineConfig({
   },
   prefix: { type: 'string', default: '', doc: 'Before the names of fields that are put among the others.' },
   'table.key.converter': {
-    type: 'string',
-    enum: ['string', 'json', 'bytes'],
+    type: 'class',
     default: 'string',
-    doc: "Reads the table's keys.",
+    doc: "Reads the table's keys: any built-in converter. Its settings stand below `table.key.converter.`, and have the defaults that they have below `key.converter.`.",
   },
   'table.value.converter': {
-    type: 'string',
-    enum: ['json', 'avro', 'string', 'bytes'],
+    type: 'class',
     default: 'json',
-    doc: "Reads the table's values.",
+    doc: "Reads the table's values: any built-in converter. Its settings stand below `table.value.converter.`, and have the defaults that they have below `value.converter.`, so `table.value.converter.schemas.enable` is true.",
   },
-  'table.schemas.enable': {
-    type: 'boolean',
-    default: false,
-    doc: "Whether the table's JSON has schemas in it; needed for records with schemas.",
-  },
-  'table.schema.registry.url': { type: 'string', doc: 'Where the schemas of Avro values are.' },
   'max.bytes': {
     type: 'long',
     default: 134_217_728,
@@ -79,15 +70,18 @@ const config = defineConfig({
 
 type Config = ConfigOf<typeof config>
 
+const keyConverter = 'table.key.converter'
+const valueConverter = 'table.value.converter'
+
 export const enrich = defineTransform({
   name: 'enrich',
   doc: 'Joins each record with the newest value for a key in a compacted topic, which each task keeps as a table.',
-  config,
-  check: ({ key, ...settings }): Record<string, string> => ({
-    ...checkExpressions({ key }, (text) => new CelExpression(text)),
-    ...(settings['table.value.converter'] === 'avro' && settings['table.schema.registry.url'] === undefined
-      ? { 'table.schema.registry.url': 'is needed for avro' }
-      : {}),
+  // Not in its type: converters read these by name.
+  config: { ...config, ...converterSettings(keyConverter), ...converterSettings(valueConverter) },
+  check: (settings): Record<string, string> => ({
+    ...checkExpressions({ key: settings.key }, (text) => new CelExpression(text)),
+    ...tableConverterProblems(keyConverter, settings, 'key'),
+    ...tableConverterProblems(valueConverter, settings, 'value'),
   }),
   async create(settings, context) {
     const table = new Table(settings, context)
@@ -97,20 +91,13 @@ export const enrich = defineTransform({
   },
 })
 
-/** @throws ConfigError */
-function converterOf(name: string, raw: Readonly<Record<string, string>>, use: 'key' | 'value'): Converter {
-  const definitions = converters.converters as readonly ConverterDefinition[]
-  const definition = definitions.find((each) => each.name === name)!
-  const { config: settings, errors } = compileSettings(definition.config)(raw)
-  const [problem] = Object.values(errors).flat()
-  if (problem !== undefined) throw new ConfigError(`converter ${name} of the table: ${problem}`)
-  return definition.create(settings, use)
-}
-
 /** What an entry takes besides its bytes. */
 const entryBytes = 150
 /** How far what is held may be from what was told. */
 const toldEveryBytes = 64 * 1024
+/** Between two attempts to read a key whose schema cannot be had just now. */
+const firstPauseMs = 300
+const maxPauseMs = 10_000
 
 /** Keys and the newest value of each, as bytes: what is read of them is made when it is wanted. */
 class Table {
@@ -125,18 +112,50 @@ class Table {
   constructor(settings: Config, context: TransformContext) {
     this.#settings = settings
     this.#context = context
-    const schemas = { 'schemas.enable': String(settings['table.schemas.enable']) }
-    const { 'table.key.converter': keys, 'table.value.converter': values, 'table.schema.registry.url': url } = settings
-    this.#keys = converterOf(keys, keys === 'json' ? schemas : {}, 'key')
-    const registry: Record<string, string> = url === undefined ? {} : { 'schema.registry.url': url }
-    this.#values = converterOf(values, values === 'json' ? schemas : values === 'avro' ? registry : {}, 'value')
+    this.#keys = tableConverter(keyConverter, settings, 'key')
+    this.#values = tableConverter(valueConverter, settings, 'value')
   }
 
-  /** @throws ConnectError where the table grows too large; DataError for a key that cannot be read */
-  put(keyBytes: Uint8Array | null, value: Uint8Array | null): void {
+  /**
+   * A promise where the key's schema has to be fetched first; the registry is waited for as long as it is away.
+   * @throws ConnectError where the table grows too large; DataError for a key that cannot be read
+   */
+  put(key: Uint8Array | null, value: Uint8Array | null): undefined | Promise<void> {
     // A record without a key is no row.
-    if (keyBytes === null) return
-    const key = keyText((this.#keys.toConnect(this.#settings['table.topic'], keyBytes) as SchemaAndValue).value)
+    if (key === null) return undefined
+    try {
+      const read = this.#keys.toConnect(this.#settings['table.topic'], key)
+      if (read instanceof Promise) return this.#putWaiting(key, value, read)
+      this.#put(keyText(read.value), value)
+      return undefined
+    } catch (error) {
+      if (!isRetriable(error)) throw error
+      return this.#putWaiting(key, value)
+    }
+  }
+
+  async #putWaiting(key: Uint8Array, value: Uint8Array | null, first?: Promise<SchemaAndValue>): Promise<void> {
+    const { signal, log } = this.#context
+    const topic = this.#settings['table.topic']
+    let answer = first
+    for (let pauseMs = firstPauseMs; ; pauseMs = Math.min(2 * pauseMs, maxPauseMs)) {
+      try {
+        const read = await (answer ?? this.#keys.toConnect(topic, key))
+        this.#put(keyText(read.value), value)
+        return
+      } catch (error) {
+        if (signal.aborted) return
+        if (!isRetriable(error)) throw error
+        if (pauseMs === firstPauseMs)
+          log.warn('cannot read a key of the table; trying again', { topic, error: (error as Error).message })
+        answer = undefined
+        // The end of the task ends it.
+        await pause(pauseMs, undefined, { signal }).catch(() => undefined)
+      }
+    }
+  }
+
+  #put(key: string, value: Uint8Array | null): void {
     const before = this.#rows.get(key)
     if (before !== undefined) this.#bytes -= sizeOf(key, before)
     if (value === null) this.#rows.delete(key)
@@ -214,7 +233,9 @@ class Enrich implements Transform {
   #with<R extends ConnectRecord>(record: R, { schema, value }: SchemaAndValue): R {
     if (record.valueSchema === undefined) return this.#schemaless(record, value)
     if (schema === undefined) {
-      throw new DataError(`${purpose}: the record has a schema, and the table's value has none (table.schemas.enable)`)
+      throw new DataError(
+        `${purpose}: the record has a schema, and the table's value has none (table.value.converter.schemas.enable)`,
+      )
     }
     this.#rowSchema = schema
     return this.#withSchema(record, record.valueSchema, schema, value)

@@ -27,7 +27,7 @@ async function produce(...values: readonly (string | null)[]): Promise<void> {
 const note = ({ key, value }: FollowedRecord): void =>
   void told.push(`${Buffer.from(key!).toString()}=${value === null ? 'gone' : Buffer.from(value).toString()}`)
 
-async function follow(topic: string, onRecord = note): Promise<void> {
+async function follow(topic: string, onRecord: (record: FollowedRecord) => void | Promise<void> = note): Promise<void> {
   return followTopic({
     client: fakeLogClient(log),
     clientId: 'c',
@@ -51,6 +51,31 @@ describe('a topic that is followed', () => {
     await produce('d')
     expect(told).not.toContain('k0=d')
     expect(failures).toEqual([])
+  })
+
+  test('waits for an answer that is a promise before it tells the next record', async () => {
+    await produce('a', null, 'b')
+    const waiting: (() => void)[] = []
+    const following = follow('names', (record) => {
+      note(record)
+      return new Promise<void>((resolve) => waiting.push(resolve))
+    })
+    for (let count = 1; count <= 3; count++) {
+      await until(() => waiting.length === count)
+      expect(told).toHaveLength(count)
+      waiting.at(-1)!()
+    }
+    await following
+    await produce('c')
+    await until(() => told.includes('k0=c'))
+    abort.abort()
+    waiting.at(-1)!()
+    expect(failures).toEqual([])
+  })
+
+  test('fails the task where a promise fails', async () => {
+    await produce('a')
+    await expect(follow('names', async () => Promise.reject(new Error('not this')))).rejects.toThrow('not this')
   })
 
   test('may have nothing in it', async () => {

@@ -9,7 +9,8 @@ export interface FollowOptions {
   readonly client: Pick<LogClient, 'admin' | 'reader'>
   readonly clientId: string | undefined
   readonly topic: string
-  readonly onRecord: (record: FollowedRecord) => void
+  /** A promise is waited for before the next one. */
+  readonly onRecord: (record: FollowedRecord) => void | Promise<void>
   /** Ends it. */
   readonly signal: AbortSignal
   /** Of what is fetched and not told yet. */
@@ -112,7 +113,7 @@ class Follower {
         const fetched = await this.#reader.poll({ maxWaitMs: lookMs, signal })
         failures = 0
         if (this.#isEnding()) return
-        for (const { partition, records, nextOffset } of fetched) this.#tell(partition, records, nextOffset)
+        for (const { partition, records, nextOffset } of fetched) await this.#tell(partition, records, nextOffset)
         if (performance.now() >= this.#nextLook) await this.#look()
       } catch (error) {
         if (!(error instanceof LogError)) throw error
@@ -131,10 +132,10 @@ class Follower {
     }
   }
 
-  #tell(partition: number, records: readonly InRecord[], nextOffset: number): void {
+  async #tell(partition: number, records: readonly InRecord[], nextOffset: number): Promise<void> {
     const { onRecord } = this.#options
     for (const { offset, key, value, headers, timestamp } of records) {
-      onRecord({
+      const answer = onRecord({
         partition,
         offset,
         key: owned(key),
@@ -142,6 +143,9 @@ class Follower {
         headers: headers.map(ownedHeader),
         timestamp,
       })
+      if (answer === undefined) continue
+      await answer
+      if (this.#isEnding()) return
     }
     this.#positions.set(partition, nextOffset)
     if (nextOffset >= (this.#ahead.get(partition) ?? Infinity)) this.#ahead.delete(partition)

@@ -11,10 +11,11 @@ import { recordingLogger, type LogLine } from './logs.ts'
 import { parseConfig, type RawConfig } from './parse-config.ts'
 import { defaultTimeoutMs, within } from './time-limit.ts'
 
-/** A record of a topic that a transform follows; all but the value may be left out. */
-export type FollowedText = { readonly key?: string | null; readonly value: string | null } & Partial<
-  Omit<FollowedRecord, 'key' | 'value'>
->
+/** A record of a topic that a transform follows, of texts or bytes; all but the value may be left out. */
+export type FollowedText = {
+  readonly key?: string | Uint8Array | null
+  readonly value: string | Uint8Array | null
+} & Partial<Omit<FollowedRecord, 'key' | 'value'>>
 
 /** What a run of a transform may be given. */
 export interface TransformRunOptions {
@@ -26,6 +27,8 @@ export interface TransformRunOptions {
   readonly timeoutMs?: number
 }
 
+type Tell = (record: FollowedRecord) => void | Promise<void>
+
 /** A transform, run without a worker. */
 export class TransformRun {
   /** What it logged. */
@@ -35,7 +38,7 @@ export class TransformRun {
   private readonly name: string
   private readonly timeoutMs: number
   private readonly ending = new AbortController()
-  private readonly followers: { readonly topic: string; readonly tell: (record: FollowedRecord) => void }[] = []
+  private readonly followers: { readonly topic: string; readonly tell: Tell }[] = []
   private readonly topics: Map<string, FollowedRecord[]>
   private readonly transform: Promise<Transform>
 
@@ -55,7 +58,7 @@ export class TransformRun {
       log: recordingLogger(this.logs),
       signal: this.ending.signal,
       holds: (bytes: number) => (this.heldBytes = bytes),
-      followTopic: async (topic: string, tell: (record: FollowedRecord) => void) => this.follow(topic, tell),
+      followTopic: async (topic: string, tell: Tell) => this.follow(topic, tell),
     } as const
     this.transform = Promise.resolve().then(() => definition.create(parsed, context))
     this.transform.catch(() => undefined)
@@ -86,7 +89,7 @@ export class TransformRun {
     const records = this.topics.get(topic) ?? []
     const added = followed(record, records.length)
     this.topics.set(topic, [...records, added])
-    for (const follower of this.followers) if (follower.topic === topic) follower.tell(added)
+    for (const follower of this.followers) if (follower.topic === topic) await follower.tell(added)
   }
 
   /** Ends the task that it works in. */
@@ -96,12 +99,11 @@ export class TransformRun {
     await this.call('close', transform.close?.())
   }
 
-  private async follow(topic: string, tell: (record: FollowedRecord) => void): Promise<void> {
+  private async follow(topic: string, tell: Tell): Promise<void> {
     const records = this.topics.get(topic)
     if (records === undefined) throw new ConnectError(`topic ${topic} does not exist`)
     this.followers.push({ topic, tell })
-    for (const record of records) tell(record)
-    return Promise.resolve()
+    for (const record of records) await tell(record)
   }
 
   private async call<T>(what: string, answer: T | Promise<T>): Promise<T> {
@@ -134,6 +136,7 @@ export function testPredicate<S extends Settings>(
 }
 
 function followed({ key = null, value, ...more }: FollowedText, offset: number): FollowedRecord {
-  const bytes = (text: string | null) => (text === null ? null : new TextEncoder().encode(text))
+  const bytes = (given: string | Uint8Array | null) =>
+    typeof given === 'string' ? new TextEncoder().encode(given) : given
   return { partition: 0, offset, headers: [], timestamp: 0, ...more, key: bytes(key), value: bytes(value) }
 }
