@@ -8,6 +8,8 @@ import type { SchemaFormat } from './schema-format.ts'
 
 const refused = expect.objectContaining({ name: 'InvalidSchemaError' }) as Error
 
+const tooLarge = [expect.stringMatching(/to be compared$/)]
+
 function incompatible(format: SchemaFormat, old: string, next: string): readonly string[] {
   return format.parse(next, []).compatibility(format.parse(old, []))
 }
@@ -44,6 +46,20 @@ describe('JSON Schema', () => {
     expect(incompatible(jsonFormat, chain('string'), chain('number'))).toHaveLength(1)
   })
 
+  test('many references into $defs beside definitions', () => {
+    const all = (name: (at: number) => string, value: (at: number) => unknown) =>
+      Object.fromEntries(Array.from({ length: 10_000 }, (_, at) => [name(at), value(at)]))
+    const schema = {
+      $defs: all(String, () => ({})),
+      definitions: all(
+        (at) => `d${at}`,
+        () => ({}),
+      ),
+      properties: all(String, (at) => ({ $ref: `#/$defs/${at % 2 === 0 ? at : `d${at}`}` })),
+    }
+    expect(jsonFormat.parse(JSON.stringify(schema), []).canonical).toHaveLength(JSON.stringify(schema).length)
+  })
+
   test('references that lead to themselves', () => {
     const loop =
       '{"$ref":"#/definitions/a","definitions":{"a":{"$ref":"#/definitions/b"},"b":{"$ref":"#/definitions/a"}}}'
@@ -58,6 +74,39 @@ describe('JSON Schema', () => {
     const union = (from: number) =>
       JSON.stringify({ oneOf: Array.from({ length: 1000 }, (_, at) => ({ type: 'string', maxLength: from + at })) })
     expect(incompatible(jsonFormat, union(1), union(5000))).toHaveLength(1)
+  })
+
+  test('alternatives that all refer to one schema', () => {
+    const all = Array.from({ length: 20_000 }, (_, at) => ({ $ref: '#/definitions/a', at }))
+    const schema = JSON.stringify({ oneOf: all, definitions: { a: { type: 'string' } } })
+    expect(incompatible(jsonFormat, schema, schema)).toEqual(tooLarge)
+  })
+
+  test('references to references, from everywhere', () => {
+    const schema = (type: string) => {
+      const definitions: Record<string, unknown> = { d2000: { type } }
+      for (let at = 0; at < 2000; at++) definitions[`d${at}`] = { $ref: `#/definitions/d${at + 1}` }
+      const properties = Array.from({ length: 20_000 }, (_, at) => [`p${at}`, { $ref: '#/definitions/d0' }])
+      return JSON.stringify({ properties: Object.fromEntries(properties), definitions })
+    }
+    expect(incompatible(jsonFormat, schema('string'), schema('number'))).toEqual(tooLarge)
+  })
+
+  test('wide objects, each with each', () => {
+    const schema = (prefix: string) => {
+      const properties = Array.from({ length: 300 }, (_, at) => [`${prefix}${at}`, {}])
+      const one = { type: 'object', properties: Object.fromEntries(properties) }
+      return JSON.stringify({ oneOf: Array.from({ length: 300 }, (_, at) => ({ ...one, minProperties: at })) })
+    }
+    expect(incompatible(jsonFormat, schema('a'), schema('b'))).toEqual(tooLarge)
+  })
+
+  test('many patterns for many properties', () => {
+    const named = (prefix: string) =>
+      Object.fromEntries(Array.from({ length: 5000 }, (_, at) => [`${prefix}${at}`, { type: 'string' }]))
+    const schema = { type: 'object', patternProperties: named('^x(a|b)*'), additionalProperties: false }
+    const more = JSON.stringify({ ...schema, properties: named('p') })
+    expect(incompatible(jsonFormat, JSON.stringify(schema), more)).toEqual(tooLarge)
   })
 
   test('a pattern that backtracks for ever is matched in linear time', () => {
@@ -109,6 +158,24 @@ describe('Avro', () => {
       )
     }
     expect(incompatible(avroFormat, union('string'), union('int')).length).toBeGreaterThan(0)
+  })
+
+  test('unions of the same types at many places', () => {
+    const schema = (prefix: string) => {
+      const names = Array.from({ length: 500 }, (_, at) => `${prefix}${at}`)
+      const types = names.map((name) => ({ type: 'fixed', name, size: 1 }))
+      const again = Array.from({ length: 500 }, (_, at) => ({ name: `f${at}`, type: names }))
+      return JSON.stringify(record('R', [{ name: 'all', type: types }, ...again]))
+    }
+    expect(incompatible(avroFormat, schema('a'), schema('b'))).toEqual(tooLarge)
+  })
+
+  test('wide records, each with each', () => {
+    const union = (field: string) => {
+      const fields = Array.from({ length: 300 }, (_, at) => ({ name: `${field}${at}`, type: 'int', default: 0 }))
+      return JSON.stringify(Array.from({ length: 300 }, (_, at) => record(`R${at}`, fields)))
+    }
+    expect(incompatible(avroFormat, union('a'), union('b'))).toEqual(tooLarge)
   })
 
   test('a record in itself', () => {

@@ -2,6 +2,7 @@
  * Whether records of one Avro schema can be read with another: the rules, the kinds of incompatibility and their places are
  * those of Apache Avro's SchemaCompatibility.
  */
+import { ComparisonBudget, TooMuchToCompareError } from '../comparison-budget.ts'
 import type { AvroEnum, AvroField, AvroFixed, AvroNamed, AvroRecord, AvroSchema, AvroUnion } from './schema.ts'
 import { simpleNameOf } from './schema.ts'
 
@@ -19,16 +20,20 @@ type IncompatibilityType = keyof typeof descriptions
 
 /** @returns one message a reason why it cannot; none: it can */
 export function avroIncompatibilities(reader: AvroSchema, writer: AvroSchema): readonly string[] {
-  return [...new Comparison().compare(reader, writer, [])]
+  try {
+    return [...new Comparison().compare(reader, writer, [])]
+  } catch (error) {
+    if (!(error instanceof TooMuchToCompareError)) throw error
+    return [tooMuch]
+  }
 }
 
 type Path = readonly (string | number)[]
 
 const none: ReadonlySet<string> = new Set()
 
-const tooMuch: ReadonlySet<string> = new Set([
-  'The %s schema and the %s schema have too many types, or have them too deep in each other, to be compared',
-])
+const tooMuch =
+  'The %s schema and the %s schema have too many types, or have them too deep in each other, to be compared'
 
 const promotions: Readonly<Record<string, readonly string[]>> = {
   long: ['int'],
@@ -41,12 +46,9 @@ const promotions: Readonly<Record<string, readonly string[]>> = {
 /** How deep types may be inside of types: names make schemas deeper than their texts. */
 const maxDepth = 250
 
-/** Pairs of types that are compared at most: of unions it is each with each. */
-const maxComparisons = 100_000
-
 class Comparison {
   #depth = 0
-  #left = maxComparisons
+  readonly #budget = new ComparisonBudget()
   /** What was found for a pair of types, wherever it comes again; a pair that is being compared counts as compatible. */
   readonly #results = new Map<AvroSchema, Map<AvroSchema, ReadonlySet<string>>>()
 
@@ -54,8 +56,10 @@ class Comparison {
     const ofReader = this.#results.get(reader) ?? new Map<AvroSchema, ReadonlySet<string>>()
     this.#results.set(reader, ofReader)
     const known = ofReader.get(writer)
+    this.#budget.spend(known?.size)
     if (known !== undefined) return known
-    if (this.#depth > maxDepth || --this.#left < 0) return tooMuch
+    if (this.#depth > maxDepth) throw new TooMuchToCompareError()
+    this.#budget.spend(partsOf(reader) + partsOf(writer))
     this.#depth++
     ofReader.set(writer, none)
     const found = new Set<string>()
@@ -115,6 +119,12 @@ class Comparison {
   #field(reader: AvroSchema, writer: AvroSchema, place: Path, found: Set<string>): void {
     addSome(found, this.compare(reader, writer, [...place, 'type']))
   }
+}
+
+/** How many parts of it are looked at one by one, other than by comparing them. */
+function partsOf(schema: AvroSchema): number {
+  if (schema.type === 'record') return schema.fields.length + schema.aliases.length
+  return schema.type === 'enum' ? schema.symbols.length : 0
 }
 
 /** Of one pair of types; who has so many wants to know no more. */

@@ -1,4 +1,3 @@
-import { RE2JS } from 're2js'
 import { below, isWithin, type Comparison } from './comparison.ts'
 import { compareSizes } from './compare-numbers.ts'
 import { compareUnevaluated } from './compare-unevaluated.ts'
@@ -65,7 +64,7 @@ function propertyRemoved(
   update: ObjectSchema,
 ): readonly Difference[] {
   if (isOpen(update)) return comparison.difference('PROPERTY_REMOVED_FROM_OPEN_CONTENT_MODEL')
-  const covering = schemaForOthers(update, name)
+  const covering = schemaForOthers(comparison, update, name)
   if (covering !== undefined) {
     const inner = comparison.compare(before, covering)
     const covered = inner.length === 0 ? 'IS_COVERED' : 'NOT_COVERED'
@@ -92,7 +91,7 @@ function propertyAdded(
     const what = after.kind === 'empty' ? 'PROPERTY_WITH_EMPTY_SCHEMA' : need
     return comparison.difference(`${what}_ADDED_TO_OPEN_CONTENT_MODEL`)
   }
-  const covering = schemaForOthers(original, name)
+  const covering = schemaForOthers(comparison, original, name)
   const found: Difference[] = []
   if (covering !== undefined) {
     found.push(...comparison.compare(covering, after))
@@ -109,22 +108,20 @@ function isOpen({ additional, patterns, unevaluated }: ObjectSchema): boolean {
 }
 
 /** What a property that the schema does not name has to be; undefined where there may be none (or anything). */
-function schemaForOthers({ patterns, additional, unevaluated }: ObjectSchema, name: string): Schema | undefined {
-  const matching = patterns.find(({ pattern }) => matches(pattern, name))
+function schemaForOthers(comparison: Comparison, schema: ObjectSchema, name: string): Schema | undefined {
+  const { patterns, additional, unevaluated } = schema
+  const matching = patterns.find(({ pattern }) => {
+    const compiled = comparison.pattern(pattern)
+    if (compiled === undefined) return false
+    // The time is linear in either.
+    comparison.spend(compiled.programSize() * name.length)
+    return compiled.matcher(name).find()
+  })
   if (matching !== undefined) return matching.schema
   if (additional !== undefined) return additional === false ? undefined : additional
   return unevaluated === undefined || unevaluated.kind === 'false' || unevaluated.kind === 'empty'
     ? undefined
     : unevaluated
-}
-
-/** In linear time; what RE2 has no words for (references back, looks around) matches nothing. */
-function matches(pattern: string, name: string): boolean {
-  try {
-    return RE2JS.compile(pattern).matcher(name).find()
-  } catch {
-    return false
-  }
 }
 
 function compareAdditional(

@@ -2,6 +2,8 @@
  * Whether what is valid by one JSON Schema is valid by a newer one, structure by structure, as the Confluent registry
  * compares them. Only incompatible differences are kept: there can be exponentially many others.
  */
+import { RE2JS } from 're2js'
+import { ComparisonBudget, TooMuchToCompareError } from '../comparison-budget.ts'
 import { isCompatible, type Difference, type DifferenceType } from './differences.ts'
 import { below, isWithin, type Comparison } from './comparison.ts'
 import { compareArrays } from './compare-arrays.ts'
@@ -9,10 +11,7 @@ import { compareNumbers, compareSizes } from './compare-numbers.ts'
 import { compareObjects } from './compare-objects.ts'
 import { jsonText } from './json-text.ts'
 import { largestMatching } from './largest-matching.ts'
-import type { CombinedSchema, EnumSchema, NotSchema, Schema, StringSchema } from './schema-tree.ts'
-
-/** Pairs of schemas that are compared at most; the time for more would be that of an attack. */
-const maxComparisons = 200_000
+import type { CombinedSchema, EnumSchema, NotSchema, ObjectSchema, Schema, StringSchema } from './schema-tree.ts'
 
 /** How deep pairs may be inside of pairs: references make schemas deeper than their texts. */
 const maxDepth = 500
@@ -20,17 +19,14 @@ const maxDepth = 500
 /** Of one pair of schemas; who has so many wants to know no more. */
 const maxDifferences = 200
 
-/** Too much to compare. */
-export class TooManyComparisonsError extends Error {}
-
 /**
  * @param isLenient by the policy LENIENT
- * @throws TooManyComparisonsError
+ * @throws TooMuchToCompareError
  */
 export function compareSchemas(original: Schema, update: Schema, isLenient: boolean): readonly Difference[] {
   // A pair that is met again inside of itself counts as compatible. What was decided by that is only right if the pair is:
   // so all is compared again, now with the pairs that turned out not to be, until no more do.
-  const budget = { left: maxComparisons }
+  const budget = new ComparisonBudget()
   let incompatible: PairMap = new Map()
   for (;;) {
     const comparison = new SchemaComparison(isLenient, incompatible, budget)
@@ -48,11 +44,12 @@ class SchemaComparison implements Comparison {
   readonly #known: PairMap = new Map()
   readonly #running: PairMap = new Map()
   readonly #incompatible: PairMap
-  readonly #budget: { left: number }
+  readonly #budget: ComparisonBudget
+  readonly #patterns = new Map<string, RE2JS | null>()
   #depth = 0
   hasAssumed = false
 
-  constructor(isLenient: boolean, incompatible: PairMap, budget: { left: number }) {
+  constructor(isLenient: boolean, incompatible: PairMap, budget: ComparisonBudget) {
     this.#isLenient = isLenient
     this.#incompatible = incompatible
     this.#budget = budget
@@ -73,7 +70,24 @@ class SchemaComparison implements Comparison {
   compare(original: Schema | undefined, update: Schema | undefined, path = ''): readonly Difference[] {
     if (original === undefined) return update === undefined ? [] : this.difference('SCHEMA_ADDED', path)
     if (update === undefined) return this.difference('SCHEMA_REMOVED', path)
-    return below(path, this.#comparePair(referred(original), referred(update)))
+    const found = this.#comparePair(this.#referred(original), this.#referred(update))
+    this.#budget.spend(found.length)
+    return below(path, found)
+  }
+
+  pattern(text: string): RE2JS | undefined {
+    let compiled = this.#patterns.get(text)
+    if (compiled === undefined) {
+      this.#budget.spend(text.length)
+      compiled = compilePattern(text)
+      this.#budget.spend(compiled?.programSize())
+      this.#patterns.set(text, compiled ?? null)
+    }
+    return compiled ?? undefined
+  }
+
+  spend(things: number): void {
+    this.#budget.spend(things)
   }
 
   #comparePair(original: Schema, update: Schema): readonly Difference[] {
@@ -84,7 +98,8 @@ class SchemaComparison implements Comparison {
       this.hasAssumed ||= before === undefined
       return before ?? []
     }
-    if (--this.#budget.left < 0 || this.#depth > maxDepth) throw new TooManyComparisonsError()
+    if (this.#depth > maxDepth) throw new TooMuchToCompareError()
+    this.#budget.spend(partsOf(original) + partsOf(update))
     this.#depth++
     put(this.#running, original, update, [])
     const found = this.#compareKinds(original, update).slice(0, maxDifferences)
@@ -114,6 +129,19 @@ class SchemaComparison implements Comparison {
       return this.difference('ENUM_ARRAY_CHANGED', 'const')
     }
     return []
+  }
+
+  /** What a reference leads to, by however many; one that leads to itself accepts nothing and everything. */
+  #referred(schema: Schema): Schema {
+    if (schema.kind !== 'reference') return schema
+    const seen = new Set<Schema>()
+    let target: Schema = schema
+    while (target.kind === 'reference' && !seen.has(target)) {
+      seen.add(target)
+      target = target.target
+    }
+    this.#budget.spend(seen.size)
+    return target
   }
 
   #isReadByOne(original: Schema, update: CombinedSchema): boolean {
@@ -198,15 +226,28 @@ function keyOf(schema: Schema): string {
   return key
 }
 
-/** What a reference leads to, by however many; one that leads to itself accepts nothing and everything. */
-function referred(schema: Schema): Schema {
-  const seen = new Set<Schema>()
-  let target = schema
-  while (target.kind === 'reference' && !seen.has(target)) {
-    seen.add(target)
-    target = target.target
+function compilePattern(text: string): RE2JS | undefined {
+  try {
+    return RE2JS.compile(text)
+  } catch {
+    return undefined
   }
-  return target
+}
+
+/** How many parts of it may be looked at one by one, other than by comparing them. */
+function partsOf(schema: Schema): number {
+  if (schema.kind === 'object') {
+    return schema.properties.size + schema.patterns.length + schema.required.size + dependenciesOf(schema)
+  }
+  if (schema.kind === 'enum') return schema.values.size
+  if (schema.kind === 'combined') return schema.schemas.length
+  return schema.kind === 'array' ? schema.tuple.length : 0
+}
+
+function dependenciesOf({ propertyDependencies, schemaDependencies }: ObjectSchema): number {
+  let count = schemaDependencies.size
+  for (const names of propertyDependencies.values()) count += 1 + names.size
+  return count
 }
 
 function get(map: PairMap, original: Schema, update: Schema): readonly Difference[] | undefined {

@@ -1,8 +1,13 @@
+import type { RE2JS } from 're2js'
 import type { Difference, DifferenceType } from './differences.ts'
 import type { Schema } from './schema-tree.ts'
 
 /** A comparison under way, for those that compare schemas of one kind. */
 export interface Comparison {
+  /** @throws TooMuchToCompareError */
+  spend(things: number): void
+  /** Compiled; what RE2 has no words for (references back, looks around) matches nothing: undefined. */
+  pattern(text: string): RE2JS | undefined
   /** The difference, if it is none that the policy allows. */
   difference(type: DifferenceType, path?: string): readonly Difference[]
   /** @param path of the pair from where it is asked for */

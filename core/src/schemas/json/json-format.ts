@@ -1,5 +1,6 @@
 import type { CompatibilityPolicy, ParsedSchema, ResolvedReference, SchemaFormat } from '../schema-format.ts'
-import { compareSchemas, TooManyComparisonsError } from './compare-schemas.ts'
+import { TooMuchToCompareError } from '../comparison-budget.ts'
+import { compareSchemas } from './compare-schemas.ts'
 import { messageFor } from './differences.ts'
 import { jsonText, parseJson, type Json } from './json-text.ts'
 import { loadSchema } from './load-schema.ts'
@@ -31,7 +32,7 @@ class JsonFormatSchema implements ParsedSchema {
     try {
       return compareSchemas(writer.schema, this.schema, policy === 'LENIENT').map(messageFor)
     } catch (error) {
-      if (!(error instanceof TooManyComparisonsError)) throw error
+      if (!(error instanceof TooMuchToCompareError)) throw error
       return ['The %s schema and the %s schema are too large, or refer to themselves too often, to be compared']
     }
   }

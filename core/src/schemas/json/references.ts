@@ -111,6 +111,15 @@ function step({ json, root }: Place, name: string): Json | undefined {
   if (Array.isArray(json)) return /^\d+$/.test(name) ? (json as readonly Json[])[Number(name)] : undefined
   if (!isJsonObject(json)) return undefined
   if (name !== '$defs' || json !== root) return json.get(name)
+  let merged = mergedDefinitions.get(json)
+  if (merged === undefined) mergedDefinitions.set(json, (merged = definitionsOf(json)))
+  return merged
+}
+
+/** Of the schemas that have been looked at: there may be as many references as definitions. */
+const mergedDefinitions = new WeakMap<JsonObject, Json | undefined>()
+
+function definitionsOf(json: JsonObject): Json | undefined {
   const definitions = json.get('definitions')
   const own = json.get('$defs')
   if (!isJsonObject(definitions)) return own
