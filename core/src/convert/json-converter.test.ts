@@ -145,6 +145,56 @@ describe('the envelope', () => {
     expect(read(converter, text).value).toEqual({ a: 1, b: 'dflt' })
   })
 
+  const flat = schema.struct({
+    s: schema.string({ optional: true }),
+    i: schema.int8({ optional: true }),
+    l: schema.int64({ optional: true }),
+    d: schema.float64({ optional: true }),
+    b: schema.boolean({ optional: true }),
+    dflt: schema.string({ optional: true, default: 'x' }),
+  })
+  const flatValue = { s: 'a', i: 1, l: 2, d: 0.5, b: true, dflt: 'y' }
+  const payloadOf = (value: unknown) => write(make({ 'schemas.enable': false }), flat, value)
+
+  test('a struct is written alike whatever the order of its fields', () => {
+    const orNull = <T>(value: fc.Arbitrary<T>) => fc.option(value)
+    const double = fc.oneof(fc.double(), fc.float(), fc.integer(), fc.constantFrom(-0, 1e-3, 9.99e-4, 9999999.5, 1e7))
+    const any = fc.record({
+      s: orNull(fc.string({ unit: 'binary' })),
+      i: orNull(fc.integer({ min: -128, max: 127 })),
+      l: orNull(fc.maxSafeInteger()),
+      d: orNull(double),
+      b: orNull(fc.boolean()),
+      dflt: orNull(fc.string()),
+    })
+    fc.assert(
+      fc.property(any, ({ s, i, l, d, b, dflt }) => {
+        expect(payloadOf({ s, i, l, d, b, dflt })).toBe(payloadOf({ dflt, b, d, l, i, s }))
+      }),
+      { numRuns: 500 },
+    )
+    expect(payloadOf({ ...flatValue, more: 1 })).toBe(payloadOf(flatValue))
+    expect(payloadOf(Object.create(flatValue))).toBe(payloadOf(flatValue))
+    expect(payloadOf({ ...flatValue, d: undefined })).toBe(payloadOf({ ...flatValue, d: null }))
+    expect(payloadOf({ ...flatValue, d: 1, dflt: null })).toBe('{"s":"a","i":1,"l":2,"d":1.0,"b":true,"dflt":"x"}')
+  })
+
+  test.each([
+    ['s', 0],
+    ['s', -1],
+    ['s', true],
+    ['i', 128],
+    ['i', 0.5],
+    ['i', '1'],
+    ['l', 2 ** 53],
+    ['l', -(2 ** 53)],
+    ['d', '0.5'],
+    ['b', 0],
+    ['b', 'true'],
+  ])('field %s takes no %o', (name, value) => {
+    expect(problem(() => payloadOf({ ...flatValue, [name]: value }))).toContain(`value.${name} has to be`)
+  })
+
   test('replace.null.with.default=false leaves nulls', () => {
     const keeps = make({ 'replace.null.with.default': false })
     const of = schema.struct({ b: schema.string({ default: 'dflt', optional: true }) })

@@ -2,9 +2,10 @@
  * Values with a schema to JSON text. A schema is compiled once into nested functions, so that writing a record looks
  * nothing up and asks nothing about its schema again.
  */
-import { DataError, Decimal, logicalNames, type Schema } from '@tidewire/sdk'
+import { DataError, Decimal, logicalNames, type Field, type Schema } from '@tidewire/sdk'
 import { encodeUnscaled } from './decimal-bytes.ts'
 import { stringifyExact } from '../json/exact-json.ts'
+import { isPlainFraction } from '../json/java-number-text.ts'
 import { decimalText, doubleText, floatText } from './java-text.ts'
 import type { JsonOptions } from './json-options.ts'
 import { asJackson, quote } from './json-text.ts'
@@ -19,8 +20,7 @@ export function compileWriter(schema: Schema, options: JsonOptions, path = 'valu
   const whenNull = nullText(schema, options, write)
   return (value) => {
     if (value !== null && value !== undefined) return write(value)
-    if (whenNull !== undefined) return whenNull
-    throw new DataError(`${path} is null, but required and without a default`)
+    return whenNull ?? missing(path)
   }
 }
 
@@ -60,10 +60,11 @@ function compileNonNull(schema: Schema, options: JsonOptions, path: string): Wri
 }
 
 function intWriter(path: string, type: string, max: number): Write {
-  return (value) =>
-    typeof value === 'number' && Number.isInteger(value) && value <= max && value >= -max - 1
-      ? String(value)
-      : mismatch(path, type, value)
+  return (value) => (isIntWithin(value, max) ? String(value) : mismatch(path, type, value))
+}
+
+function isIntWithin(value: unknown, max: number): boolean {
+  return typeof value === 'number' && Number.isSafeInteger(value) && value <= max && value >= -max - 1
 }
 
 const minInt64 = -(2n ** 63n)
@@ -99,7 +100,13 @@ function decimalWriter(schema: Schema, options: JsonOptions, path: string): Writ
 
 function arrayWriter(schema: Schema, options: JsonOptions, path: string): Write {
   const item = schema.values === undefined ? schemalessText : compileWriter(schema.values, options, `${path}[]`)
-  return (value) => (Array.isArray(value) ? `[${value.map(item).join(',')}]` : mismatch(path, 'array', value))
+  return (value) => {
+    if (!Array.isArray(value)) return mismatch(path, 'array', value)
+    if (value.length === 0) return '[]'
+    let text = '[' + item(value[0])
+    for (let i = 1; i < value.length; i++) text += ',' + item(value[i])
+    return text + ']'
+  }
 }
 
 function mapWriter(schema: Schema, options: JsonOptions, path: string): Write {
@@ -107,17 +114,20 @@ function mapWriter(schema: Schema, options: JsonOptions, path: string): Write {
   const writeKey = compileWriter(keys, options, `${path} key`)
   const writeItem = schema.values === undefined ? schemalessText : compileWriter(schema.values, options, `${path}{}`)
   const asObject = keys.type === 'string' && (options.jsonSchema !== true || keys.optional !== true)
-  const [open, separator, close] = options.jsonSchema === true ? ['{"key":', ',"value":', '}'] : ['[', ',', ']']
+  const [open, separator, close] = asObject
+    ? ['', ':', '']
+    : options.jsonSchema === true
+      ? ['{"key":', ',"value":', '}']
+      : ['[', ',', ']']
   return (value) => {
     const entries = mapEntries(value)
     if (entries === undefined) return mismatch(path, 'map', value)
-    const parts: string[] = []
+    let text = ''
     for (const [key, item] of entries) {
-      const writtenKey = writeKey(key)
-      const written = writeItem(item)
-      parts.push(asObject ? `${writtenKey}:${written}` : open + writtenKey + separator + written + close)
+      if (text !== '') text += ','
+      text += open + writeKey(key) + separator + writeItem(item) + close
     }
-    return asObject ? `{${parts.join(',')}}` : `[${parts.join(',')}]`
+    return asObject ? `{${text}}` : `[${text}]`
   }
 }
 
@@ -129,22 +139,95 @@ function mapEntries(value: unknown): Iterable<readonly [unknown, unknown]> | und
 
 function structWriter(schema: Schema, options: JsonOptions, path: string): Write {
   if (options.jsonSchema === true && isUnion(schema)) return unionWriter(schema, options, path)
-  const fields = (schema.fields ?? []).map((field, index) => ({
-    prefix: `${index === 0 ? '{' : ','}${quote(field.name)}:`,
-    read: propertyReader(field.name),
-    name: field.name,
-    write: compileWriter(field.schema, options, `${path}.${field.name}`),
-  }))
+  const fields = (schema.fields ?? []).map((field, index) => fieldWriter(field, index, options, path))
   if (fields.length === 0) return (value) => (isPlainObject(value) ? '{}' : mismatch(path, 'struct', value))
+  const native = fields.every((field) => field.max !== undefined && field.read === undefined)
   return (value) => {
     if (!isPlainObject(value)) return mismatch(path, 'struct', value)
-    let text = ''
-    for (const field of fields) {
-      const read = field.read
-      text += field.prefix + field.write(read === undefined ? value[field.name] : read(value))
-    }
-    return text + '}'
+    return native && isNative(fields, value) ? asJackson(JSON.stringify(value)) : byName(fields, value)
   }
+}
+
+interface FieldWriter {
+  readonly name: string
+  /** What stands before the value: the name, and what parts it from the field before. */
+  readonly prefix: string
+  readonly read: ((object: Readonly<Record<string, unknown>>) => unknown) | undefined
+  readonly write: Write
+  readonly whenNull: string | undefined
+  readonly type: string
+  /** The largest integer that JSON.stringify writes as it is to be; undefined where it writes none of the type's values. */
+  readonly max: number | undefined
+  readonly path: string
+}
+
+function fieldWriter({ name, schema }: Field, index: number, options: JsonOptions, path: string): FieldWriter {
+  const fieldPath = `${path}.${name}`
+  const write = compileNonNull(schema, options, fieldPath)
+  return {
+    name,
+    prefix: `${index === 0 ? '{' : ','}${quote(name)}:`,
+    read: propertyReader(name),
+    write,
+    whenNull: nullText(schema, options, write),
+    type: schema.type,
+    max: schema.name === logicalNames.decimal ? undefined : nativeTypes.get(schema.type),
+    path: fieldPath,
+  }
+}
+
+/**
+ * Types whose values JSON.stringify, twice as fast, mostly writes as Kafka Connect does; with the largest of
+ * integers, and -1 for what is no integer.
+ */
+const nativeTypes: ReadonlyMap<string, number> = new Map([
+  ['string', -1],
+  ['boolean', -1],
+  ['float64', -1],
+  ['int8', 0x7f],
+  ['int16', 0x7fff],
+  ['int32', 0x7fffffff],
+  ['int64', Number.MAX_SAFE_INTEGER],
+])
+
+/** Whether a value has just the schema's fields, in its order, each of them native. */
+function isNative(fields: readonly FieldWriter[], value: Readonly<Record<string, unknown>>): boolean {
+  const prototype: unknown = Object.getPrototypeOf(value)
+  if (prototype !== Object.prototype && prototype !== null) return false
+  let index = 0
+  for (const name in value) {
+    const field = fields[index++]
+    if (field?.name !== name) return false
+    const given = value[name]
+    // Not by a function of each type: calls of the engine's choosing among several cost more than all the rest here.
+    switch (typeof given) {
+      case 'string':
+        if (field.type !== 'string') return false
+        break
+      case 'number':
+        if (field.type === 'float64' ? !isPlainFraction(given) : !isIntWithin(given, field.max!)) return false
+        break
+      case 'boolean':
+        if (field.type !== 'boolean') return false
+        break
+      default:
+        if (given !== null || field.whenNull !== 'null') return false
+    }
+  }
+  return index === fields.length
+}
+
+function byName(fields: readonly FieldWriter[], value: Readonly<Record<string, unknown>>): string {
+  let text = ''
+  for (const field of fields) {
+    text += writeField(field, field.read === undefined ? value[field.name] : field.read(value))
+  }
+  return text + '}'
+}
+
+function writeField(field: FieldWriter, value: unknown): string {
+  if (value !== null && value !== undefined) return field.prefix + field.write(value)
+  return field.prefix + (field.whenNull ?? missing(field.path))
 }
 
 /** Of a struct that stands for a union: the value of the field that is set. */
@@ -175,6 +258,10 @@ function isPlainObject(value: unknown): value is Readonly<Record<string, unknown
 
 function base64(bytes: Uint8Array): string {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('base64')
+}
+
+function missing(path: string): never {
+  throw new DataError(`${path} is null, but required and without a default`)
 }
 
 function mismatch(path: string, expected: string, value: unknown): never {

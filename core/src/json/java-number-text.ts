@@ -2,9 +2,16 @@
 
 /** Double.toString (its shortest form, as from JDK 19 on). */
 export function doubleText(value: number): string {
+  if (isPlainFraction(value)) return String(value)
   if (Number.isInteger(value) && value > -1e7 && value < 1e7) return Object.is(value, -0) ? '-0.0' : `${value}.0`
   if (!Number.isFinite(value)) return nonFiniteText(value)
   return javaFloatForm(value, value.toString())
+}
+
+/** Whether a number is written alike in Java and JavaScript: with a point, and without an exponent. */
+export function isPlainFraction(value: number): boolean {
+  const magnitude = Math.abs(value)
+  return magnitude >= 1e-3 && magnitude < 1e7 && Math.trunc(magnitude) !== magnitude
 }
 
 /** Float.toString. */
@@ -26,9 +33,8 @@ function nonFiniteText(value: number): string {
 
 /** From JavaScript's shortest digits to Java's layout: plain from 10^−3 up to 10^7, else `d.dddE±n`. */
 function javaFloatForm(value: number, text: string): string {
+  if (isPlainFraction(value)) return text
   const magnitude = Math.abs(value)
-  // JavaScript too writes these without an exponent.
-  if (magnitude >= 1e-3 && magnitude < 1e7) return text.includes('.') ? text : `${text}.0`
   const [mantissa = '', exponentText] = text.split('e')
   const sign = value < 0 ? '-' : ''
   const [whole = '', fraction = ''] = mantissa.replace('-', '').split('.')
