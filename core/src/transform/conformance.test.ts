@@ -1,4 +1,5 @@
-import { transformConformance, predicateConformance } from '@tidewire/sdk/testing'
+import { schema, type ConnectRecord, type Settings } from '@tidewire/sdk'
+import { predicateConformance, transformConformance, type TransformConformance } from '@tidewire/sdk/testing'
 import { describe, expect, test } from 'vitest'
 import plugin from './plugin.ts'
 
@@ -22,9 +23,70 @@ const configs: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   'value-to-key': { fields: 'id' },
 }
 
-const ours = plugin.transforms!.flatMap((transform) => {
+const row = schema.struct({ id: schema.int64(), type: schema.string() }, { name: 'db.customers.Value', optional: true })
+const envelope = schema.struct(
+  {
+    before: row,
+    after: row,
+    source: schema.struct({ ts_ms: schema.int64(), table: schema.string() }),
+    op: schema.string(),
+    ts_ms: schema.int64({ optional: true }),
+  },
+  { name: 'db.customers.Envelope' },
+)
+const at = 1_700_000_000_000
+const change = (op: string, before: unknown, after: unknown, of = envelope): ConnectRecord => ({
+  topic: 'db.customers',
+  key: { id: 2n ** 60n },
+  keySchema: schema.struct({ id: schema.int64() }, { name: 'db.customers.Key' }),
+  value: { before, after, source: { ts_ms: at, table: 'customers' }, op, ts_ms: at },
+  valueSchema: of,
+  timestamp: at,
+})
+const customer = { id: 2n ** 60n, type: 'new' }
+const changes = [
+  change('c', null, customer),
+  change('u', customer, { ...customer, type: 'old' }),
+  change('d', customer, null),
+  change('t', null, null),
+]
+const outboxRow = schema.struct(
+  { id: schema.string(), aggregatetype: schema.string(), aggregateid: schema.string(), payload: schema.string() },
+  { name: 'db.outbox.Value', optional: true },
+)
+const outbox = schema.struct(
+  { before: outboxRow, after: outboxRow, op: schema.string(), ts_ms: schema.int64({ optional: true }) },
+  { name: 'db.outbox.Envelope' },
+)
+const event = { id: 'e1', aggregatetype: 'order', aggregateid: '7', payload: '{"total":5,"lines":[{"n":1},null]}' }
+
+/** Debezium's and our own, with the records that they are for. */
+const others: Readonly<Record<string, Omit<TransformConformance<Settings>, 'transform'>>> = {
+  'content-based-router': { config: { language: 'cel', 'topic.expression': "value.op == 'c' ? 'new' : null" } },
+  dedupe: { config: {} },
+  enrich: {
+    config: { 'table.topic': 'names', 'table.value.converter': 'string', key: 'topic', field: 'found' },
+    options: { topics: { names: [{ key: 'topic', value: 'x' }] } },
+  },
+  'outbox-event-router': {
+    config: { 'table.expand.json.payload': 'true', 'table.fields.additional.placement': 'aggregatetype:envelope:type' },
+    records: [change('c', null, event, outbox), change('c', null, { ...event, payload: 'no JSON' }, outbox)],
+  },
+  expression: { config: { filter: 'topic != ""', fields: '{"twice": string(value.id)}', headers: '{"from": topic}' } },
+  'expression-filter': { config: { language: 'cel', condition: "value.op == 'c'" } },
+  'extract-new-record-state': {
+    config: { 'delete.tombstone.handling.mode': 'rewrite', 'add.fields': 'op,source.ts_ms', 'add.headers': 'op' },
+  },
+  'by-logical-table-router': { config: { 'topic.regex': '(.*)', 'topic.replacement': 'all.$1' } },
+  'to-logical-topic-router': { config: { 'topic.regex': '(.*)', 'topic.replacement': 'all.$1' } },
+  throttle: { config: { 'records.per.second': '1000000', 'bytes.per.second': '1000000000' } },
+}
+
+const ours = plugin.transforms!.map((transform) => {
   const config = configs[transform.name] ?? configs[transform.name.replace(/-(key|value)$/, '')]
-  return config === undefined ? [] : [{ transform, config }]
+  const spec = config === undefined ? others[transform.name] : { config }
+  if (spec === undefined) throw new Error(`no settings for ${transform.name}`)
+  return { transform, ...spec, records: [...changes, ...(spec.records ?? [])] }
 })
 
 describe.each(ours.map((each) => [each.transform.name, each] as const))('%s', (_name, each) => {

@@ -35,6 +35,7 @@ describe('a transform', () => {
   test.each<[string, (record: ConnectRecord) => unknown, string[]]>([
     ['changes nothing', (record) => record, []],
     ['drops all', () => null, []],
+    ['forgets to answer', () => undefined, [kind]],
     ['changes the topic', (record) => changed(record, { topic: 'other' }), []],
     [
       'refuses what is no object',
@@ -43,6 +44,13 @@ describe('a transform', () => {
         return record
       },
       [],
+    ],
+    [
+      'refuses all',
+      () => {
+        throw new DataError('no')
+      },
+      [kind],
     ],
     [
       'stumbles over null',
