@@ -184,6 +184,39 @@ describe('a chain', () => {
   })
 })
 
+test('a transform that is made only when the chain has been ended is ended too, and no other is made', async () => {
+  const ended: string[] = []
+  const making = Promise.withResolvers<Transform>()
+  const late: LoadedTransform = {
+    ...part('late', (record) => record),
+    definition: { name: 'late', doc: '', config: {}, create: () => making.promise },
+  }
+  const never: LoadedTransform = {
+    ...part('never', (record) => record),
+    definition: {
+      name: 'never',
+      doc: '',
+      config: {},
+      create: () => {
+        ended.push('was made')
+        return { apply: (record) => record }
+      },
+    },
+  }
+  const made = new TransformChain({
+    transforms: [late, never],
+    policy: policy(),
+    signal,
+    logger: silentLogger,
+    contextOf: () => context,
+  })
+  const opening = made.open()
+  await made.close()
+  making.resolve({ apply: (record) => record, close: () => void ended.push('late') })
+  await opening
+  expect(ended).toEqual(['late'])
+})
+
 describe('a source’s records', () => {
   async function convert(records: readonly SourceRecord[], parts: readonly LoadedTransform[], errors = policy()) {
     const log = new FakeLog()

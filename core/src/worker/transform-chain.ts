@@ -92,6 +92,7 @@ export class TransformChain {
   readonly #options: ChainOptions
   readonly #steps: Step[] = []
   #at = 0
+  #closed = false
 
   constructor(options: ChainOptions) {
     this.#options = options
@@ -104,8 +105,10 @@ export class TransformChain {
   async open(): Promise<void> {
     const { transforms, contextOf } = this.#options
     for (const part of transforms) {
-      const transform = await part.definition.create(part.config, contextOf(part.alias))
-      this.#steps.push({ ...part, transform })
+      const step = { ...part, transform: await part.definition.create(part.config, contextOf(part.alias)) }
+      // The task ended meanwhile, and nobody comes to end this one.
+      if (this.#closed) return this.#end(step)
+      this.#steps.push(step)
     }
   }
 
@@ -175,16 +178,17 @@ export class TransformChain {
 
   /** To be called once, when the task ends, however far {@link open} came. */
   async close(): Promise<void> {
-    await Promise.all(
-      this.#steps.splice(0).map(async ({ alias, transform }) => {
-        try {
-          await transform.close?.()
-        } catch (error) {
-          this.#options.logger.warn('a transform failed while it was ended', { alias, error: messageOf(error) })
-        }
-      }),
-    )
+    this.#closed = true
+    await Promise.all(this.#steps.splice(0).map((step) => this.#end(step)))
     this.#options.release?.()
+  }
+
+  async #end({ alias, transform }: Step): Promise<void> {
+    try {
+      await transform.close?.()
+    } catch (error) {
+      this.#options.logger.warn('a transform failed while it was ended', { alias, error: messageOf(error) })
+    }
   }
 }
 
