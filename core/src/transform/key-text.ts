@@ -9,8 +9,7 @@ export function keyText(value: unknown): string {
 }
 
 function partText(value: unknown): string {
-  if (value instanceof Uint8Array)
-    return Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString('latin1')
+  if (value instanceof Uint8Array) return bytesText(value)
   if (Array.isArray(value)) return `[${value.map(quoted).join()}]`
   const entries = value instanceof Map ? [...(value as Map<unknown, unknown>)] : Object.entries(value as object)
   const parts = entries
@@ -20,5 +19,11 @@ function partText(value: unknown): string {
 }
 
 function quoted(value: unknown): string {
-  return typeof value === 'string' ? JSON.stringify(value) : keyText(value)
+  if (typeof value === 'string') return JSON.stringify(value)
+  // Else what they hold could look like the end of them, and more fields.
+  return value instanceof Uint8Array ? JSON.stringify(bytesText(value)) : keyText(value)
+}
+
+function bytesText({ buffer, byteOffset, byteLength }: Uint8Array): string {
+  return Buffer.from(buffer, byteOffset, byteLength).toString('latin1')
 }
