@@ -43,6 +43,20 @@ test('the end of the task ends a wait, and the record passes', async () => {
   expect(await waiting).toBe(record)
 })
 
+test('a wait may be longer than a timer can be set to', async () => {
+  const ending = new AbortController()
+  const warned = vi.fn()
+  process.on('warning', warned)
+  const transform = make({ records: 1e-9 }, ending.signal)
+  void transform.apply(record)
+  const waiting = transform.apply(record)
+  await new Promise((resolve) => setImmediate(resolve))
+  process.off('warning', warned)
+  ending.abort()
+  await waiting
+  expect(warned).not.toHaveBeenCalled()
+})
+
 test('a rate is needed, and more than nothing', () => {
   const check = (records?: number) =>
     throttle.check!({ 'records.per.second': records, 'bytes.per.second': undefined })['records.per.second']

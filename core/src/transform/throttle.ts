@@ -29,6 +29,7 @@ export const throttle = defineTransform({
 
 /** How far records may be ahead of their rate, so that not each waits for a timer of its own. */
 const slackMs = 20
+const maxTimerMs = 2 ** 31 - 1
 
 class Throttle implements Transform {
   readonly #msPerRecord: number
@@ -54,7 +55,10 @@ class Throttle implements Transform {
   /** Not longer than the task goes on: the record then passes at once. */
   async #later<R extends ConnectRecord>(record: R, waitMs: number): Promise<R> {
     try {
-      await pause(waitMs, undefined, { signal: this.#signal })
+      // A timer that is set to more goes off at once.
+      for (let left = waitMs; left > 0; left -= maxTimerMs) {
+        await pause(Math.min(left, maxTimerMs), undefined, { signal: this.#signal })
+      }
     } catch (error) {
       if (!this.#signal.aborted) throw error
     }
