@@ -1,5 +1,6 @@
 /** Whether a schema may follow those before it, by the level that holds. */
-import type { ParsedSchema } from '../schemas/schema-format.ts'
+import { setImmediate } from 'node:timers/promises'
+import type { CompatibilityPolicy, ParsedSchema } from '../schemas/schema-format.ts'
 import type { EffectiveConfig } from './config-scope.ts'
 import type { CompatibilityLevel } from './request-body.ts'
 import type { Metadata, SchemaEntity } from './schema-entity.ts'
@@ -12,6 +13,8 @@ interface Next {
   readonly metadata: Metadata | undefined
 }
 
+type Parse = (version: SchemaEntity) => ParsedSchema
+
 /**
  * @param earlier live versions, by number
  * @returns messages why it may not, in the shape of the Confluent registry; empty: it may
@@ -20,8 +23,37 @@ export function checkCompatibility(
   config: EffectiveConfig,
   next: Next,
   earlier: readonly SchemaEntity[],
-  parse: (version: SchemaEntity) => ParsedSchema,
+  parse: Parse,
 ): readonly string[] {
+  const checks = check(config, next, earlier, parse)
+  for (;;) {
+    const { done, value } = checks.next()
+    if (done === true) return value
+  }
+}
+
+/** As {@link checkCompatibility}, with turns for others: of one version it may take long, and there may be many. */
+export async function checkInTurns(
+  config: EffectiveConfig,
+  next: Next,
+  earlier: readonly SchemaEntity[],
+  parse: Parse,
+): Promise<readonly string[]> {
+  const checks = check(config, next, earlier, parse)
+  for (;;) {
+    const { done, value } = checks.next()
+    if (done === true) return value
+    await setImmediate()
+  }
+}
+
+/** Version by version. */
+function* check(
+  config: EffectiveConfig,
+  next: Next,
+  earlier: readonly SchemaEntity[],
+  parse: Parse,
+): Generator<void, readonly string[], void> {
   const { compatibilityLevel: level, compatibilityGroup: group, compatibilityPolicy } = config
   if (level === 'NONE') return []
   const ofGroup = (metadata: Metadata | undefined): string | undefined => metadata?.properties?.[group!]
@@ -31,8 +63,10 @@ export function checkCompatibility(
   const policy = compatibilityPolicy === 'LENIENT' ? 'LENIENT' : 'STRICT'
   for (const version of compared) {
     const messages = compare(level, next.parsed, version, parse, policy)
-    if (messages.length === 0) continue
-    return [...messages, `{validateFields: '${config.validateFields === true}', compatibility: '${level}'}`]
+    if (messages.length > 0) {
+      return [...messages, `{validateFields: '${config.validateFields === true}', compatibility: '${level}'}`]
+    }
+    yield
   }
   return []
 }
@@ -42,13 +76,13 @@ function compare(
   next: ParsedSchema,
   version: SchemaEntity,
   parse: (version: SchemaEntity) => ParsedSchema,
-  policy: 'STRICT' | 'LENIENT',
+  policy: CompatibilityPolicy,
 ): readonly string[] {
   if (version.schemaType !== next.type) return ['Incompatible because of different schema type']
   const before = parse(version)
   const messages: string[] = []
-  if (level.startsWith('F')) messages.push(...before.compatibility(next, policy).map(filledIn('old', 'new')))
-  if (!level.startsWith('FORWARD')) messages.push(...next.compatibility(before, policy).map(filledIn('new', 'old')))
+  if (level.startsWith('F')) messages.push(...reasons(before, next, policy).map(filledIn('old', 'new')))
+  if (!level.startsWith('FORWARD')) messages.push(...reasons(next, before, policy).map(filledIn('new', 'old')))
   if (messages.length === 0) return []
   const { schema } = version
   const quoted =
@@ -56,6 +90,19 @@ function compare(
       ? `'${schema}'`
       : `<truncated> '${schema.slice(0, MAX_QUOTED_CHARACTERS)}...'`
   return [...messages, `{oldSchemaVersion: ${version.version}}`, `{oldSchema: ${quoted}}`]
+}
+
+/** What has been found out, for as long as both are kept parsed: what is tried in turns is then decided at once. */
+const known = new WeakMap<ParsedSchema, WeakMap<ParsedSchema, Map<CompatibilityPolicy, readonly string[]>>>()
+
+function reasons(reader: ParsedSchema, writer: ParsedSchema, policy: CompatibilityPolicy): readonly string[] {
+  const ofReader = known.get(reader) ?? new WeakMap<ParsedSchema, Map<CompatibilityPolicy, readonly string[]>>()
+  known.set(reader, ofReader)
+  const ofPair = ofReader.get(writer) ?? new Map<CompatibilityPolicy, readonly string[]>()
+  ofReader.set(writer, ofPair)
+  const found = ofPair.get(policy) ?? reader.compatibility(writer, policy)
+  ofPair.set(policy, found)
+  return found
 }
 
 /** The first place in a message is for the reader, the second for the writer. */

@@ -1,5 +1,5 @@
 /** What can be asked of the registry without changing it. Which instance is asked makes no difference. */
-import { checkCompatibility } from './compatibility.ts'
+import { checkInTurns } from './compatibility.ts'
 import type { ConfigScope } from './config-scope.ts'
 import {
   contextOf,
@@ -112,16 +112,26 @@ export class RegistryReads {
    * Why the schema cannot follow these versions; empty: it can.
    * @throws RegistryError 42201
    */
-  compatibility(
+  async compatibility(
     subject: string,
     request: SchemaRequest,
     versions: readonly SchemaEntity[],
     normalize: boolean,
-  ): readonly string[] {
+  ): Promise<readonly string[]> {
     const options = { normalize: this.#normalizes(subject, normalize), isNew: true }
     const { parsed, content } = this.#lookup.canonical(subject, request, options)
     const parse = (version: SchemaEntity) => this.#parser.parse(version, { subject, isNew: false })
-    return checkCompatibility(this.#scope.inScope(subject), { parsed, metadata: content.metadata }, versions, parse)
+    return checkInTurns(this.#scope.inScope(subject), { parsed, metadata: content.metadata }, versions, parse)
+  }
+
+  /** Finds out in turns with others what a registration will ask at once; what is at fault, it will say itself. */
+  async prepare(subject: string, request: SchemaRequest, normalize: boolean): Promise<void> {
+    if ((request.schema ?? '').trim() === '') return
+    try {
+      await this.compatibility(subject, request, this.#state.versions(subject, 'live'), normalize)
+    } catch (error) {
+      if (!(error instanceof RegistryError)) throw error
+    }
   }
 
   /** @throws RegistryError 40403 */

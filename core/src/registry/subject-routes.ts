@@ -117,6 +117,7 @@ function registerRoute(app: FastifyInstance, services: RouteServices): void {
       return send(request, reply, registeredBody(await registry.reads.shown(known, { format })))
     }
     const force = query.flag('force')
+    if (registry.leads && !force) await registry.reads.prepare(subject, given, normalize)
     const change = changeOf(
       request,
       (writes) => writes.register(subject, given, { normalize, force }),
@@ -158,7 +159,7 @@ function compatibilityRoutes(app: FastifyInstance, { registry }: RouteServices):
     const earlier = await registry().fresh(() => versions(subject))
     await loadFormats(registry(), subject, asked)
     for (const { schemaType } of earlier) await registry().parser.load(schemaType)
-    const messages = reasons(verbose, () =>
+    const messages = await reasons(verbose, () =>
       registry().reads.compatibility(subject, asked, earlier, query.flag('normalize')),
     )
     return { is_compatible: messages.length === 0, ...(verbose ? { messages } : {}) }
@@ -182,9 +183,9 @@ function compatibilityRoutes(app: FastifyInstance, { registry }: RouteServices):
 }
 
 /** To who wants to know why, that a schema is none at all is an answer too. */
-function reasons(verbose: boolean, find: () => readonly string[]): readonly string[] {
+async function reasons(verbose: boolean, find: () => Promise<readonly string[]>): Promise<readonly string[]> {
   try {
-    return find()
+    return await find()
   } catch (error) {
     if (verbose && error instanceof RegistryError && error.code === 42201) return [error.message]
     throw error
