@@ -96,6 +96,7 @@ export class NotedErrors implements DeadLetters {
   ) {
     this.policy = new ErrorPolicy({
       tolerance: 'all',
+      passesBlameless: true,
       retryTimeoutMs: config['errors.retry.timeout'],
       retryDelayMaxMs: config['errors.retry.delay.max.ms'],
       log: false,

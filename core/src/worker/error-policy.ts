@@ -2,7 +2,7 @@
  * What happens to a record that cannot be dealt with: `errors.*`, with Kafka Connect's names and meaning. Sources have
  * dead letters too, which Kafka Connect does not give them.
  */
-import { ConnectError, DataError, isRetriable } from '@tidewire/sdk'
+import { ConnectError, DataError, isErrorKind, isRetriable } from '@tidewire/sdk'
 import type { OutHeader } from '../client/client.ts'
 import type { Logger } from '../logging/logger.ts'
 import { messageOf } from '../logging/message-of.ts'
@@ -52,6 +52,8 @@ export interface DeadLetters {
 export interface ErrorPolicyOptions {
   /** `errors.tolerance`. */
   readonly tolerance: 'none' | 'all'
+  /** Lets go of records that are not to blame as well: where failures are only noted. */
+  readonly passesBlameless?: true
   /** `errors.retry.timeout`: 0 for no retries, -1 for ever. */
   readonly retryTimeoutMs: number
   /** `errors.retry.delay.max.ms`. */
@@ -88,16 +90,17 @@ export class ErrorPolicy {
   /**
    * Lets go of a record, if errors are tolerated. The promise, if there is one, resolves when the dead letter is in the
    * log: until then the record must not count as dealt with.
-   * @throws ConnectError that fails the task, where they are not
+   * @throws ConnectError that fails the task, where they are not, or where the record is not to blame
    */
   handle(failed: FailedRecord): Promise<void> | undefined {
-    const { tolerance, log, logger, deadLetters } = this.#options
+    const { tolerance, passesBlameless, log, logger, deadLetters } = this.#options
+    const fails = tolerance === 'none' || (passesBlameless !== true && isBlameless(failed))
     if (log) {
-      const fate = tolerance === 'none' ? 'and its task with it' : 'and is passed over'
+      const fate = fails ? 'and its task with it' : 'and is passed over'
       logger.error(`a record failed, ${fate}`, this.#details(failed))
     }
     // No dead letter: the record is read again when the task is, and would be there twice.
-    if (tolerance === 'none') throw failure(failed)
+    if (fails) throw failure(failed, tolerance)
     return deadLetters?.send(failed)
   }
 
@@ -131,8 +134,16 @@ export class ErrorPolicy {
   }
 }
 
+/**
+ * Whether a converter failed over what has nothing to do with the record: its schema registry is away, or does not let it
+ * in. Every other record would fail as this one did; to pass them over would empty the topic into the dead letters.
+ */
+function isBlameless({ stage, error }: FailedRecord): boolean {
+  return stage.endsWith('_CONVERTER') && (isRetriable(error) || isErrorKind(error, 'ConfigError'))
+}
+
 /** The error that a task fails with over one record. Not to be restarted, unless the cause may pass. */
-function failure(failed: FailedRecord): ConnectError {
+function failure(failed: FailedRecord, tolerance: 'none' | 'all'): ConnectError {
   const { stage, operation, error, topic, partition, offset } = failed
   const place = [
     `topic ${topic}`,
@@ -140,6 +151,7 @@ function failure(failed: FailedRecord): ConnectError {
     ...(offset === undefined ? [] : [`offset ${offset}`]),
   ].join(', ')
   const reason = messageOf(error)
-  const message = `record (${place}) failed at ${stage} (${operation}), and errors.tolerance is none: ${reason}`
+  const why = tolerance === 'none' ? ', and errors.tolerance is none' : ', for which it is not to blame'
+  const message = `record (${place}) failed at ${stage} (${operation})${why}: ${reason}`
   return isRetriable(error) ? new ConnectError(message, { cause: error }) : new DataError(message, { cause: error })
 }

@@ -1,4 +1,4 @@
-import { DataError, type Converter } from '@tidewire/sdk'
+import { ConfigError, DataError, RetriableError, type Converter } from '@tidewire/sdk'
 import { expect, test } from 'vitest'
 import { simpleHeaderConverter } from '../convert/simple-header-converter.ts'
 import { silentLogger } from '../logging/logger.ts'
@@ -62,6 +62,28 @@ test('and of a source', async () => {
   expect(out).toEqual([])
   expect(failed.map(({ stage }) => stage)).toEqual(['KEY_CONVERTER'])
 })
+
+// The registry of its converter is away, or does not let it in: every record would fail so.
+test.each([new RetriableError('the registry is away'), new ConfigError('the registry does not know this user')])(
+  'a record that is not to blame fails its task, whatever is tolerated, and is no dead letter: %s',
+  async (error) => {
+    const { policy, failed } = noting()
+    const fails: Converter = {
+      fromConnect: async () => Promise.reject(error),
+      toConnect: async () => Promise.reject(error),
+    }
+    const failing = { ...converters, key: { name: 'away', converter: fails } }
+    const record = { offset: 7, timestamp: 0, key: null, value: null, headers: [] }
+    const slice = { topic: 't', partition: 0, records: [record], from: 0, to: 1 }
+    await expect(async () => new SinkConversion(failing, policy, signal).convert(slice, [])).rejects.toThrow(
+      /not to blame/,
+    )
+    const topics = { check: () => undefined } as unknown as SourceTopics
+    const source = new SourceConversion(failing, policy, topics, signal)
+    await expect(async () => source.convert([{ topic: 't', key: 'k', value: 'v' }])).rejects.toThrow(error.message)
+    expect(failed).toEqual([])
+  },
+)
 
 test('what is converted late keeps its order and its names', async () => {
   const convert = (n: number): number | Promise<number> => (n % 2 === 0 ? n * 10 : Promise.resolve(n * 10))
