@@ -29,6 +29,19 @@ describe('Decimal', () => {
     },
   )
 
+  test('a text of very many zeros is not made', () => {
+    for (const [text, scale] of [
+      ['1E+999999999', -999999999],
+      ['-1.25E+500000000', -499999998],
+      ['1.5E-999999998', 999999999],
+      ['0E-999999999', 999999999],
+    ] as const) {
+      expect(Decimal.parse(text)).toMatchObject({ scale })
+      expect(Decimal.parse(text).toString()).toBe(text)
+    }
+    expect(Decimal.parse('1e1000').toString()).toBe(`1${'0'.repeat(1000)}`)
+  })
+
   test('text and back is the same number', () => {
     fc.assert(
       fc.property(fc.bigInt(), fc.integer({ min: 0, max: 60 }), (unscaled, scale) => {

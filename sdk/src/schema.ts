@@ -108,6 +108,9 @@ export const logicalNames = {
   timestamp: 'org.apache.kafka.connect.data.Timestamp',
 } as const
 
+/** A record of a few bytes may hold a number of a billion zeros. */
+const maxZeros = 1_000
+
 /** An exact decimal number: `unscaled` × 10^(−`scale`). Never a float. */
 export class Decimal {
   readonly unscaled: bigint
@@ -131,10 +134,18 @@ export class Decimal {
     return new Decimal(match[1] === '-' ? -digits : digits, fraction.length - Number(match[4] ?? 0))
   }
 
-  /** Plain notation with exactly `scale` digits after the point. */
+  /**
+   * Plain notation with exactly `scale` digits after the point; where that takes more than a thousand zeros that the
+   * number itself does not have, scientific notation (`1E+999999999`), which {@link parse} reads as well.
+   */
   toString(): string {
     const sign = this.unscaled < 0n ? '-' : ''
     const digits = (this.unscaled < 0n ? -this.unscaled : this.unscaled).toString()
+    if (-this.scale > maxZeros || this.scale - digits.length > maxZeros) {
+      const exponent = digits.length - 1 - this.scale
+      const fraction = digits.length > 1 ? `.${digits.slice(1)}` : ''
+      return `${sign}${digits[0]!}${fraction}E${exponent < 0 ? '' : '+'}${exponent}`
+    }
     if (this.scale <= 0) return sign + digits + (digits === '0' ? '' : '0'.repeat(-this.scale))
     const padded = digits.padStart(this.scale + 1, '0')
     return `${sign}${padded.slice(0, -this.scale)}.${padded.slice(-this.scale)}`

@@ -22,6 +22,24 @@ const problems = (raw: Readonly<Record<string, string>>, definition: unknown = e
 const record = (value: unknown, more: Partial<ConnectRecord> = {}): ConnectRecord => ({ topic: 't', value, ...more })
 
 describe('without schemas', () => {
+  test('a decimal of very many zeros takes no time, whatever is made of it', () => {
+    const of = (made: string) => make({ fields: JSON.stringify({ x: 0 }).replace('0', made) })
+    const { value } = of('int(decimal(value.a))').apply(record({ a: '-12.99' })) as ConnectRecord
+    expect(value).toMatchObject({ x: -12 })
+    for (const [text, whole] of [
+      ['1.5e3', 1500],
+      ['1e-999999999', 0],
+      ['0e999999999', 0],
+      ['99.9', 99],
+    ] as const) {
+      expect(of('int(decimal(value.a))').apply(record({ a: text }))).toMatchObject({ value: { x: whole } })
+    }
+    expect(() => of('int(decimal(value.a))').apply(record({ a: '1e100000000' }))).toThrow(/is no int/)
+    expect(of('string(decimal(value.a))').apply(record({ a: '1e100000000' }))).toMatchObject({
+      value: { x: '1E+100000000' },
+    })
+  })
+
   test('filters', () => {
     const filter = make({ filter: 'value.amount >= 5 && value.kind in ["a", "b"] && topic.startsWith("t")' })
     const kept = record({ amount: 5, kind: 'a' })

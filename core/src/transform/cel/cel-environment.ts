@@ -83,7 +83,7 @@ function addDecimals(env: Cel.Environment): void {
   env.registerFunction('decimal(dyn): Decimal', decimalOf)
   env.registerFunction('string(Decimal): string', (value: Decimal) => value.toString())
   env.registerFunction('double(Decimal): double', (value: Decimal) => Number(value.toString()))
-  env.registerFunction('int(Decimal): int', (value: Decimal) => BigInt(value.toString().split('.')[0]!))
+  env.registerFunction('int(Decimal): int', wholePart)
   const same = (use: (a: bigint, b: bigint, scale: number) => unknown) => (a: Decimal, b: Decimal) => {
     const scale = Math.max(a.scale, b.scale)
     return use(rescale(a, scale).unscaled, rescale(b, scale).unscaled, scale)
@@ -121,6 +121,16 @@ function addDecimals(env: Cel.Environment): void {
     same((a, b) => a >= b),
   )
 }
+
+/** @throws RangeError for what no int holds */
+function wholePart({ unscaled, scale }: Decimal): bigint {
+  if (unscaled === 0n || scale > unscaled.toString().length) return 0n
+  if (scale < -maxIntDigits) throw new RangeError(`a number of scale ${scale} is no int`)
+  return scale > 0 ? unscaled / 10n ** BigInt(scale) : unscaled * 10n ** BigInt(-scale)
+}
+
+/** Of 64 bits. */
+const maxIntDigits = 19
 
 function decimalOf(value: unknown): Decimal {
   if (value instanceof Decimal) return value
