@@ -2,6 +2,7 @@
  * JSON text to values and back without losing a digit: an integer outside ±(2^53 − 1) is a bigint. The price of that is
  * paid only by texts that hold such a number, which a scan of every sixteenth character finds out.
  */
+import { Decimal } from '@tidewire/sdk'
 
 /** A number with a fraction or exponent, kept by its text; only {@link parseExact} with `'all'` or `'texts'` makes it. */
 export class ExactFraction {
@@ -94,14 +95,18 @@ function isLossy(text: string, from: number, to: number, fractions: boolean): bo
 }
 
 /**
- * JSON text of a JSON value that may hold bigints, or that is a byte array (in base64) or a Map with string keys.
+ * JSON text of a JSON value that may hold bigints, Decimals (as numbers), byte arrays (in base64) and Maps (objects, or
+ * arrays of pairs where keys are not strings).
  * @throws TypeError for what JSON cannot express
  */
 export function stringifyExact(value: unknown): string {
-  if (value instanceof Uint8Array || value instanceof Map) return JSON.stringify(value, replaceBeyondJson)
   let text: string | undefined
   try {
-    text = JSON.stringify(value)
+    // Undefined for a function, whatever its declaration says.
+    text = JSON.stringify(value) as string | undefined
+    if (text !== undefined && maySayTooLittle(text) && isBeyondJson(value)) {
+      text = JSON.stringify(value, replaceBeyondJson)
+    }
   } catch {
     // A bigint, most likely; with a replacer it is many times slower, hence only now.
     text = JSON.stringify(value, replaceBeyondJson)
@@ -110,11 +115,41 @@ export function stringifyExact(value: unknown): string {
   return text
 }
 
+const quote = 0x22
+const closingBrace = 0x7d
+const letterT = 0x74
+
+/**
+ * Whether JSON.stringify may have met what it knows nothing of: a Map is `{}` to it, and bytes are `{"0":1}` or
+ * `{"type":"Buffer","data":[1]}`. Errs only towards yes. To look for that in the text takes less than to look through the
+ * value.
+ */
+function maySayTooLittle(text: string): boolean {
+  for (let at = text.indexOf('{'); at >= 0; at = text.indexOf('{', at + 1)) {
+    const next = text.charCodeAt(at + 1)
+    if (next === closingBrace) return true
+    if (next !== quote) continue
+    const first = text.charCodeAt(at + 2)
+    if (first === digit0 && text.charCodeAt(at + 3) === quote) return true
+    if (first === letterT && text.startsWith('type":"Buffer"', at + 2)) return true
+  }
+  return false
+}
+
+function isBeyondJson(value: unknown): boolean {
+  if (typeof value !== 'object' || value === null) return false
+  return value instanceof Uint8Array || value instanceof Map || Object.values(value).some(isBeyondJson)
+}
+
 function replaceBeyondJson(this: unknown, key: string, value: unknown): unknown {
   if (typeof value === 'bigint') return rawJson(value.toString())
+  if (value instanceof Decimal) return rawJson(value.toString())
   // A Buffer arrives here as what its toJSON made of it; the holder has the original.
   const original = (this as Record<string, unknown>)[key]
   if (original instanceof Uint8Array) return Buffer.from(original).toString('base64')
-  if (original instanceof Map) return Object.fromEntries(original as Map<string, unknown>)
+  if (original instanceof Map) {
+    const entries = [...(original as Map<unknown, unknown>)]
+    return entries.every(([name]) => typeof name === 'string') ? Object.fromEntries(entries) : entries
+  }
   return value
 }
