@@ -104,7 +104,7 @@ function readField(input: AvroInput, field: number, depth: number): unknown {
       return input.string()
     case 7: {
       const items: unknown[] = []
-      for (let count = input.block(0); count > 0; count = input.block(items.length)) {
+      for (let count = input.block(); count > 0; count = input.block()) {
         for (let index = 0; index < count; index++) items.push(readAnything(input, depth + 1))
       }
       return items
@@ -116,7 +116,7 @@ function readField(input: AvroInput, field: number, depth: number): unknown {
 
 function readEntries(input: AvroInput, depth: number): unknown {
   const entries: [unknown, unknown][] = []
-  for (let count = input.block(0); count > 0; count = input.block(entries.length)) {
+  for (let count = input.block(); count > 0; count = input.block()) {
     for (let index = 0; index < count; index++) {
       const key = readAnything(input, depth + 1)
       entries.push([key, readAnything(input, depth + 1)])

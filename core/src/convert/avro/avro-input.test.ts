@@ -93,6 +93,24 @@ describe('lengths that are not there are refused before anything is made for the
     }
   })
 
+  test('arrays of arrays of what takes no bytes', () => {
+    const { read } = avroReading(
+      parseAvro(`{"type":"array","items":{"type":"array","items":${empty}}}`).schema,
+      options,
+    )
+    // Of 200,000 bytes, 40,000 times 60,000 records.
+    const inner = written((output) => {
+      output.long(60_000)
+      output.byte(0)
+    })
+    const message = written((output) => {
+      output.long(40_000)
+      for (let index = 0; index < 40_000; index++) output.raw(inner)
+      output.byte(0)
+    })
+    expect(() => read(inputOf(message))).toThrow('ends before')
+  })
+
   test('a few empty records are read', () => {
     const { read } = avroReading(parseAvro(`{"type":"array","items":${empty}}`).schema, options)
     expect(read(inputOf(Uint8Array.of(6, 0)))).toEqual([{}, {}, {}])

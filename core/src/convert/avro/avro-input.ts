@@ -4,10 +4,13 @@ import { DataError } from '@tidewire/sdk'
 export class AvroInput {
   bytes: Buffer = Buffer.alloc(0)
   at = 0
+  /** Of arrays and maps, at all levels, so far. */
+  #items = 0
 
   start(bytes: Buffer, at: number): void {
     this.bytes = bytes
     this.at = at
+    this.#items = 0
   }
 
   /** A long whose value is known to fit: an int, an index, a length. */
@@ -101,19 +104,19 @@ export class AvroInput {
     return this.bytes.subarray(at, at + length)
   }
 
-  /**
-   * The number of items in the next block of an array or map; 0 at its end.
-   * @param known how many have been read before
-   */
-  block(known: number): number {
+  /** The number of items in the next block of an array or map; 0 at its end. */
+  block(): number {
     let count = this.long()
     if (count === 0) return 0
     if (count < 0) {
       count = -count
       this.long()
     }
-    // An item takes a byte at least, but for those that have no content, of which this many are more than anyone means.
-    if (typeof count !== 'number' || (count > this.bytes.length - this.at && known + count > 65_536)) return tooShort()
+    if (typeof count !== 'number') return tooShort()
+    // An item has a byte of its own at least, an array the one that ends it; but for those that have no content, of which
+    // this many are more than anyone means. Counted over the whole message: arrays within arrays multiply.
+    this.#items += count
+    if (this.#items > this.bytes.length + 65_536) return tooShort()
     return count
   }
 

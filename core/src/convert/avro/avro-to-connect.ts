@@ -378,7 +378,7 @@ function branchReader(reads: readonly Read[]): Read {
 function arrayReader(read: Read): Read {
   return (input) => {
     const items: unknown[] = []
-    for (let count = input.block(0); count > 0; count = input.block(items.length)) {
+    for (let count = input.block(); count > 0; count = input.block()) {
       for (let index = 0; index < count; index++) items.push(read(input))
     }
     return items
@@ -388,7 +388,7 @@ function arrayReader(read: Read): Read {
 function mapReader(read: Read): Read {
   return (input) => {
     const map = new Map<string, unknown>()
-    for (let count = input.block(0); count > 0; count = input.block(map.size)) {
+    for (let count = input.block(); count > 0; count = input.block()) {
       for (let index = 0; index < count; index++) {
         const key = input.string()
         map.set(key, read(input))
@@ -401,7 +401,7 @@ function mapReader(read: Read): Read {
 function entriesReader(readKey: Read, readValue: Read): Read {
   return (input) => {
     const map = new Map<unknown, unknown>()
-    for (let count = input.block(0); count > 0; count = input.block(map.size)) {
+    for (let count = input.block(); count > 0; count = input.block()) {
       for (let index = 0; index < count; index++) {
         const key = readKey(input)
         map.set(key, readValue(input))
