@@ -43,6 +43,10 @@ describe('parseHeaderText', () => {
     expect(parseHeaderText(text)).toEqual({ schema: of, value })
   })
 
+  test.each(['['.repeat(100_000), '[{1:'.repeat(50_000)])('nested too deep: %#', (text) => {
+    expect(parseHeaderText(text)).toEqual({ schema: schema.string(), value: text })
+  })
+
   test('null is null', () => {
     expect(parseHeaderText('null')).toEqual({ value: null })
   })

@@ -95,10 +95,14 @@ function integer(whole: bigint): SchemaAndValue {
 const whitespace = /\s/
 const bareWord = /[^,:[\]{}"\s]+/y
 
+/** Deeper than anyone nests what stands in a header. */
+const maxDepth = 100
+
 /** Arrays and maps of literals; anything unexpected makes the whole a plain string, as in Kafka Connect. */
 class StructureParser {
   readonly #text: string
   #at = 0
+  #depth = 0
 
   constructor(text: string) {
     this.#text = text
@@ -111,8 +115,8 @@ class StructureParser {
 
   parse(): SchemaAndValue | undefined {
     this.#skipSpace()
-    if (this.#take('[')) return this.#array()
-    if (this.#take('{')) return this.#map()
+    if (this.#take('[')) return this.#nested(() => this.#array())
+    if (this.#take('{')) return this.#nested(() => this.#map())
     if (this.#take('"')) return this.#quoted()
     // Times hold colons, which otherwise separate; so the longest literal first.
     const temporal = /\d[\d:.TZ-]*/y
@@ -127,6 +131,14 @@ class StructureParser {
     const word = bareWord.exec(this.#text)?.[0] ?? ''
     this.#at += word.length
     return word === '' ? undefined : parseLiteral(word)
+  }
+
+  #nested(parse: () => SchemaAndValue | undefined): SchemaAndValue | undefined {
+    if (this.#depth === maxDepth) return undefined
+    this.#depth++
+    const parsed = parse()
+    this.#depth--
+    return parsed
   }
 
   #array(): SchemaAndValue | undefined {
