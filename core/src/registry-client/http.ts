@@ -163,7 +163,7 @@ function send(
         clearTimeout(timer)
         resolve({ status: response.statusCode ?? 0, body: Buffer.concat(chunks).toString('utf8') })
       })
-      response.once('error', fail)
+      response.on('error', fail)
     })
     const expire = (ms: number) => setTimeout(() => request.destroy(new Error(`no answer within ${ms} ms`)), ms).unref()
     let timer = expire(connectMs)
@@ -175,7 +175,7 @@ function send(
       if (socket.connecting) socket.once('connect', connected)
       else connected()
     })
-    request.once('error', (error) => {
+    request.on('error', (error) => {
       clearTimeout(timer)
       fail(error)
     })

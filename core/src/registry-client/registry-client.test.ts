@@ -153,6 +153,7 @@ describe('who asks', () => {
 
   test.each<[Record<string, unknown>, RegExp]>([
     [{ 'schema.registry.url': 'ftp://user:secret@x' }, /not a URL of http/],
+    [{ 'schema.registry.url': 'http://user:50%secret@x' }, /a % in a user or password is %25/],
     [{ 'basic.auth.credentials.source': 'USER_INFO' }, /user:password/],
     [{ 'basic.auth.credentials.source': 'SASL_INHERIT' }, /username/],
   ])('is refused: %j', (settings, message) => {

@@ -158,6 +158,17 @@ function basic(userInfo: string): string {
   return `Basic ${Buffer.from(userInfo).toString('base64')}`
 }
 
+/** @throws ConfigError, without the text: it may be a password */
+function decoded(part: string): string {
+  try {
+    return decodeURIComponent(part)
+  } catch {
+    throw new ConfigError('schema.registry.url: a % in a user or password is %25 in a URL', {
+      setting: 'schema.registry.url',
+    })
+  }
+}
+
 /**
  * The URLs, without what they say of users.
  * @throws ConfigError
@@ -172,7 +183,7 @@ export function registryUrls(config: RegistryClientConfig): { readonly url: URL;
       // Not the text itself: it may hold a password.
       throw new ConfigError('schema.registry.url: not a URL of http or https', { setting: 'schema.registry.url' })
     }
-    const user = `${decodeURIComponent(url.username)}:${decodeURIComponent(url.password)}`
+    const user = `${decoded(url.username)}:${decoded(url.password)}`
     url.username = ''
     url.password = ''
     return inUrl && user !== ':' ? { url, authorization: basic(user) } : { url }

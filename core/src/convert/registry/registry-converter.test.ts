@@ -50,6 +50,14 @@ test('a schema is registered once a topic; then records are converted at once', 
   expect(registry.requests.filter((request) => request.endsWith('versions?normalize=false'))).toHaveLength(1)
 })
 
+test('a schema that is made anew for each record is registered once', async () => {
+  const converter = avro()
+  for (let x = 0; x < 5; x++) {
+    await converter.fromConnect('t', schema.struct({ x: schema.int32() }, { name: 'geo.Point' }), { x })
+  }
+  expect(registry.requests).toHaveLength(1)
+})
+
 test('null is a tombstone where the schema allows it', async () => {
   expect(avro().fromConnect('t', undefined, null)).toBeInstanceOf(Promise)
   const converter = avro()
