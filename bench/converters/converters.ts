@@ -29,7 +29,7 @@ const withJava = process.argv.includes('--java')
 interface Records {
   readonly name: string
   readonly schema: Schema
-  readonly values: readonly Record<string, unknown>[]
+  readonly values: readonly object[]
   readonly count: number
 }
 
@@ -112,7 +112,9 @@ function make(name: string, settings: Record<string, unknown>): Converter {
   return definition.create(compileSettings(definition.config)(settings).config, 'value')
 }
 
-async function rowOf(title: string, converter: Converter, of: Records): Promise<string[]> {
+type Values = Omit<Records, 'schema'> & { readonly schema?: Schema }
+
+async function rowOf(title: string, converter: Converter, of: Values): Promise<string[]> {
   const bytesOf = async (value: unknown) =>
     Buffer.from((await converter.fromConnect(of.name, of.schema, value)) as string | Uint8Array as string)
   const bytes = await Promise.all(of.values.map(bytesOf))
@@ -129,14 +131,14 @@ async function rowOf(title: string, converter: Converter, of: Records): Promise<
 }
 
 /** The same values without their Connect schemas: what JSON.stringify takes. */
-function bare(converter: Converter, { values, schema: of, name }: Records): unknown[] {
-  return values.map((value) => JSON.parse(converter.fromConnect(name, of, value) as string) as unknown)
+function bare(converter: Converter, { values, schema: of, name }: Records): object[] {
+  return values.map((value) => JSON.parse(converter.fromConnect(name, of, value) as string) as object)
 }
 
 const registry = await FakeRegistry.start()
 const withRegistry = { 'schema.registry.url': registry.url }
 const converters: [string, Converter][] = [
-  ['json, no envelope', make('json', { 'schemas.enable': false })],
+  ['json, schema, no envelope', make('json', { 'schemas.enable': false })],
   ['json, envelope', make('json', {})],
   ['json-schema', make('json-schema', withRegistry)],
   ['avro', make('avro', withRegistry)],
@@ -157,6 +159,11 @@ for (const records of [small, large]) {
       parse.toLocaleString('en'),
     ],
   ]
+  const json = make('json', { 'schemas.enable': false })
+  const { name, count: rounds } = records
+  const beyond = plain.map((value, i) => ({ ...value, beyond: 2n ** 62n + BigInt(i) }))
+  of.push(await rowOf('json, no schema', json, { name, values: plain, count: rounds }))
+  of.push(await rowOf('json, no schema, an int64 beyond 2^53', json, { name, values: beyond, count: rounds }))
   for (const [title, converter] of converters) of.push(await rowOf(title, converter, records))
   rows.set(records, of)
 }
