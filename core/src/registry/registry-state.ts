@@ -11,8 +11,8 @@ import {
   everyContext,
   globalContext,
   parseSubject,
+  resolveSubject,
 } from './qualified-subject.ts'
-import { resolveSubject } from './qualified-subject.ts'
 import type { Mode } from './request-body.ts'
 import { asUuid, contentGuid, type SchemaContent, type SchemaEntity } from './schema-entity.ts'
 import {
@@ -283,7 +283,8 @@ export class RegistryState {
     const index = this.#index(contextOf(subject))
     const holders = index.subjects.get(id) ?? new Map<string, number>()
     index.subjects.set(id, holders)
-    holders.set(subject, this.#best(versions, id)!)
+    // Nearly always the first with its id: a look at all the others each time would make the start of many quadratic.
+    holders.set(subject, holders.has(subject) ? this.#best(versions, id)! : version.version)
     const ids = index.idsByGuid.get(guid) ?? new Set<number>()
     index.idsByGuid.set(guid, ids.add(id))
     index.maxId = Math.max(index.maxId, id)
