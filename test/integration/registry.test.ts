@@ -376,6 +376,26 @@ describe('deleting', () => {
     expect(await ask('GET', `/config/${subject}`)).toMatchObject(refused(404, 40408))
   })
 
+  test('a subject without a name takes nothing along that holds for a whole context', async () => {
+    for (const [context, subject] of [
+      ['', ''],
+      ['/:.kept:', ':.kept:'],
+    ] as const) {
+      await ask('PUT', `/config${context}`, { compatibility: 'FULL' })
+      expect((await ask('POST', `/subjects/${subject}/versions`, record('Nameless', x))).status).toBe(200)
+      for (const query of ['', '?permanent=true']) {
+        expect((await ask('DELETE', `/subjects/${subject}/versions/1${query}`)).status).toBe(200)
+      }
+      expect((await ask('GET', `/config${context}`)).body).toMatchObject({ compatibilityLevel: 'FULL' })
+      await ask('POST', `/subjects/${subject}-named/versions`, record('Named', x))
+      expect((await ask('DELETE', `/subjects/${subject}?permanent=true`)).status).toBe(404)
+      expect((await ask('GET', `/config${context}`)).body).toMatchObject({ compatibilityLevel: 'FULL' })
+      await ask('DELETE', `/config${context}`)
+      for (const query of ['', '?permanent=true']) await ask('DELETE', `/subjects/${subject}-named${query}`)
+    }
+    expect((await ask('DELETE', '/contexts/kept')).status).toBe(204)
+  })
+
   test('what others refer to stays', async () => {
     const [inner, outer] = [newSubject(), newSubject()]
     const name = `In${made}`

@@ -112,8 +112,9 @@ export class RegistryWrites {
   }
 
   deleteSubject(subject: string, permanent: boolean): Decision<readonly number[]> {
-    if (!this.#state.hasSubjects(subject, 'all')) throw errors.subjectNotFound(subject)
-    if (!permanent && !this.#state.hasSubjects(subject, 'live')) throw errors.subjectSoftDeleted(subject)
+    // Not by whether there is the subject: a name without one would stand for all of its context.
+    if (this.#state.versions(subject, 'all').length === 0) throw errors.subjectNotFound(subject)
+    if (!permanent && this.#state.versions(subject, 'live').length === 0) throw errors.subjectSoftDeleted(subject)
     this.#requireWritable(subject)
     const versions = this.#state.versions(subject, permanent ? 'all' : 'live')
     for (const { version, deleted } of versions) {
@@ -280,6 +281,8 @@ export class RegistryWrites {
   }
 
   #forgetSettings(subject: string): readonly LogRecord[] {
+    // The settings under a name without a subject hold for its whole context.
+    if (isContextName(subject)) return []
     return [
       ...(this.#state.ownMode(subject) === undefined ? [] : [modeRecord(subject, null)]),
       ...(this.#state.ownConfig(subject) === undefined ? [] : [configRecord(subject, null)]),
