@@ -167,6 +167,7 @@ class EventRouter implements Transform {
   readonly #ofEvent
   readonly #topicOf: (routed: string) => string
   readonly #expand: ExpandOptions
+  readonly #expandedSchema = canonicalSchemas()
 
   constructor(settings: Config, log: Logger) {
     this.#settings = settings
@@ -283,11 +284,25 @@ class EventRouter implements Transform {
       return { schema, value }
     }
     try {
-      return expandJson(value, this.#expand)
+      const expanded = expandJson(value, this.#expand)
+      return { schema: this.#expandedSchema(expanded.schema), value: expanded.value }
     } catch (error) {
       this.#log.warn('a payload cannot be expanded', { error: (error as Error).message })
       return { schema, value }
     }
+  }
+}
+
+/** The first of those that are equal: converters know a schema that they have met by its identity. Bounded, as any text may come. */
+function canonicalSchemas(): (schema: Schema) => Schema {
+  const known = new Map<string, Schema>()
+  return (schema) => {
+    const text = JSON.stringify(schema)
+    const same = known.get(text)
+    if (same !== undefined) return same
+    if (known.size >= 1000) known.clear()
+    known.set(text, schema)
+    return schema
   }
 }
 

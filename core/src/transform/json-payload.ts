@@ -27,13 +27,22 @@ const types = {
 
 const maxInt64 = 2n ** 63n - 1n
 
-/** @throws DataError, SyntaxError where the text is neither an object nor an array, or mixes types in an array */
+/** @throws DataError where the text is neither an object nor an array, or mixes types in an array; without any of the text */
 export function expandJson(text: string, options: ExpandOptions): { schema: Schema; value: unknown } {
   if (!text.startsWith('{') && !text.startsWith('[')) throw new DataError('it is neither an object nor an array')
-  const json = parseExact(text, 'texts')
+  const json = parsed(text)
   const schema = schemaOf(options.name, json, options)
   if (schema === undefined) throw new DataError('it is an empty array')
   return { schema, value: valueOf(json, schema) }
+}
+
+/** What JSON.parse says of a text has a part of it, and this is logged. */
+function parsed(text: string): unknown {
+  try {
+    return parseExact(text, 'texts')
+  } catch (cause) {
+    throw new DataError('it is no JSON', { cause })
+  }
 }
 
 type Json = Readonly<Record<string, unknown>>
