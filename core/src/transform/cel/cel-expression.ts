@@ -76,10 +76,14 @@ function isPath(node: ASTNode): boolean {
   return node.op === 'id' || (node.op === '.' && isPath(node.args[0]))
 }
 
+/** It may hold a value of the record, which has no end. */
+const maxSummaryLength = 200
+
 /** The library's errors show the text with a mark below it; here the first line does. */
 function summaryOf(error: unknown): string {
   const { summary, message } = error as { summary?: string; message: string }
-  return summary ?? message.split('\n')[0]!
+  const text = summary ?? message.split('\n', 1)[0]!
+  return text.length <= maxSummaryLength ? text : `${text.slice(0, maxSummaryLength)}…`
 }
 
 /** A name that the library passes over without a word. @throws RangeError */
