@@ -6,7 +6,7 @@ import { DataError, type Field, type Schema } from '@tidewire/sdk'
 import { ExactFraction, parseExact } from '../../json/exact-json.ts'
 import type { ReferencedSchema } from '../../registry-client/registry-client.ts'
 import type { JsonOptions } from '../json-options.ts'
-import { compileReader } from '../json-reader.ts'
+import { compileReader, hasDecimals } from '../json-reader.ts'
 import { generalizedEnum, generalizedUnion, jsonEnum, jsonOneOf, nullSymbol } from './names.ts'
 import { SchemaDocuments, type JsonSchemaNode, type LocatedNode } from './schema-documents.ts'
 
@@ -239,7 +239,7 @@ class JsonSchemaToConnect {
     if (fallback !== undefined && fallback !== null) {
       try {
         // A copy: what is read is taken over in place.
-        const json: unknown = parseExact(JSON.stringify(fallback, plain), 'integers')
+        const json: unknown = parseExact(JSON.stringify(fallback, plain), hasDecimals(schema) ? 'all' : 'integers')
         schema.default = compileReader(schema, this.#options, path)(json)
       } catch (error) {
         // One that is not of the type stands for nothing.

@@ -103,6 +103,13 @@ const codecs: readonly [string, SchemaCodec][] = [
 ]
 
 describe.each(codecs)('%s', (_name, codec) => {
+  test('a default of many digits comes back as it was', () => {
+    const of = schema.decimal(2, { default: new Decimal(123456789012345678901n, 2) })
+    const described = codec.describe(of)
+    const registered = { id: 1, type: codec.type, schema: described.text, references: [] }
+    expect(codec.reader({ schema: registered, references: [] }, undefined).schema).toEqual(of)
+  })
+
   test('values and schemas come back as they were', () => {
     fc.assert(
       fc.property(cases, ({ schema: of, value }) => {
