@@ -74,7 +74,7 @@ const pairs = <T>(given: readonly T[], made: readonly Vector[], title: (one: T) 
 }
 
 /** Where we differ on purpose, or where Java's values tell more than ours: a float64 of 1 is 1.0 there. */
-const differentJson = new Set(['1.0', '1e3', '123456789.123456789', '[1,"a",null,{"b":[1.0]}]', '1E400', '1 2', ''])
+const differentJson = new Set(['1.0', '1e3', '123456789.123456789', '[1,"a",null,{"b":[1.0]}]', '1 2', ''])
 /** Kafka Connect drops what follows a number or a structure, and digits; takes days that there are not; keeps backslashes. */
 const differentHeaders = new Set([
   ...['12:34:56', '1]', '[1,]', '1:2', '1,2', '{"a":1}x', '[1]x', '0.30000001192092896', '3.14159265358979'],

@@ -12,6 +12,13 @@ test.each<[unknown, string]>([
   [{ a: 9007199254740993n, b: Buffer.from('hi') }, '{"a":9007199254740993,"b":"aGk="}'],
   [{ price: Decimal.parse('12.50'), much: Decimal.parse('1e999999999') }, '{"price":12.50,"much":1E+999999999}'],
   [{ a: {}, type: 'Buffer', b: { '0': 1 }, c: '{}' }, '{"a":{},"type":"Buffer","b":{"0":1},"c":"{}"}'],
+  [Number.NaN, '"NaN"'],
+  [
+    { a: null, b: [1, null, Infinity], c: { d: -Infinity } },
+    '{"a":null,"b":[1,null,"Infinity"],"c":{"d":"-Infinity"}}',
+  ],
+  [{ a: null, b: [1, null, 'null'] }, '{"a":null,"b":[1,null,"null"]}'],
+  [{ a: NaN, b: 9007199254740993n }, '{"a":"NaN","b":9007199254740993}'],
 ])('what JSON.stringify has no form for is written wherever it is: %#', (value, text) => {
   expect(stringifyExact(value)).toBe(text)
 })

@@ -95,17 +95,17 @@ function isLossy(text: string, from: number, to: number, fractions: boolean): bo
 }
 
 /**
- * JSON text of a JSON value that may hold bigints, Decimals (as numbers), byte arrays (in base64) and Maps (objects, or
- * arrays of pairs where keys are not strings).
+ * JSON text of a JSON value that may hold bigints, Decimals (as numbers), byte arrays (in base64), Maps (objects, or
+ * arrays of pairs where keys are not strings) and numbers that are not finite (the texts "NaN", "Infinity", "-Infinity").
  * @throws TypeError for what JSON cannot express
  */
 export function stringifyExact(value: unknown): string {
   let text: string | undefined
   try {
     // Undefined for a function, whatever its declaration says.
-    text = JSON.stringify(value) as string | undefined
-    if (text !== undefined && maySayTooLittle(text) && isBeyondJson(value)) {
-      text = JSON.stringify(value, replaceBeyondJson)
+    const quick: unknown = JSON.stringify(value)
+    if (typeof quick === 'string') {
+      text = maySayTooLittle(quick) && isBeyondJson(value) ? JSON.stringify(value, replaceBeyondJson) : quick
     }
   } catch {
     // A bigint, most likely; with a replacer it is many times slower, hence only now.
@@ -121,10 +121,11 @@ const letterT = 0x74
 
 /**
  * Whether JSON.stringify may have met what it knows nothing of: a Map is `{}` to it, and bytes are `{"0":1}` or
- * `{"type":"Buffer","data":[1]}`. Errs only towards yes. To look for that in the text takes less than to look through the
+ * `{"type":"Buffer","data":[1]}`, and a number that is not finite is null. Errs only towards yes. To look for that in the text takes less than to look through the
  * value.
  */
 function maySayTooLittle(text: string): boolean {
+  if (text.includes('null')) return true
   for (let at = text.indexOf('{'); at >= 0; at = text.indexOf('{', at + 1)) {
     const next = text.charCodeAt(at + 1)
     if (next === closingBrace) return true
@@ -137,12 +138,22 @@ function maySayTooLittle(text: string): boolean {
 }
 
 function isBeyondJson(value: unknown): boolean {
+  if (typeof value === 'number') return !Number.isFinite(value)
   if (typeof value !== 'object' || value === null) return false
-  return value instanceof Uint8Array || value instanceof Map || Object.values(value).some(isBeyondJson)
+  if (Array.isArray(value)) return value.some(isBeyondJson)
+  if (value instanceof Uint8Array || value instanceof Map) return true
+  const object = value as Readonly<Record<string, unknown>>
+  for (const name in object) {
+    const part = object[name]
+    // Most are texts and numbers: those take no call.
+    if (typeof part === 'number' ? !Number.isFinite(part) : typeof part === 'object' && isBeyondJson(part)) return true
+  }
+  return false
 }
 
 function replaceBeyondJson(this: unknown, key: string, value: unknown): unknown {
   if (typeof value === 'bigint') return rawJson(value.toString())
+  if (typeof value === 'number') return Number.isFinite(value) ? value : String(value)
   if (value instanceof Decimal) return rawJson(value.toString())
   // A Buffer arrives here as what its toJSON made of it; the holder has the original.
   const original = (this as Record<string, unknown>)[key]
