@@ -29,7 +29,8 @@ export interface ConnectRecord {
 export interface Transform {
   /**
    * What becomes of the record: itself, a {@link changed} copy, or null, which drops it (it then counts as delivered).
-   * @throws DataError for a record that it cannot deal with: `errors.tolerance` decides; a ConnectError is tried again
+   * @throws DataError for a record that it cannot deal with: `errors.tolerance` decides; RetriableError: it is tried
+   *   again for as long as `errors.retry.timeout` says, then the task fails, whatever is tolerated
    */
   apply<R extends ConnectRecord>(record: R): R | null | Promise<R | null>
   /** Called once, when its task ends. */

@@ -135,11 +135,12 @@ export class ErrorPolicy {
 }
 
 /**
- * Whether a converter failed over what has nothing to do with the record: its schema registry is away, or does not let it
- * in. Every other record would fail as this one did; to pass them over would empty the topic into the dead letters.
+ * Whether a converter or a transform failed over what has nothing to do with the record: a schema registry is away, or does
+ * not let it in. Every other record would fail as this one did; to pass them over would empty the topic into the dead letters.
  */
 function isBlameless({ stage, error }: FailedRecord): boolean {
-  return stage.endsWith('_CONVERTER') && (isRetriable(error) || isErrorKind(error, 'ConfigError'))
+  const isConversion = stage.endsWith('_CONVERTER') || stage === 'TRANSFORMATION'
+  return isConversion && (isRetriable(error) || isErrorKind(error, 'ConfigError'))
 }
 
 /** The error that a task fails with over one record. Not to be restarted, unless the cause may pass. */

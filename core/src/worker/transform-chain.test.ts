@@ -383,6 +383,18 @@ describe('a sink’s records', () => {
   })
 })
 
+test('a record whose transform fails in passing to the last is not passed over, whatever is tolerated', async () => {
+  const away = part('away', () => {
+    throw new RetriableError('the registry is away')
+  })
+  const errors = policy({ tolerance: 'all' })
+  const records = [{ offset: 0, timestamp: 0, key: null, value: Buffer.from('a'), headers: [] }]
+  const ofSink = new SinkConversion(converters, errors, signal, await chain([away], errors))
+  const slice = { topic: 't', partition: 0, records, from: 0, to: 1 }
+  await expect(ofSink.convert(slice, [])).rejects.toThrow('the registry is away')
+  expect(failed).toEqual([])
+})
+
 describe('the end of a task', () => {
   test.each(['source', 'sink'])(
     'cuts a %s’s batch off that waits: nothing of it fails, and it is read again',
