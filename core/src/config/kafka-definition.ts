@@ -66,6 +66,7 @@ const shown: Readonly<Record<string, readonly [heading: string, width: Width, or
   'offsets.storage.topic': ['offsets.topic', 'LONG', 1],
   'schemas.enable': ['Schemas', 'MEDIUM', 0],
   'schemas.cache.size': ['Schemas', 'MEDIUM', 1],
+  'schema.content': ['Schemas', 'MEDIUM', 2],
   'decimal.format': ['Serialization', 'MEDIUM', 0],
   'replace.null.with.default': ['Serialization', 'MEDIUM', 1],
 }
