@@ -11,7 +11,7 @@ const layers = {
   schemas: ['json', 'logging'],
   'registry-client': ['config', 'json', 'logging'],
   convert: ['schemas', 'registry-client', 'json', 'config', 'logging'],
-  transform: ['convert', 'json', 'config'],
+  transform: ['convert', 'json', 'config', 'registry-client'],
   plugin: ['json', 'convert', 'transform', 'config', 'logging'],
   worker: ['client', 'json', 'convert', 'transform', 'plugin', 'config', 'logging'],
   herder: ['cluster', 'worker', 'client', 'json', 'convert', 'transform', 'plugin', 'config', 'logging'],
