@@ -40,13 +40,13 @@ describe('a task that misbehaves', () => {
   })
 
   test.each([
-    ['block', /^task bad-0 blocked its thread for 2 s \(in next\)$/],
+    ['block', /^task bad-0 blocked its thread for 5 s \(in next\)$/],
     ['no-memory', /^task bad-0 took the last of its thread's memory \(64 MB of heap\) \(in next\)$/],
     ['exit', /^task bad-0 ended its thread \(exit code 7\) \(in next\)$/],
   ])(
     '%s: it is named, and goes on in a thread of its own; its neighbour is started again at once, and never failed',
     async (how, reason) => {
-      hosts = await testHosts(broker.address, { 'task.threads': '1' }, { blockedAfterS: 2, heapMb: 64 })
+      hosts = await testHosts(broker.address, { 'task.threads': '1' }, { blockedAfterS: 5, heapMb: 64 })
       await hosts.start('good', countable('counting'), {
         ...endless,
         topic: `apart-${how}`,

@@ -23,7 +23,7 @@ test.each<[unknown, string]>([
 test('plainSchema: as the JSON converter has it', () => {
   expect(plainSchema(schema.int64({ optional: true, name: 'n' }))).toEqual({ type: 'int64', optional: true, name: 'n' })
   expect(plainSchema(undefined)).toBeNull()
-  expect(plainSchema({ type: 'array' })).toBeNull()
+  expect(plainSchema({ ...schema.decimal(2), default: 3 })).toBeNull()
 })
 
 describe('shownBytes', () => {
