@@ -21,7 +21,7 @@ export interface ContractAnswer {
 
 /** Makes the call, over and over where the step waits for something. What is the worker's own is `@` in the answer. */
 export async function take(
-  { name, call, body, headers, until: isDone }: Step,
+  { name, call, body, headers, until: isDone = isSettled }: Step,
   on: Contender,
   limitMs = 60_000,
 ): Promise<ContractAnswer> {
@@ -45,7 +45,6 @@ export async function take(
       body: parsed(answered),
     }
   }
-  if (isDone === undefined) return ask()
   let last: ContractAnswer | undefined
   const again = async (): Promise<boolean> => {
     last = await ask()
@@ -58,6 +57,10 @@ export async function take(
   })
   return last!
 }
+
+/** Kafka Connect refuses what comes before it has read what it was told last, and means that one asks again. */
+const isSettled = (body: unknown, status: number): boolean =>
+  status !== 409 || !JSON.stringify(body).includes('momentarily')
 
 function toOwn(text: string, { prefix, folder }: Contender): string {
   return text.replaceAll('@folder', folder).replaceAll('@', prefix)
