@@ -1,14 +1,10 @@
 /** The records that failed, and another try for them. */
-import type {
-  DeadLetter,
-  DeadLetters,
-  RedrivenLine,
-  RedriveRequest,
-  ShownBytes,
-} from '../core/src/rest-client/operations.ts'
-import { fill, make, table } from './dom.ts'
+import type { DeadLetter, DeadLetters, RedrivenLine, RedriveRequest } from '../core/src/rest-client/operations.ts'
+import { fill, make, row } from './dom.ts'
 import { button, tell, tellError } from './notices.ts'
 import type { Console, Panel } from './page.ts'
+import { fillList, readPanel } from './read-panel.ts'
+import { textOfBytes } from './shown-bytes.ts'
 
 const pageLetters = 50
 const placeOf = ({ partition, offset }: { partition: number; offset: number }): string => `${partition}:${offset}`
@@ -32,19 +28,10 @@ export function deadLettersPanel({ client, state, signal }: Console, name: strin
       const outcome = make('div', { class: 'soft' }, letter.redriven ? 'put back' : '')
       chosen.set(place, box)
       outcomes.set(place, outcome)
-      const cells = [
-        box,
-        place,
-        new Date(letter.timestamp).toLocaleString(),
-        reasonOf(letter),
-        recordOf(letter),
-        outcome,
-      ]
-      return make('tr', {}, ...cells.map((cell) => make('td', {}, cell)))
+      return row(box, place, new Date(letter.timestamp).toLocaleString(), reasonOf(letter), recordOf(letter), outcome)
     })
     const columns = ['', 'Letter', 'Time', 'Reason', 'Record', 'Outcome']
-    if (rows.length === 0) fill(list, make('p', { class: 'pad soft' }, 'There are none.'))
-    else fill(list, table(`Dead letters of ${name}`, columns, rows))
+    fillList(list, 'There are none.', `Dead letters of ${name}`, columns, rows)
   }
   const read = async (): Promise<void> => {
     const query = { limit: pageLetters, from: wanted.checked ? 'redriven' : 'earliest' }
@@ -88,25 +75,15 @@ export function deadLettersPanel({ client, state, signal }: Console, name: strin
       'It has no topic for dead letters: errors.deadletterqueue.topic.name names one, with errors.tolerance=all.'
     return { element: make('p', { class: 'soft' }, hint) }
   }
-  read().catch(tellError)
-  return {
-    element: make(
-      'div',
-      {},
-      make('div', { class: 'head' }, make('h2', {}, 'Dead letters'), button('Read again', read)),
-      about,
-      make('label', {}, wanted, ' only those since the last re-drive'),
-      list,
-      make(
-        'div',
-        { class: 'actions' },
-        button('Put all back', async () => put({}), { class: 'primary', title: 'All since the last re-drive' }),
-        button('Put the chosen back', ofChosen(false)),
-        button('Try the chosen', ofChosen(true), { title: 'Converts them, and delivers nothing' }),
-      ),
-      result,
-    ),
-  }
+  const actions = make(
+    'div',
+    { class: 'actions' },
+    button('Put all back', async () => put({}), { class: 'primary', title: 'All since the last re-drive' }),
+    button('Put the chosen back', ofChosen(false)),
+    button('Try the chosen', ofChosen(true), { title: 'Converts them, and delivers nothing' }),
+  )
+  const onlyNew = make('label', {}, wanted, ' only those since the last re-drive')
+  return { element: readPanel('Dead letters', read, about, onlyNew, list, actions, result) }
 }
 
 function summaryOf(
@@ -129,15 +106,5 @@ function reasonOf({ stage, exception, message, origin }: DeadLetter): HTMLElemen
 }
 
 function recordOf({ key, value }: DeadLetter): HTMLElement {
-  return make('div', { class: 'code value' }, textOf(key), make('br'), textOf(value))
-}
-
-function textOf(bytes: ShownBytes | null): string {
-  if (bytes === null) return 'null'
-  const marks = [
-    bytes.encoding === 'base64' ? 'base64' : '',
-    bytes.truncated === true ? `${bytes.size} bytes, cut` : '',
-  ]
-  const mark = marks.filter(Boolean).join(', ')
-  return mark === '' ? bytes.data : `${bytes.data} (${mark})`
+  return make('div', { class: 'code value' }, textOfBytes(key), make('br'), textOfBytes(value))
 }

@@ -1,8 +1,9 @@
 /** How far a connector has come, and, once it is stopped, where it is to begin. */
 import type { OffsetsFrom } from '../core/src/rest-client/operations.ts'
-import { fill, labelled, listen, make, options, row, table } from './dom.ts'
-import { button, confirm, onSubmit, tell, tellError } from './notices.ts'
+import { labelled, listen, make, options, row } from './dom.ts'
+import { button, confirm, onSubmit, tell } from './notices.ts'
 import type { Console, Panel } from './page.ts'
+import { fillList, readPanel } from './read-panel.ts'
 
 const kinds = [
   ['earliest', 'the beginning'],
@@ -19,8 +20,7 @@ export function offsetsPanel({ client, state, signal }: Console, name: string): 
     const rows = offsets.map(({ partition, offset }) =>
       row(make('code', {}, JSON.stringify(partition)), make('code', {}, JSON.stringify(offset))),
     )
-    if (rows.length === 0) fill(list, make('p', { class: 'pad soft' }, 'None is stored yet.'))
-    else fill(list, table(`Offsets of ${name}`, ['Partition', 'Offset'], rows))
+    fillList(list, 'None is stored yet.', `Offsets of ${name}`, ['Partition', 'Offset'], rows)
   }
   const begin = beginForm(async (from, topics) => {
     const body = { from, ...(topics.length === 0 ? {} : { topics }) }
@@ -46,18 +46,7 @@ export function offsetsPanel({ client, state, signal }: Console, name: string): 
     hint.hidden = isStopped
   }
   changed()
-  read().catch(tellError)
-  return {
-    element: make(
-      'div',
-      {},
-      make('div', { class: 'head' }, make('h2', {}, 'Offsets'), button('Read again', read)),
-      list,
-      hint,
-      change,
-    ),
-    changed,
-  }
+  return { element: readPanel('Offsets', read, list, hint, change), changed }
 }
 
 function beginForm(set: (from: OffsetsFrom, topics: readonly string[]) => Promise<void>): HTMLFormElement {

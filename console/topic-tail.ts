@@ -1,9 +1,10 @@
 /** The records of a topic as they come. */
-import type { TailedBytes, TailedRecord } from '../core/src/rest-client/operations.ts'
+import type { TailedRecord } from '../core/src/rest-client/operations.ts'
 import { NoAnswerError } from '../core/src/rest-client/rest-client.ts'
 import { fill, find, labelled, make, onceOver, options, row, table } from './dom.ts'
 import { button, describeError, isOver, onSubmit, tellError } from './notices.ts'
 import type { Console, Page } from './page.ts'
+import { textOfBytes } from './shown-bytes.ts'
 
 /** More would be no page any more. */
 const maxRows = 500
@@ -106,19 +107,8 @@ function recordRow({ partition, offset, timestamp, key, value, headers }: Tailed
     String(partition),
     String(offset),
     timestamp < 0 ? '' : new Date(timestamp).toLocaleString(),
-    cell(textOf(key)),
-    cell(textOf(value)),
-    headers.map((header) => cell(`${header.key}: ${textOf(header.value)}`)),
+    cell(textOfBytes(key)),
+    cell(textOfBytes(value)),
+    headers.map((header) => cell(`${header.key}: ${textOfBytes(header.value)}`)),
   )
-}
-
-function textOf(bytes: TailedBytes | null): string {
-  if (bytes === null) return 'null'
-  const text = typeof bytes.data === 'string' ? bytes.data : JSON.stringify(bytes.data)
-  const marks = [
-    bytes.encoding === 'base64' ? 'base64' : '',
-    bytes.truncated === true ? `${bytes.size} bytes, cut` : '',
-  ]
-  const mark = marks.filter(Boolean).join(', ')
-  return mark === '' ? text : `${text} (${mark})`
 }
