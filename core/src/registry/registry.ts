@@ -50,9 +50,16 @@ interface Queued {
   readonly reject: (error: Error) => void
 }
 
+/** What it has come to, where the writes before it in the batch are carried out. */
 interface Decided {
   readonly queued: Queued
-  readonly decision: Decision<unknown>
+  readonly outcome: Decision<unknown> | Refused
+}
+
+/** A refusal may rest on a write that is not in the log yet: it is told when that write is. */
+interface Refused {
+  readonly records: readonly []
+  readonly refusal: Error
 }
 
 /** Most changes in one transaction. */
@@ -221,12 +228,12 @@ export class Registry {
       try {
         const decision = queued.decide(this.#writes)
         const takeBack = this.state.tentatively(decision.records)
-        batch.push({ queued, decision })
+        batch.push({ queued, outcome: decision })
         for (const { value } of decision.records) characters += value?.length ?? 0
         if (takeBack === undefined) isOpen = false
         else back.push(takeBack)
       } catch (error) {
-        queued.reject(error as Error)
+        batch.push({ queued, outcome: { records: [], refusal: error as Error } })
       }
     }
     for (const takeBack of back.reverse()) takeBack()
@@ -235,9 +242,12 @@ export class Registry {
 
   /** Never throws. */
   async #carryOut(batch: readonly Decided[]): Promise<void> {
-    const records = batch.flatMap(({ decision }) => decision.records)
+    const records = batch.flatMap(({ outcome }) => outcome.records)
     const done = (): void => {
-      for (const { queued, decision } of batch) queued.resolve({ answer: decision.answer })
+      for (const { queued, outcome } of batch) {
+        if ('refusal' in outcome) queued.reject(outcome.refusal)
+        else queued.resolve({ answer: outcome.answer })
+      }
     }
     const again = (): void => {
       for (const { queued } of batch) queued.resolve(undefined)
