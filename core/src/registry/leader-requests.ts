@@ -48,6 +48,10 @@ const LOOK_MS = 200
 /** Most of an answer that is read; the registry's own answers to writes are far smaller. */
 const MAX_ANSWER_BYTES = 64 * 1024 * 1024
 
+/**
+ * Each request has a connection of its own. One that was kept may be closed by the leader just as it is used again, and then
+ * nobody knows whether a delete was carried out.
+ */
 export class LeaderRequests {
   readonly #options: LeaderRequestsOptions
   readonly #http: HttpAgent
@@ -55,7 +59,7 @@ export class LeaderRequests {
 
   constructor(options: LeaderRequestsOptions) {
     this.#options = options
-    this.#http = new HttpAgent({ keepAlive: true })
+    this.#http = new HttpAgent({ keepAlive: false })
     this.#https = agentOf(options.tls)
   }
 
@@ -121,10 +125,17 @@ export class LeaderRequests {
 }
 
 function agentOf(tls: RequestTls | undefined): HttpsAgent {
+  if (tls === undefined) return new HttpsAgent({ keepAlive: false })
+  const { ca, key, certificate, passphrase, minVersion, maxVersion, verifyHost } = tls
   return new HttpsAgent({
-    keepAlive: true,
-    ...(tls && { key: tls.key, cert: tls.certificate, passphrase: tls.passphrase, ca: tls.ca }),
-    ...(tls?.verifyHost === false ? { checkServerIdentity: () => undefined } : {}),
+    keepAlive: false,
+    ca,
+    key,
+    cert: certificate,
+    passphrase,
+    minVersion,
+    maxVersion,
+    ...(verifyHost ? {} : { checkServerIdentity: () => undefined }),
   })
 }
 
