@@ -1,4 +1,5 @@
 import { DataError } from '@tidewire/sdk'
+import { readShortAscii } from '../growing-bytes.ts'
 
 /** Avro's binary encoding, read from a message. Everything throws DataError where the message ends too early. */
 export class AvroInput {
@@ -88,7 +89,7 @@ export class AvroInput {
     const length = this.#length()
     const at = this.take(length)
     if (length <= 16) {
-      const text = shortAscii(this.bytes, at, at + length)
+      const text = readShortAscii(this.bytes, at, at + length)
       if (text !== undefined) return text
     }
     return this.bytes.toString('utf8', at, at + length)
@@ -133,16 +134,6 @@ export class AvroInput {
     if (typeof length !== 'number' || length < 0) return tooShort()
     return length
   }
-}
-
-function shortAscii(bytes: Buffer, from: number, to: number): string | undefined {
-  let text = ''
-  for (let at = from; at < to; at++) {
-    const byte = bytes[at]!
-    if (byte > 0x7f) return undefined
-    text += String.fromCharCode(byte)
-  }
-  return text
 }
 
 function tooShort(): never {

@@ -1,25 +1,7 @@
-/** Avro's binary encoding into one buffer that grows and is used again. */
-export class AvroOutput {
-  bytes = Buffer.allocUnsafeSlow(4096)
-  at = 0
+import { GrowingBytes } from '../growing-bytes.ts'
 
-  /** Room for that many bytes more. */
-  reserve(length: number): void {
-    const needed = this.at + length
-    if (needed <= this.bytes.length) return
-    const grown = Buffer.allocUnsafeSlow(Math.max(needed, 2 * this.bytes.length))
-    this.bytes.copy(grown, 0, 0, this.at)
-    this.bytes = grown
-  }
-
-  /** What has been written since `at` was 0, as bytes of its own. A buffer that one large value has grown is let go. */
-  take(): Buffer {
-    const taken = Buffer.allocUnsafe(this.at)
-    this.bytes.copy(taken, 0, 0, this.at)
-    if (this.bytes.length > 1024 * 1024) this.bytes = Buffer.allocUnsafeSlow(4096)
-    return taken
-  }
-
+/** Avro's binary encoding, written. */
+export class AvroOutput extends GrowingBytes {
   byte(value: number): void {
     if (this.at === this.bytes.length) this.reserve(1)
     this.bytes[this.at++] = value
@@ -70,19 +52,9 @@ export class AvroOutput {
     this.bytes[this.at++] = Number(rest)
   }
 
-  float(value: number): void {
-    this.reserve(4)
-    this.at = this.bytes.writeFloatLE(value, this.at)
-  }
-
-  double(value: number): void {
-    this.reserve(8)
-    this.at = this.bytes.writeDoubleLE(value, this.at)
-  }
-
   string(value: string): void {
     const length = value.length
-    if (length > 24 || !this.#shortAscii(value, length)) {
+    if (length > 24 || !this.shortAscii(value, length << 1)) {
       const size = Buffer.byteLength(value)
       this.int(size)
       this.reserve(size)
@@ -91,29 +63,8 @@ export class AvroOutput {
     }
   }
 
-  /** A call into native code costs more than a few characters do. */
-  #shortAscii(value: string, length: number): boolean {
-    this.reserve(length + 1)
-    const bytes = this.bytes
-    const start = this.at
-    for (let index = 0; index < length; index++) {
-      const code = value.charCodeAt(index)
-      if (code > 0x7f) return false
-      bytes[start + 1 + index] = code
-    }
-    bytes[start] = length << 1
-    this.at = start + 1 + length
-    return true
-  }
-
   sized(value: Uint8Array): void {
     this.int(value.length)
     this.raw(value)
-  }
-
-  raw(value: Uint8Array): void {
-    this.reserve(value.length)
-    this.bytes.set(value, this.at)
-    this.at += value.length
   }
 }

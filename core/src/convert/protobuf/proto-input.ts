@@ -1,5 +1,6 @@
 import { isUtf8 } from 'node:buffer'
 import { DataError } from '@tidewire/sdk'
+import { readShortAscii } from '../growing-bytes.ts'
 
 /** What follows a field's number. */
 export const wireTypes = { varint: 0, fixed64: 1, sized: 2, startGroup: 3, endGroup: 4, fixed32: 5 } as const
@@ -115,7 +116,7 @@ export class ProtoInput {
     const length = this.uint32()
     const at = this.#take(length)
     if (length <= 16) {
-      const text = shortAscii(this.bytes, at, at + length)
+      const text = readShortAscii(this.bytes, at, at + length)
       if (text !== undefined) return text
     }
     const text = this.bytes.toString('utf8', at, at + length)
@@ -178,16 +179,6 @@ function signed64(low: number, high: number): number | bigint {
     if (value !== Number.MIN_SAFE_INTEGER - 1) return value
   }
   return (BigInt(signed) << 32n) | BigInt(low)
-}
-
-function shortAscii(bytes: Buffer, from: number, to: number): string | undefined {
-  let text = ''
-  for (let at = from; at < to; at++) {
-    const byte = bytes[at]!
-    if (byte > 0x7f) return undefined
-    text += String.fromCharCode(byte)
-  }
-  return text
 }
 
 function tooShort(): never {
