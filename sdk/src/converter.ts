@@ -24,6 +24,12 @@ export interface Converter {
   toConnect(topic: string, bytes: Uint8Array | null): SchemaAndValue | Promise<SchemaAndValue>
 }
 
+/** What a converter may know of where it works. */
+export interface ConverterContext {
+  /** Aborted when its task ends: whatever it waits for is to end then. */
+  readonly signal: AbortSignal
+}
+
 /** Declares a converter, chosen by `key.converter`, `value.converter` or `header.converter`. */
 export interface ConverterDefinition<S extends Settings = Settings> {
   /** The short name that the `*.converter` settings take: `json`. */
@@ -34,7 +40,11 @@ export interface ConverterDefinition<S extends Settings = Settings> {
   readonly doc: string
   /** Settings, read below the converter's own prefix: `value.converter.schemas.enable`. */
   readonly config: S
-  readonly create: (config: ConfigOf<S>, use: 'key' | 'value' | 'header') => Converter
+  /**
+   * @param context left out where there is no task, as in a validation
+   * @throws ConfigError
+   */
+  readonly create: (config: ConfigOf<S>, use: 'key' | 'value' | 'header', context?: ConverterContext) => Converter
 }
 
 /** Declares a converter in one call. */

@@ -15,7 +15,7 @@ const contentType = 'application/vnd.schemaregistry.v1+json'
 export class RegistryAnswerError extends ConnectError {
   override readonly name = 'RegistryAnswerError'
   readonly status: number
-  /** `error_code` of the body, the status where there is none. */
+  /** `error_code` of the body. */
   readonly errorCode: number
 
   constructor(message: string, status: number, errorCode: number) {
@@ -32,6 +32,8 @@ interface Node {
 
 interface Answer {
   readonly status: number
+  /** Where it sends who asks; without what may be a secret. */
+  readonly location: string | undefined
   readonly body: string
 }
 
@@ -39,41 +41,67 @@ export class RegistryHttp {
   readonly #nodes: readonly Node[]
   readonly #config: RegistryClientConfig
   readonly #authorization: string | undefined
+  readonly #signal: AbortSignal | undefined
   #agents: Promise<{ plain: Agent; tls: TlsAgent }> | undefined
   /** The node that answered last is asked first. */
   #current = 0
 
-  /** @throws ConfigError */
-  constructor(config: RegistryClientConfig) {
+  /**
+   * @param signal ends all requests, and lets no more begin
+   * @throws ConfigError
+   */
+  constructor(config: RegistryClientConfig, signal?: AbortSignal) {
     this.#config = config
+    this.#signal = signal
     this.#nodes = registryUrls(config)
     this.#authorization = authorizationOf(config)
   }
 
   /**
-   * The answer's JSON.
-   * @throws RegistryAnswerError where the registry refuses, RetriableError where none answers or all are failing,
-   *   ConfigError where it does not know the user
+   * What `read` makes of the answer's JSON. Every node is asked once, and again while `max.retries` allows and no more time has passed than a
+   * single request may take (`http.connect.timeout.ms` and `http.read.timeout.ms` together).
+   * @param read undefined where the answer is not one that a registry gives
+   * @throws RegistryAnswerError where the registry refuses; RetriableError where none answers, what answers is no
+   *   registry, or the task ends; ConfigError where it does not know the user
    */
-  async ask(method: 'GET' | 'POST', path: string, body?: unknown): Promise<unknown> {
+  async ask<T>(
+    method: 'GET' | 'POST',
+    path: string,
+    read: (json: unknown) => T | undefined,
+    body?: unknown,
+  ): Promise<T> {
     const text = body === undefined ? undefined : JSON.stringify(body)
+    const config = this.#config
+    const deadline = performance.now() + config['http.connect.timeout.ms'] + config['http.read.timeout.ms']
     for (let failures = 1; ; failures++) {
       try {
-        return await this.#askEach(method, path, text)
+        return await this.#askEach(method, path, text, read)
       } catch (error) {
-        if (!(error instanceof RetriableError) || failures > this.#config['max.retries']) throw error
-        const base = this.#config['retries.wait.ms'] * 2 ** Math.min(failures - 1, 20)
-        await delay(Math.min(base, this.#config['retries.max.wait.ms']) * (0.8 + 0.4 * Math.random()))
+        if (!(error instanceof RetriableError) || failures > config['max.retries']) throw error
+        const base = config['retries.wait.ms'] * 2 ** Math.min(failures - 1, 20)
+        const waitMs = Math.min(base, config['retries.max.wait.ms']) * (0.8 + 0.4 * Math.random())
+        if (performance.now() + waitMs > deadline) throw error
+        // An end of the task is found by the next attempt.
+        await delay(waitMs, undefined, { signal: this.#signal }).catch(() => undefined)
       }
     }
   }
 
-  async #askEach(method: string, path: string, body: string | undefined): Promise<unknown> {
+  async #askEach<T>(
+    method: string,
+    path: string,
+    body: string | undefined,
+    read: (json: unknown) => T | undefined,
+  ): Promise<T> {
     const problems: string[] = []
     for (let tried = 0; tried < this.#nodes.length; tried++) {
+      if (this.#signal?.aborted === true) {
+        throw new RetriableError('the task ended before the schema registry answered', { code: 'REGISTRY_UNAVAILABLE' })
+      }
       const node = this.#nodes[this.#current]!
+      const asked = `${method} ${node.url.origin}${pathOf(node)}${path}`
       try {
-        return parsed(await this.#askNode(node, method, path, body), `${method} ${node.url.origin}${path}`)
+        return parsed(await this.#askNode(node, method, path, body), asked, read)
       } catch (error) {
         if (!(error instanceof RetriableError)) throw error
         problems.push(error.message)
@@ -94,7 +122,8 @@ export class RegistryHttp {
       protocol: url.protocol,
       hostname: url.hostname.replace(/^\[|\]$/g, ''),
       port: url.port,
-      path: url.pathname.replace(/\/+$/, '') + path,
+      path: pathOf(node) + path,
+      ...(this.#signal === undefined ? {} : { signal: this.#signal }),
       headers: {
         accept: `${contentType}, application/vnd.schemaregistry+json, application/json`,
         ...(body === undefined ? {} : { 'content-type': contentType, 'content-length': Buffer.byteLength(body) }),
@@ -133,6 +162,10 @@ export class RegistryHttp {
   }
 }
 
+function pathOf({ url }: Node): string {
+  return url.pathname.replace(/\/+$/, '')
+}
+
 type SslConfig = Parameters<typeof loadSsl>[0]
 
 function withoutPrefix(config: RegistryClientConfig): SslConfig {
@@ -161,7 +194,9 @@ function send(
       })
       response.once('end', () => {
         clearTimeout(timer)
-        resolve({ status: response.statusCode ?? 0, body: Buffer.concat(chunks).toString('utf8') })
+        const { statusCode = 0, headers } = response
+        const location = headers.location?.replace(/[?#].*$/s, '').replace(/\/\/[^/]*@/, '//')
+        resolve({ status: statusCode, location, body: Buffer.concat(chunks).toString('utf8') })
       })
       response.on('error', fail)
     })
@@ -195,27 +230,47 @@ function failureOf(origin: string, cause: Error): ConnectError {
   return new RetriableError(`${origin}: ${cause.message}`, { code: 'REGISTRY_UNAVAILABLE', cause })
 }
 
-function parsed({ status, body }: Answer, asked: string): unknown {
+/** The codes of a registry that does not carry out a request because of what it is asked, and not of how it is reached. */
+function isRefusal(code: unknown): code is number {
+  return Number.isInteger(code) && (code === 409 || ((code as number) >= 40_000 && (code as number) < 50_000))
+}
+
+function parsed<T>({ status, location, body }: Answer, asked: string, read: (json: unknown) => T | undefined): T {
   let json: unknown
   try {
     json = JSON.parse(body)
   } catch {
     json = undefined
   }
-  if (status >= 200 && status < 300) {
-    if (json !== undefined) return json
-    throw new RetriableError(`${asked}: the answer is not JSON`, { code: 'REGISTRY_UNAVAILABLE' })
-  }
+  const result = status >= 200 && status < 300 ? read(json) : undefined
+  if (result !== undefined) return result
   const { message, error_code: code } = (json ?? {}) as { readonly message?: unknown; readonly error_code?: unknown }
-  const text = typeof message === 'string' ? message : `HTTP status ${status}`
-  if (status === 408 || status === 429 || status >= 500) {
-    throw new RetriableError(`${asked}: ${text}`, { code: 'REGISTRY_UNAVAILABLE' })
-  }
+  const said = shorten(typeof message === 'string' ? message : body.trim())
+  const text = `HTTP status ${status}${location === undefined ? '' : ` to ${shorten(location)}`}${said === '' ? '' : `: ${said}`}`
   if (status === 401 || status === 403) {
     throw new ConfigError(`${asked}: the schema registry does not let this user in: ${text}`, {
       code: 'REGISTRY_NOT_AUTHORIZED',
       setting: 'basic.auth.user.info',
     })
   }
-  throw new RegistryAnswerError(text, status, typeof code === 'number' ? code : status)
+  if (status >= 400 && status < 500 && typeof message === 'string' && isRefusal(code)) {
+    throw new RegistryAnswerError(shorten(message, maxReasonLength), status, code)
+  }
+  // A proxy, a sign-in page, a URL with another path: no record is to blame for them.
+  const isAway = status === 408 || status === 429 || status >= 500
+  throw new RetriableError(
+    `${asked}: ${text}${isAway ? '' : ', no answer of a schema registry (schema.registry.url)'}`,
+    {
+      code: 'REGISTRY_UNAVAILABLE',
+    },
+  )
+}
+
+/** What an error shows of an answer. */
+const maxShownLength = 200
+/** Of a registry's reason, which quotes schemas. */
+const maxReasonLength = 4_000
+
+function shorten(text: string, length = maxShownLength): string {
+  return text.length <= length ? text : `${text.slice(0, length)}…`
 }

@@ -11,11 +11,11 @@ beforeEach(async () => {
 })
 afterEach(() => registry[Symbol.asyncDispose]())
 
-function client(settings: Record<string, unknown> = {}): RegistryClient {
+function client(settings: Record<string, unknown> = {}, signal?: AbortSignal): RegistryClient {
   const raw = { 'schema.registry.url': registry.url, 'retries.wait.ms': 0, ...settings }
   const { config, errors } = compileSettings(registryClientSettings)(raw)
   expect(errors).toEqual({})
-  return new RegistryClient(config)
+  return new RegistryClient(config, signal)
 }
 
 const schema: RegistrySchema = { type: 'AVRO', schema: '"string"', references: [] }
@@ -71,6 +71,13 @@ describe('what has been asked is known', () => {
     for (const id of [1, 2, 3, 4, 5, 1, 1]) await ours.schemaById(id)
     expect(registry.requests).toHaveLength(6)
   })
+
+  test('in bytes too', async () => {
+    const ours = client()
+    for (const letter of 'abc') registry.add('s', JSON.stringify(letter.repeat(12 * 1024 * 1024)))
+    for (const id of [1, 2, 3, 1, 1]) await ours.schemaById(id)
+    expect(registry.requests).toHaveLength(4)
+  })
 })
 
 describe('failures', () => {
@@ -110,6 +117,55 @@ describe('failures', () => {
     expect(String(error)).toContain('incompatible: READER_FIELD…')
   })
 
+  const page = '<!doctype html><title>Not here</title>' + 'x'.repeat(10_000)
+  test.each<[string, { status: number; body: unknown; headers?: Record<string, string> }, RegExp]>([
+    [
+      'a page',
+      { status: 404, body: page },
+      /HTTP status 404: <!doctype html><title>Not here.{150,200}…, no answer of a sch/,
+    ],
+    ['a page that is fine', { status: 200, body: page }, /HTTP status 200: <!doctype html>/],
+    [
+      'a redirect',
+      { status: 302, body: '', headers: { location: 'https://u:secret@sso.example/log-in?token=secret' } },
+      /HTTP status 302 to https:\/\/sso\.example\/log-in, no/,
+    ],
+    [
+      'a path of nobody',
+      { status: 404, body: { error_code: 404, message: 'HTTP 404 Not Found' } },
+      /HTTP 404 Not Found/,
+    ],
+    ['JSON of something else', { status: 404, body: { error: 'no such route' } }, /\{"error":"no such route"\}/],
+    ['a proxy that wants a log-in', { status: 407, body: 'who are you?' }, /HTTP status 407: who are you\?/],
+    [
+      'JSON that is no answer to this',
+      { status: 200, body: { status: 'ok' } },
+      /HTTP status 200: \{"status":"ok"\}, no/,
+    ],
+    ['null', { status: 200, body: 'null' }, /HTTP status 200: null, no/],
+  ])('%s is no answer of a registry, and no fault of a record', async (_name, answer, message) => {
+    registry.failures.push(answer)
+    const error = await refusal(client({ 'max.retries': 0 }).register('s', schema, normalize))
+    expect(isRetriable(error)).toBe(true)
+    expect(String(error)).toMatch(message)
+    expect(String(error)).toContain('schema.registry.url')
+    expect(String(error)).not.toContain('secret')
+    expect(String(error).length).toBeLessThan(600)
+  })
+
+  test('an answer that is none names the URL that was asked', async () => {
+    registry.failures.push({ status: 404, body: page })
+    const ours = client({ 'schema.registry.url': `${registry.url}/wrong/`, 'max.retries': 0 })
+    expect(String(await refusal(ours.schemaById(7)))).toContain(`GET ${registry.url}/wrong/schemas/ids/7: HTTP`)
+  })
+
+  test('a reason that quotes whole schemas is cut', async () => {
+    registry.failures.push({ status: 409, body: { error_code: 409, message: `old schema: ${'x'.repeat(100_000)}` } })
+    const error = await refusal(client().register('s', schema, normalize))
+    expect(isErrorKind(error, 'DataError')).toBe(true)
+    expect(String(error).length).toBeLessThan(5_000)
+  })
+
   test('who is not let in is told so', async () => {
     registry.failures.push({ status: 401, body: { message: 'Unauthorized' } })
     expect(isErrorKind(await refusal(client().schemaById(1)), 'ConfigError')).toBe(true)
@@ -120,6 +176,38 @@ describe('failures', () => {
     const error = await refusal(client({ 'http.read.timeout.ms': 50, 'max.retries': 0 }).schemaById(1))
     expect(String(error)).toContain('no answer within 50 ms')
     expect(isRetriable(error)).toBe(true)
+  })
+
+  test('no round of attempts begins after the time that one request may take', async () => {
+    registry.failures.push('silence', 'silence', 'silence')
+    const times = { 'http.connect.timeout.ms': 1, 'http.read.timeout.ms': 50, 'retries.wait.ms': 1_000 }
+    const error = await refusal(client({ ...times, 'max.retries': 1_000 }).schemaById(1))
+    expect(String(error)).toContain('no answer within 50 ms')
+    expect(registry.requests).toHaveLength(1)
+  })
+
+  test('the end of a task ends what is asked and what would be asked again', async () => {
+    registry.failures.push('silence')
+    const abort = new AbortController()
+    const ours = client({}, abort.signal)
+    const asking = refusal(ours.schemaById(1))
+    await expect.poll(() => registry.requests.length).toBe(1)
+    abort.abort()
+    expect(isRetriable(await asking)).toBe(true)
+    expect(isRetriable(await refusal(ours.schemaById(2)))).toBe(true)
+    expect(registry.requests).toHaveLength(1)
+  })
+
+  test('and the pause between two attempts', async () => {
+    registry.failures.push(unavailable, unavailable)
+    const abort = new AbortController()
+    const asking = refusal(
+      client({ 'retries.wait.ms': 50_000, 'retries.max.wait.ms': 50_000 }, abort.signal).schemaById(1),
+    )
+    await expect.poll(() => registry.requests.length).toBe(1)
+    abort.abort()
+    expect(isRetriable(await asking)).toBe(true)
+    expect(registry.requests).toHaveLength(1)
   })
 })
 

@@ -35,6 +35,13 @@ export interface ReferencedSchema extends SchemaReference {
 /** More references than anyone's schema has, in all. */
 const maxReferences = 1_000
 
+/** Most bytes of schema texts that are kept. */
+const maxKnownBytes = 32 * 1024 * 1024
+/** The same of what was refused. */
+const maxMissingBytes = 4 * 1024 * 1024
+/** What an entry takes besides texts. */
+const entryBytes = 500
+
 interface LookUpOptions {
   /** `normalize` of the API. */
   readonly normalize: boolean
@@ -48,13 +55,16 @@ export class RegistryClient {
   readonly #missing: BoundedCache<string, DataError>
   readonly #underWay = new Map<string, Promise<unknown>>()
 
-  /** @throws ConfigError */
-  constructor(config: RegistryClientConfig) {
+  /**
+   * @param signal ends all requests, and lets no more begin
+   * @throws ConfigError
+   */
+  constructor(config: RegistryClientConfig, signal?: AbortSignal) {
     this.#config = config
-    this.#http = new RegistryHttp(config)
+    this.#http = new RegistryHttp(config, signal)
     // By id, by subject and text, and by subject and version.
-    this.#cache = new BoundedCache(3 * config['max.schemas.per.subject'])
-    this.#missing = new BoundedCache(config['max.schemas.per.subject'])
+    this.#cache = new BoundedCache(3 * config['max.schemas.per.subject'], maxKnownBytes)
+    this.#missing = new BoundedCache(config['max.schemas.per.subject'], maxMissingBytes)
   }
 
   /**
@@ -63,8 +73,7 @@ export class RegistryClient {
    */
   schemaById(id: number): Promise<RegisteredSchema> {
     return this.#once(`id ${id}`, async () => {
-      const answer = await this.#http.ask('GET', `/schemas/ids/${id}`)
-      return { ...schemaOf(answer), id }
+      return { ...(await this.#http.ask('GET', `/schemas/ids/${id}`, schemaOf)), id }
     })
   }
 
@@ -75,8 +84,7 @@ export class RegistryClient {
   register(subject: string, schema: RegistrySchema, { normalize }: LookUpOptions): Promise<{ readonly id: number }> {
     return this.#once(key('register', subject, normalize, schema), async () => {
       const path = `/subjects/${encodeURIComponent(subject)}/versions?normalize=${normalize}`
-      const answer = await this.#http.ask('POST', path, bodyOf(schema))
-      return { id: integerOf(answer, 'id') }
+      return this.#http.ask('POST', path, idOf, bodyOf(schema))
     })
   }
 
@@ -91,8 +99,7 @@ export class RegistryClient {
   ): Promise<{ readonly id: number; readonly version: number }> {
     return this.#once(key('lookUp', subject, normalize, schema), async () => {
       const path = `/subjects/${encodeURIComponent(subject)}?normalize=${normalize}`
-      const answer = await this.#http.ask('POST', path, bodyOf(schema))
-      return { id: integerOf(answer, 'id'), version: integerOf(answer, 'version') }
+      return this.#http.ask('POST', path, versionOf, bodyOf(schema))
     })
   }
 
@@ -137,12 +144,12 @@ export class RegistryClient {
   }
 
   async #version(subject: string, version: number | 'latest'): Promise<RegisteredVersion> {
-    const answer = await this.#http.ask('GET', `/subjects/${encodeURIComponent(subject)}/versions/${version}`)
-    return { ...schemaOf(answer), subject, id: integerOf(answer, 'id'), version: integerOf(answer, 'version') }
+    const path = `/subjects/${encodeURIComponent(subject)}/versions/${version}`
+    return { ...(await this.#http.ask('GET', path, registeredOf)), subject }
   }
 
   /** Asks once for all who want to know the same at the same time, and keeps the answer. */
-  #once<T>(what: string, ask: () => Promise<T>, ttlMs = Infinity): Promise<T> {
+  #once<T extends object>(what: string, ask: () => Promise<T>, ttlMs = Infinity): Promise<T> {
     const known = this.#cache.get(what)
     if (known !== undefined) return Promise.resolve(known as T)
     const missing = this.#missing.get(what)
@@ -151,7 +158,7 @@ export class RegistryClient {
     if (underWay !== undefined) return underWay as Promise<T>
     const answer = ask()
       .then((value) => {
-        this.#cache.set(what, value, ttlMs)
+        this.#cache.set(what, value, entryBytes + what.length + textBytes(value), ttlMs)
         return value
       })
       .catch((error: unknown) => {
@@ -160,13 +167,19 @@ export class RegistryClient {
           code: `REGISTRY_${error.errorCode}`,
           cause: error,
         })
-        this.#missing.set(what, refused, this.#config['missing.id.cache.ttl.sec'] * 1_000)
+        const bytes = entryBytes + what.length + 2 * refused.message.length
+        this.#missing.set(what, refused, bytes, this.#config['missing.id.cache.ttl.sec'] * 1_000)
         throw refused
       })
       .finally(() => this.#underWay.delete(what))
     this.#underWay.set(what, answer)
     return answer
   }
+}
+
+/** Of the schema in an answer. */
+function textBytes(answer: object): number {
+  return 'schema' in answer && typeof answer.schema === 'string' ? answer.schema.length : 0
 }
 
 function key(call: string, subject: string, normalize: boolean, { type, schema, references }: RegistrySchema): string {
@@ -182,9 +195,11 @@ function bodyOf({ type, schema, references }: RegistrySchema): unknown {
   }
 }
 
-function schemaOf(answer: unknown): RegistrySchema {
-  const { schema, schemaType, references } = answer as Readonly<Record<string, unknown>>
-  if (typeof schema !== 'string') throw new DataError('the schema registry answered without a schema')
+// What answers of the API hold; undefined where one does not.
+
+function schemaOf(answer: unknown): RegistrySchema | undefined {
+  const { schema, schemaType, references } = (answer ?? {}) as Readonly<Record<string, unknown>>
+  if (typeof schema !== 'string') return undefined
   return {
     type: typeof schemaType === 'string' ? schemaType : 'AVRO',
     schema,
@@ -192,8 +207,19 @@ function schemaOf(answer: unknown): RegistrySchema {
   }
 }
 
-function integerOf(answer: unknown, name: string): number {
-  const value = (answer as Readonly<Record<string, unknown>>)[name]
-  if (typeof value === 'number' && Number.isInteger(value)) return value
-  throw new DataError(`the schema registry answered without "${name}"`)
+function idOf(answer: unknown): { readonly id: number } | undefined {
+  const { id } = (answer ?? {}) as Readonly<Record<string, unknown>>
+  return Number.isInteger(id) ? { id: id as number } : undefined
+}
+
+function versionOf(answer: unknown): { readonly id: number; readonly version: number } | undefined {
+  const { version } = (answer ?? {}) as Readonly<Record<string, unknown>>
+  const id = idOf(answer)
+  return id !== undefined && Number.isInteger(version) ? { ...id, version: version as number } : undefined
+}
+
+function registeredOf(answer: unknown): Omit<RegisteredVersion, 'subject'> | undefined {
+  const schema = schemaOf(answer)
+  const version = versionOf(answer)
+  return schema && version && { ...schema, ...version }
 }

@@ -112,8 +112,8 @@ class Table {
   constructor(settings: Config, context: TransformContext) {
     this.#settings = settings
     this.#context = context
-    this.#keys = tableConverter(keyConverter, settings, 'key')
-    this.#values = tableConverter(valueConverter, settings, 'value')
+    this.#keys = tableConverter(keyConverter, settings, 'key', context)
+    this.#values = tableConverter(valueConverter, settings, 'value', context)
   }
 
   /**

@@ -4,6 +4,7 @@ import {
   isErrorKind,
   type ConfigOf,
   type Converter,
+  type ConverterContext,
   type ConverterDefinition,
   type Setting,
   type Settings,
@@ -39,6 +40,7 @@ export function tableConverter(
   setting: string,
   config: Readonly<Record<string, unknown>>,
   use: 'key' | 'value',
+  context?: ConverterContext,
 ): Converter {
   const given = String(config[setting])
   const definition = definitions.find(({ name, aliases }) => name === given || aliases?.includes(given) === true)
@@ -54,7 +56,7 @@ export function tableConverter(
     throw new ConfigError(problem, { setting: `${setting}.${name}` })
   }
   try {
-    return definition.create(parsed, use)
+    return definition.create(parsed, use, context)
   } catch (error) {
     if (!isErrorKind(error, 'ConfigError')) throw error
     const { setting: name } = error as { setting?: string }

@@ -73,11 +73,14 @@ export async function buildTask(given: TaskSpec, around: TaskSurroundings): Prom
   const spec = await resolveTask(given, providers, secrets)
   const connector = await loadConnector(spec.plugin)
   await noteSecrets(secrets, spec, connector.config)
-  const [converters, transforms] = await Promise.all([loadConverters(spec), loadTransforms(spec.transforms)])
+  const abort = new AbortController()
+  const [converters, transforms] = await Promise.all([
+    loadConverters(spec, abort.signal),
+    loadTransforms(spec.transforms),
+  ])
   const { config, problems } = parseConnectorConfig(connector, spec.config)
   requireValid(problems)
   const logger = scrubbedLogger(around.logger.child({ connector: spec.connector, task: spec.task }), secrets)
-  const abort = new AbortController()
   const leased = (client: LogClient): LogClient => taskClient(client, { ...around, signal: abort.signal })
   const { clients: workerSettings } = around.settings
   const open: OpenClient = (own) => leased(around.openClient(own))
@@ -311,16 +314,17 @@ function errorPolicy(
   })
 }
 
-export async function loadConverters(spec: TaskSpec): Promise<RecordConverters> {
+/** @param signal aborted when the task is to end */
+export async function loadConverters(spec: TaskSpec, signal: AbortSignal): Promise<RecordConverters> {
   const [key, value, header] = await Promise.all([
     loadConverter(spec.keyConverter.ref),
     loadConverter(spec.valueConverter.ref),
     loadConverter(spec.headerConverter.ref),
   ])
   return {
-    key: { name: key.name, converter: makeConverter(key, spec.keyConverter, 'key') },
-    value: { name: value.name, converter: makeConverter(value, spec.valueConverter, 'value') },
-    header: { name: header.name, converter: makeConverter(header, spec.headerConverter, 'header') },
+    key: { name: key.name, converter: makeConverter(key, spec.keyConverter, 'key', signal) },
+    value: { name: value.name, converter: makeConverter(value, spec.valueConverter, 'value', signal) },
+    header: { name: header.name, converter: makeConverter(header, spec.headerConverter, 'header', signal) },
   }
 }
 
@@ -329,8 +333,9 @@ function makeConverter(
   definition: ConverterDefinition,
   { config: raw }: ConverterSpec,
   use: 'key' | 'value' | 'header',
+  signal: AbortSignal,
 ): Converter {
   const { config, errors } = compileSettings(definition.config)(raw)
   requireValid(Object.fromEntries(Object.entries(errors).map(([name, texts]) => [`${use}.converter.${name}`, texts])))
-  return definition.create(config, use)
+  return definition.create(config, use, { signal })
 }

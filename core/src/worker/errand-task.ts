@@ -45,7 +45,7 @@ export async function openErrandTask(
   around: ErrandSurroundings,
   limited: (client: LogClient) => LogClient = (client) => client,
 ): Promise<ErrandTask> {
-  const [connector, converters] = await Promise.all([loadConnector(spec.plugin), loadConverters(spec)])
+  const [connector, converters] = await Promise.all([loadConnector(spec.plugin), loadConverters(spec, around.signal)])
   const { config, problems } = parseConnectorConfig(connector, spec.config)
   requireValid(problems)
   const opened: LogClient[] = []

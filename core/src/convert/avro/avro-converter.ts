@@ -56,7 +56,7 @@ export const avroConverter = defineConverter({
   aliases: ['io.confluent.connect.avro.AvroConverter', 'AvroConverter'],
   doc: "Avro, with the schemas in a schema registry: Confluent's wire format and Connect properties.",
   config,
-  create: (settings, use) => {
+  create: (settings, use, context) => {
     checkRegistryConfig(settings, use)
     return deferredConverter(async () => {
       const [{ AvroCodec }, { RegistryConverter }] = await Promise.all([
@@ -73,7 +73,7 @@ export const avroConverter = defineConverter({
         flattenSingletonUnions: settings['flatten.singleton.unions'],
         ignoreDefaultForNullables: settings['ignore.default.for.nullables'],
       })
-      return new RegistryConverter(codec, settings, use)
+      return new RegistryConverter(codec, settings, use, context?.signal)
     })
   },
 })

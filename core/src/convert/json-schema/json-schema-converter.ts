@@ -45,7 +45,7 @@ export const jsonSchemaConverter = defineConverter({
   aliases: ['io.confluent.connect.json.JsonSchemaConverter', 'JsonSchemaConverter'],
   doc: "JSON, with JSON Schemas in a schema registry: Confluent's wire format and Connect properties.",
   config,
-  create: (settings, use) => {
+  create: (settings, use, context) => {
     checkRegistryConfig(settings, use)
     return deferredConverter(async () => {
       const [{ JsonSchemaCodec }, { RegistryConverter }] = await Promise.all([
@@ -60,7 +60,7 @@ export const jsonSchemaConverter = defineConverter({
         flattenSingletonUnions: settings['flatten.singleton.unions'],
         ignoreDefaultForNullables: settings['ignore.default.for.nullables'],
       })
-      return new RegistryConverter(codec, settings, use)
+      return new RegistryConverter(codec, settings, use, context?.signal)
     })
   },
 })

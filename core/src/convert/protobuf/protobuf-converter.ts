@@ -74,7 +74,7 @@ export const protobufConverter = defineConverter({
   aliases: ['io.confluent.connect.protobuf.ProtobufConverter', 'ProtobufConverter'],
   doc: "Protobuf, with the schemas in a schema registry: Confluent's wire format and forms of Connect's types.",
   config,
-  create: (settings, use) => {
+  create: (settings, use, context) => {
     checkRegistryConfig(settings, use)
     return deferredConverter(async () => {
       const [{ ProtobufCodec }, { RegistryConverter }] = await Promise.all([
@@ -95,7 +95,7 @@ export const protobufConverter = defineConverter({
         flattenUnions: settings['flatten.unions'],
         ignoreDefaultForNullables: settings['ignore.default.for.nullables'],
       })
-      return new RegistryConverter(codec, settings, use)
+      return new RegistryConverter(codec, settings, use, context?.signal)
     })
   },
 })

@@ -19,6 +19,11 @@ import { subjectStrategy, type RegistryConverterConfig, type SubjectOf } from '.
 
 const headerBytes = 5
 
+/** Most bytes of schema texts whose readers are kept. A reader takes several times its text. */
+const maxReaderBytes = 8 * 1024 * 1024
+/** A reader of the smallest schema, as if it were text. */
+const minReaderBytes = 500
+
 interface PreparedWriter {
   readonly header: Uint8Array
   readonly write: MessageWriter
@@ -36,7 +41,10 @@ export class RegistryConverter implements Converter {
   readonly #client: RegistryClient
   readonly #config: RegistryConverterConfig
   readonly #subjectOf: SubjectOf
-  /** By topic, then by the identity of the schema, which lives as long as its connector holds it. */
+  /**
+   * By topic, then by the identity of the schema, and gone with it: no more is held than belongs to schemas that the
+   * connector holds.
+   */
   readonly #writers: BoundedCache<string, WeakMap<Schema, PreparedWriter | Promise<PreparedWriter>>>
   /** By topic and id. */
   readonly #readers: BoundedCache<string, MessageReader>
@@ -44,14 +52,22 @@ export class RegistryConverter implements Converter {
   #lastWritten: { topic: string; schema: Schema | undefined; writer: PreparedWriter } | undefined
   #lastRead: { topic: string; id: number; reader: MessageReader } | undefined
 
-  /** @throws ConfigError */
-  constructor(codec: SchemaCodec, config: RegistryConverterConfig, use: 'key' | 'value' | 'header') {
+  /**
+   * @param signal ends requests that are under way
+   * @throws ConfigError
+   */
+  constructor(
+    codec: SchemaCodec,
+    config: RegistryConverterConfig,
+    use: 'key' | 'value' | 'header',
+    signal?: AbortSignal,
+  ) {
     this.#codec = codec
     this.#config = config
-    this.#client = new RegistryClient(config)
+    this.#client = new RegistryClient(config, signal)
     this.#subjectOf = subjectStrategy(config, use)
-    this.#writers = new BoundedCache(config['schemas.cache.config'])
-    this.#readers = new BoundedCache(config['schemas.cache.config'])
+    this.#writers = new BoundedCache(config['schemas.cache.config'], Infinity)
+    this.#readers = new BoundedCache(config['schemas.cache.config'], maxReaderBytes)
   }
 
   fromConnect(topic: string, schema: Schema | undefined, value: unknown): Bytes | Promise<Bytes> {
@@ -111,7 +127,7 @@ export class RegistryConverter implements Converter {
 
   #writer(topic: string, schema: Schema | undefined): PreparedWriter | Promise<PreparedWriter> {
     let writers = this.#writers.get(topic)
-    if (writers === undefined) this.#writers.set(topic, (writers = new WeakMap()))
+    if (writers === undefined) this.#writers.set(topic, (writers = new WeakMap()), 0)
     const key = schema ?? schemaless
     const known = writers.get(key)
     if (known instanceof Promise || (known !== undefined && isFresh(known))) return known
@@ -183,24 +199,25 @@ export class RegistryConverter implements Converter {
     const key = `${id} ${topic}`
     const known = this.#readers.get(key) ?? this.#readersUnderWay.get(key)
     if (known !== undefined) return known
-    const underWay = this.#makeReader(topic, id)
-      .then(
-        (reader) => {
-          this.#readers.set(key, reader)
-          return reader
-        },
-        (error: unknown) => {
-          throw this.#failure(topic, error)
-        },
-      )
+    const underWay = this.#makeReader(topic, id, key)
+      .catch((error: unknown) => {
+        throw this.#failure(topic, error)
+      })
       .finally(() => this.#readersUnderWay.delete(key))
     this.#readersUnderWay.set(key, underWay)
     return underWay
   }
 
-  async #makeReader(topic: string, id: number): Promise<MessageReader> {
+  async #makeReader(topic: string, id: number, key: string): Promise<MessageReader> {
     const resolved = await this.#resolved(await this.#client.schemaById(id))
-    return this.#codec.reader(resolved, await this.#versionOf(topic, resolved))
+    const reader = this.#codec.reader(resolved, await this.#versionOf(topic, resolved))
+    const texts = [resolved.schema, ...resolved.references].map(({ schema }) => schema.length)
+    this.#readers.set(
+      key,
+      reader,
+      texts.reduce((sum, length) => sum + length, minReaderBytes),
+    )
+    return reader
   }
 
   /** The version goes into the Connect schema; a schema that is not under the topic's subject has none. */

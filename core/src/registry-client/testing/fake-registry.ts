@@ -8,13 +8,22 @@ interface Version extends RegistrySchema {
   readonly version: number
 }
 
+interface Failure {
+  readonly status: number
+  readonly body: unknown
+  readonly headers?: Readonly<Record<string, string>>
+}
+
 export class FakeRegistry implements AsyncDisposable {
   /** Method and path of each request. */
   readonly requests: string[] = []
   /** The `authorization` header of the last one. */
   authorization: string | undefined
-  /** Answers of the next requests, before any other: `undefined` cuts the connection, `'silence'` never comes. */
-  readonly failures: ({ readonly status: number; readonly body: unknown } | 'silence' | undefined)[] = []
+  /**
+   * Answers of the next requests, before any other: `undefined` cuts the connection, `'silence'` never comes. A body that is
+   * a text is sent as it stands.
+   */
+  readonly failures: (Failure | 'silence' | undefined)[] = []
   readonly #subjects = new Map<string, Version[]>()
   readonly #ids: string[] = []
   readonly #server = createServer((request, response) => void this.#serve(request, response))
@@ -60,12 +69,12 @@ export class FakeRegistry implements AsyncDisposable {
     if (this.failures.length > 0) {
       const failure = this.failures.shift()
       if (failure === undefined) request.socket.destroy()
-      else if (failure !== 'silence') answer(response, failure.status, failure.body)
+      else if (failure !== 'silence') answer(response, failure)
       return
     }
     const path = new URL(request.url ?? '', 'http://x').pathname.split('/').map(decodeURIComponent)
     const [status, json] = this.#answer(path, body === '' ? undefined : (JSON.parse(body) as Record<string, unknown>))
-    answer(response, status, json)
+    answer(response, { status, body: json })
   }
 
   #answer(path: readonly string[], body: Readonly<Record<string, unknown>> | undefined): [number, unknown] {
@@ -91,7 +100,7 @@ export class FakeRegistry implements AsyncDisposable {
   }
 }
 
-function answer(response: ServerResponse, status: number, body: unknown): void {
-  response.writeHead(status, { 'content-type': 'application/vnd.schemaregistry.v1+json' })
-  response.end(JSON.stringify(body))
+function answer(response: ServerResponse, { status, body, headers }: Failure): void {
+  response.writeHead(status, { 'content-type': 'application/vnd.schemaregistry.v1+json', ...headers })
+  response.end(typeof body === 'string' ? body : JSON.stringify(body))
 }
