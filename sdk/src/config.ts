@@ -17,6 +17,12 @@ export interface Setting {
   readonly maximum?: number
   /** A regular expression (JavaScript, unanchored) that the text must match. */
   readonly pattern?: string
+  /**
+   * Users give it any number of times, under names that match this regular expression (JavaScript, the whole name). The
+   * declared name then only shows the form, as `column.mask.with.<n>.chars`, and the value is all that were given, by
+   * name. Has no default.
+   */
+  readonly names?: string
   /** Heading under which documentation and forms show it. */
   readonly group?: string
   readonly displayName?: string
@@ -39,10 +45,23 @@ type ValueOf<S extends { type: SettingType }> = S['type'] extends 'int' | 'long'
 
 /** The parsed configuration that a declaration gives: settings with a default, and required ones, are never undefined. */
 export type ConfigOf<S extends Settings> = {
-  readonly [K in keyof S]: S[K] extends { required: true } | { default: unknown }
-    ? ValueOf<S[K]>
-    : ValueOf<S[K]> | undefined
+  readonly [K in keyof S]: S[K] extends { names: string }
+    ? Readonly<Record<string, ValueOf<S[K]>>>
+    : S[K] extends { required: true } | { default: unknown }
+      ? ValueOf<S[K]>
+      : ValueOf<S[K]> | undefined
 }
+
+/**
+ * The declaration that a property's name stands for: its own, or that of the first with {@link Setting.names} it matches.
+ * @returns with the name under which it is declared
+ */
+export function settingOf(settings: Settings, name: string): readonly [declared: string, setting: Setting] | undefined {
+  if (Object.hasOwn(settings, name) && settings[name]!.names === undefined) return [name, settings[name]!]
+  return Object.entries(settings).find(([, { names }]) => names !== undefined && wholeName(names).test(name))
+}
+
+const wholeName = (names: string): RegExp => new RegExp(`^(?:${names})$`)
 
 /**
  * Declares settings once; from it come the validator (which takes strings too, since REST clients send strings), the
@@ -53,6 +72,9 @@ export function defineConfig<const S extends Settings>(settings: S): S {
   for (const [name, setting] of Object.entries<Setting>(settings)) {
     if (setting.required === true && setting.default !== undefined) {
       throw new TypeError(`setting ${name}: required and a default exclude each other`)
+    }
+    if (setting.names !== undefined && (setting.required === true || setting.default !== undefined)) {
+      throw new TypeError(`setting ${name}: one of many names is neither required nor has a default`)
     }
     if (setting.doc.trim() === '') throw new TypeError(`setting ${name}: doc is empty`)
   }

@@ -3,7 +3,7 @@
  * write stands for the stored value, so that tools which read, change and write a config go on working.
  */
 import { inspect } from 'node:util'
-import type { Settings } from '@tidewire/sdk'
+import { settingOf, type Settings } from '@tidewire/sdk'
 import { isSecretOverride } from './client-settings.ts'
 import { literalPattern } from './literal-pattern.ts'
 
@@ -59,7 +59,7 @@ export function secretNames(
   const pattern = literalPattern(values.filter((value) => value.length >= shortestSought))
   if (pattern === undefined) return secret
   for (const [name, value] of entries) {
-    const isDeclared = Object.hasOwn(settings ?? {}, name) || Object.hasOwn(open, name)
+    const isDeclared = settingOf(settings ?? {}, name) !== undefined || Object.hasOwn(open, name)
     if (!isDeclared && value.search(pattern) >= 0) secret.add(name)
   }
   return secret
@@ -134,7 +134,8 @@ export class Secrets {
 
 function isSecret(name: string, settings: Settings | undefined, open: Settings): boolean {
   if (isSecretOverride(name)) return true
-  if (settings !== undefined && Object.hasOwn(settings, name)) return settings[name]!.type === 'password'
+  const declared = settings === undefined ? undefined : settingOf(settings, name)
+  if (declared !== undefined) return declared[1].type === 'password'
   if (Object.hasOwn(open, name)) return open[name]!.type === 'password'
   return settings === undefined || soundsSecret.test(name)
 }

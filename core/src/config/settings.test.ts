@@ -22,6 +22,49 @@ const parse = compileSettings(settings, {
   foreign: (name) => name.startsWith('key.converter.'),
 })
 
+describe('a setting of many names', () => {
+  const masks = defineConfig({
+    table: { type: 'string', default: 't', doc: 'Table.' },
+    'mask.with.<n>.chars': { type: 'list', names: 'mask\\.with\\.\\d+\\.chars', pattern: '^[a-z.]+$', doc: 'Columns.' },
+    'override.<table>': { type: 'password', names: 'override\\..+', doc: 'Statement.' },
+  })
+  const parseMasks = compileSettings(masks)
+
+  test('has all that were given, by name', () => {
+    const { config, errors, warnings } = parseMasks({
+      'mask.with.3.chars': 'a.b, c.d',
+      'mask.with.12.chars': 'e',
+      'mask.with.x.chars': 'f',
+    })
+    expect(config['mask.with.<n>.chars']).toEqual({ 'mask.with.3.chars': ['a.b', 'c.d'], 'mask.with.12.chars': ['e'] })
+    expect(errors).toEqual({})
+    expect(warnings).toEqual([expect.stringContaining('mask.with.x.chars')])
+  })
+
+  test('is empty where none was, and one config knows nothing of another', () => {
+    parseMasks({ 'mask.with.3.chars': 'a' })
+    expect(parseMasks({}).config).toEqual({ table: 't', 'mask.with.<n>.chars': {}, 'override.<table>': {} })
+  })
+
+  test('is checked by its rules, and the error names the property', () => {
+    const { errors } = parseMasks({ 'mask.with.3.chars': 'A', 'mask.with.4.chars': 'b' })
+    expect(errors).toEqual({ 'mask.with.3.chars': [expect.stringContaining('Invalid value A')] })
+  })
+
+  test('is masked where it is a password', () => {
+    expect(maskSecrets({ 'override.a': 'select 1', 'mask.with.3.chars': 'a' }, masks, {})).toEqual({
+      'override.a': secretMask,
+      'mask.with.3.chars': 'a',
+    })
+  })
+
+  test('is not required and has no default', () => {
+    expect(() => defineConfig({ 'a.<b>': { type: 'string', names: 'a\\..+', default: '', doc: 'A.' } })).toThrow(
+      TypeError,
+    )
+  })
+})
+
 describe('compileSettings', () => {
   test('takes strings and values alike, trims, and applies defaults', () => {
     const asStrings = parse({

@@ -2,7 +2,7 @@
  * Makes a declaration of settings (sdk/src/config.ts) into a validator: strings become the values that are meant, and
  * every setting at fault is found at once.
  */
-import type { ConfigOf, Setting, Settings } from '@tidewire/sdk'
+import { settingOf, type ConfigOf, type Setting, type Settings } from '@tidewire/sdk'
 import { nearestName } from './nearest-name.ts'
 
 /** A configuration as users give it. REST clients send strings; numbers, booleans and, for lists, arrays do as well. */
@@ -47,8 +47,11 @@ export function compileSettings<const S extends Settings>(
     const warnings: string[] = []
     for (const [name, value] of Object.entries(raw)) {
       if (value === null || value === undefined) continue
-      if (Object.hasOwn(settings, name)) {
-        config[name] = coerce(settings[name]!, value)
+      const declared = settingOf(settings, name)
+      if (declared !== undefined) {
+        const [key, setting] = declared
+        if (setting.names === undefined) config[name] = coerce(setting, value)
+        else config[key] = { ...(config[key] as object), [name]: coerce(setting, value) }
         continue
       }
       const refused = unsupported.find(([key]) =>
@@ -61,7 +64,7 @@ export function compileSettings<const S extends Settings>(
       }
     }
     for (const name of check(config)) {
-      const setting = settings[name]!
+      const [, setting] = settingOf(settings, name)!
       errors[name] = [problem(name, setting, raw[name], setting.type === 'password' || isHidden(name))]
       // eslint-disable-next-line @typescript-eslint/no-dynamic-delete -- a value at fault must not be used
       delete config[name]
@@ -88,19 +91,22 @@ function checkerOf(settings: Settings): Checker {
   const rules = Object.entries(settings).map(([name, setting]) => ({
     name,
     isRequired: setting.required === true,
+    hasManyNames: setting.names !== undefined,
     accepts: ruleOf(name, setting),
   }))
   const check = (config: Readonly<Record<string, unknown>>) =>
-    rules
-      .filter(({ name, isRequired, accepts }) => {
-        const value = config[name]
-        return value === undefined ? isRequired : !accepts(value)
-      })
-      .map(({ name }) => name)
+    rules.flatMap(({ name, isRequired, hasManyNames, accepts }) => {
+      const value = config[name]
+      if (hasManyNames) {
+        return Object.entries(value as object).flatMap(([given, one]) => (accepts(one) ? [] : [given]))
+      }
+      return (value === undefined ? isRequired : !accepts(value)) ? [name] : []
+    })
   const defaults = Object.fromEntries(
-    Object.entries(settings).flatMap(([name, setting]) =>
-      setting.default === undefined ? [] : [[name, setting.default]],
-    ),
+    Object.entries(settings).flatMap(([name, setting]) => {
+      if (setting.names !== undefined) return [[name, {}]]
+      return setting.default === undefined ? [] : [[name, setting.default]]
+    }),
   )
   for (const name of check(defaults)) {
     const setting = settings[name]!

@@ -2,6 +2,7 @@
 import {
   ConfigError,
   isErrorKind,
+  settingOf,
   type ConfigOf,
   type ConfigProblems,
   type Setting,
@@ -286,7 +287,8 @@ export function configInfos(
     errors: errors[name] ?? [],
     visible: true,
   })
-  const hidden = (text: string): string => (isReference(text) ? text : secretMask)
+  const shown = (name: string, text: string): string =>
+    settingOf(settings, name) !== undefined || isReference(text) ? text : secretMask
   return {
     name: config['connector.class'] ?? '',
     error_count: Object.values(errors).flat().length,
@@ -295,7 +297,7 @@ export function configInfos(
       // What no declaration knows may be a mistyped secret.
       ...unknown.map((name) => ({
         definition: null,
-        value: value(name, name in config ? hidden(config[name]!) : null),
+        value: value(name, name in config ? shown(name, config[name]!) : null, settingOf(settings, name)?.[1]),
       })),
       ...definitions.map((definition) => ({
         definition,

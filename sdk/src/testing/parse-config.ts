@@ -1,4 +1,4 @@
-import type { ConfigOf, Setting, Settings } from '../config.ts'
+import { settingOf, type ConfigOf, type Setting, type Settings } from '../config.ts'
 import type { ConfigProblems } from '../config.ts'
 import { ConfigError } from '../errors.ts'
 
@@ -28,9 +28,24 @@ export function parseConfig<S extends Settings>(connector: Configurable<S>, raw:
   for (const name of Object.keys(raw)) {
     const unsupported = connector.unsupported?.[name]
     if (unsupported !== undefined) problems.push(`${name}: is not supported: ${unsupported}`)
-    else if (!(name in connector.config) && !workerSettings.test(name)) problems.push(`${name}: is not a setting`)
+    else if (settingOf(connector.config, name) === undefined && !workerSettings.test(name))
+      problems.push(`${name}: is not a setting`)
   }
-  for (const [name, setting] of Object.entries(connector.config)) {
+  const manyNames = Object.entries(connector.config).filter(([, { names }]) => names !== undefined)
+  for (const [declared] of manyNames) parsed[declared] = {}
+  const single = Object.entries(connector.config).filter(([, { names }]) => names === undefined)
+  const many = Object.keys(raw).flatMap((name) => {
+    const found = settingOf(connector.config, name)
+    return found?.[1].names === undefined ? [] : [{ name, declared: found[0], setting: found[1] }]
+  })
+  for (const { name, declared, setting } of many) {
+    try {
+      parsed[declared] = { ...(parsed[declared] as object), [name]: coerce(setting, raw[name]!) }
+    } catch (error) {
+      problems.push(`${name}: ${(error as Error).message}`)
+    }
+  }
+  for (const [name, setting] of single) {
     const given = raw[name] ?? setting.default
     if (given === undefined) {
       if (setting.required === true) problems.push(`${name}: is required`)
