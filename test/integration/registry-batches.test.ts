@@ -30,6 +30,7 @@ test('a refusal for the sake of a write that the log then refuses is none', asyn
     const given = { schemaType: 'AVRO', schema: JSON.stringify(schema), references: [], version: 0, id: -1 } as const
     const changed = await registry.change({
       passed: { method: 'POST', path: '/', headers: {}, body: '' },
+      principal: undefined,
       isPassedOn: false,
       isIdempotent: true,
       decide: (writes) => writes.register(subject, given, { normalize: false, force: false }),

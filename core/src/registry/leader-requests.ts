@@ -4,7 +4,7 @@ import { Agent as HttpsAgent, request as httpsRequest } from 'node:https'
 import { text } from 'node:stream/consumers'
 import type { SslMaterial } from '../config/ssl-settings.ts'
 
-/** A request as it came, to be sent on. */
+/** A request, to be sent on. */
 export interface PassedRequest {
   readonly method: string
   /** Path and query. */

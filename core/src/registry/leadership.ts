@@ -51,7 +51,8 @@ export class Leadership {
   #membership: Promise<void> | undefined
   #wake: (() => void) | undefined
   /** As of the last round; undefined while none is known to lead. */
-  #leader: { readonly url: string; readonly isThis: boolean } | undefined
+  #leader: { readonly url: string; readonly key: string | undefined; readonly isThis: boolean } | undefined
+  #keys: ReadonlySet<string> = new Set()
   #term: Term | undefined
   #takingOver: Promise<void> | undefined
 
@@ -86,6 +87,18 @@ export class Leadership {
   /** Where another one leads. */
   get leaderUrl(): string | undefined {
     return this.#leader?.isThis === false ? this.#leader.url : undefined
+  }
+
+  /** What the registries of the group sign with, as of the last round. */
+  get keys(): ReadonlySet<string> {
+    return this.#keys
+  }
+
+  /** Whether the leader knows the key of this registry: both have got the same assignment. */
+  get leaderKnowsKeys(): boolean {
+    const own = this.#options.identity.key
+    const key = this.#leader?.key
+    return own !== undefined && key !== undefined && this.#keys.has(own) && this.#keys.has(key)
   }
 
   start(): void {
@@ -141,13 +154,15 @@ export class Leadership {
 
   #take({ assignment, memberId }: JoinedGeneration): void {
     const { logger, groupId } = this.#options
-    const { leader, isAmbiguous } = parseAssignment(assignment)
+    const { leader, isAmbiguous, keys } = parseAssignment(assignment)
     if (isAmbiguous) {
       logger.error('two registries go by the same address: set host.name or host.port', { group: groupId })
     }
     const before = this.#leader
     // As Confluent: nobody leads until that is mended.
-    this.#leader = leader && !isAmbiguous ? { url: leader.url, isThis: leader.memberId === memberId } : undefined
+    this.#leader =
+      leader && !isAmbiguous ? { url: leader.url, key: leader.key, isThis: leader.memberId === memberId } : undefined
+    this.#keys = keys
     if (before?.url !== this.#leader?.url) {
       if (this.#leader === undefined) logger.warn('no registry leads', { group: groupId })
       else logger.info('a registry leads', { group: groupId, leader: this.#leader.url })

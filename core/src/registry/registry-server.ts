@@ -65,7 +65,7 @@ export async function createRegistryServer(options: RegistryServerOptions): Prom
     hasLogIn: options.access !== undefined,
     listenerOf,
   })
-  guardRoutes(app, options.access)
+  guardRoutes(app, options.access, () => registry?.keys ?? new Set())
   negotiate(app)
   boundBodies(app)
   const services: RouteServices = {

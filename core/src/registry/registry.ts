@@ -8,7 +8,9 @@ import { outRecord, TopicLog } from '../cluster/topic-log.ts'
 import type { RegistryConfig } from '../config/registry-settings.ts'
 import type { Logger } from '../logging/logger.ts'
 import { messageOf } from '../logging/message-of.ts'
+import type { Principal } from '../rest/principal.ts'
 import { ConfigScope } from './config-scope.ts'
+import { PrincipalSigner } from './forwarded-principal.ts'
 import { NoAnswerError, type LeaderAnswer, type LeaderRequests, type PassedRequest } from './leader-requests.ts'
 import { Leadership, RefusedError } from './leadership.ts'
 import { errors, RegistryError } from './registry-error.ts'
@@ -32,6 +34,8 @@ export interface RegistryOptions {
 /** A request that changes something: carried out here where this registry leads, else passed on. */
 export interface ChangeRequest<T> {
   readonly passed: PassedRequest
+  /** Who asks; undefined where nobody needs to log in. */
+  readonly principal: Principal | undefined
   /** Another registry has passed it on: it is not passed on again. */
   readonly isPassedOn: boolean
   /** Carried out twice it is as carried out once, and answered alike. */
@@ -80,6 +84,7 @@ export class Registry {
   readonly #writes: RegistryWrites
   readonly #log: TopicLog
   readonly #leadership: Leadership
+  readonly #signer = new PrincipalSigner()
   readonly #waiters = new Set<() => void>()
   /** Names of transactions of which it is not known yet whether they came to be, and whether they have been read. */
   readonly #uncertain = new Map<string, boolean>()
@@ -113,7 +118,7 @@ export class Registry {
     this.#leadership = new Leadership({
       client,
       groupId: config['schema.registry.group.id'],
-      identity,
+      identity: { ...identity, key: this.#signer.publicKey },
       sessionTimeoutMs: config['kafkagroup.session.timeout.ms'],
       heartbeatIntervalMs: config['kafkagroup.heartbeat.interval.ms'],
       rebalanceTimeoutMs: config['kafkagroup.rebalance.timeout.ms'],
@@ -130,6 +135,11 @@ export class Registry {
   /** Where another registry leads; undefined where this one does, or none is known. */
   get leaderUrl(): string | undefined {
     return this.#leadership.leaderUrl
+  }
+
+  /** Of the registries that may tell this one who has asked them. */
+  get keys(): ReadonlySet<string> {
+    return this.#leadership.keys
   }
 
   /** Resolves when all that the topic holds has been read. @throws LogError */
@@ -310,8 +320,10 @@ export class Registry {
   }
 
   /** @returns why it may be tried again; @throws RegistryError where it may not */
-  async #passOn<T>(url: string, { passed, isIdempotent }: ChangeRequest<T>): Promise<LeaderAnswer | RegistryError> {
+  async #passOn<T>(url: string, change: ChangeRequest<T>): Promise<LeaderAnswer | RegistryError> {
+    const { isIdempotent } = change
     try {
+      const passed = this.#withPrincipal(change)
       const answer = await this.#options.requests.ask(url, passed, () => this.leaderUrl === url && !this.#isStopping)
       if (isLeaderUnknown(answer)) return errors.leaderUnknown()
       // Who asked here asks here again, and has to find what was written.
@@ -321,6 +333,15 @@ export class Registry {
       const trouble = errors.forwardingFailed(`Error while forwarding the request to the leader at ${url}`, error)
       if (!(error instanceof NoAnswerError) || (error.wasSent && !isIdempotent)) throw trouble
       return trouble
+    }
+  }
+
+  /** Who knows this registry's key takes its word for who asks; any other, Confluent's too, has to see the log-in itself. */
+  #withPrincipal({ passed, principal }: Pick<ChangeRequest<unknown>, 'passed' | 'principal'>): PassedRequest {
+    if (principal === undefined || !this.#leadership.leaderKnowsKeys) return passed
+    return {
+      ...passed,
+      headers: { ...passed.headers, authorization: undefined, ...this.#signer.headersFor(principal, passed) },
     }
   }
 

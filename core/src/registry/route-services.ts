@@ -47,7 +47,8 @@ export function changeOf<T>(
   decide: ChangeRequest<T>['decide'],
   isIdempotent: boolean,
 ): ChangeRequest<T> {
-  return { passed: passedOn(request), isPassedOn: request.headers['x-forward'] === 'true', isIdempotent, decide }
+  const isPassedOn = request.headers['x-forward'] === 'true'
+  return { passed: passedOn(request), principal: request.principal, isPassedOn, isIdempotent, decide }
 }
 
 function passedOn({ method, url, headers, rawBody }: FastifyRequest): PassedRequest {
