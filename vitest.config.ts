@@ -11,6 +11,8 @@ const shared = {
   hookTimeout: 180_000,
 }
 
+const setupFiles = ['./test/support/timer-warnings.ts']
+
 export default defineConfig({
   test: {
     // Much of what is tested waits: for a process to start, for a session to end. Also two cores have room for two.
@@ -25,6 +27,7 @@ export default defineConfig({
             'sdk/src/**/*.test.ts',
             'core/src/**/*.test.ts',
             'connectors/*/*.test.ts',
+            'connectors/*/!(test)/**/*.test.ts',
             'scripts/**/*.test.ts',
             'console/*.test.ts',
           ],
@@ -35,6 +38,7 @@ export default defineConfig({
         test: {
           ...shared,
           name: 'integration',
+          setupFiles,
           include: ['test/integration/**/*.test.ts', 'test/compat/**/*.test.ts', 'connectors/*/test/**/*.test.ts'],
         },
       },
@@ -43,6 +47,7 @@ export default defineConfig({
         test: {
           ...shared,
           name: 'e2e',
+          setupFiles,
           include: ['test/e2e/**/*.test.ts', 'test/crash/**/*.test.ts', 'test/cluster/**/*.test.ts'],
           testTimeout: 180_000,
           fileParallelism: false,
