@@ -29,6 +29,10 @@ describe('Decimal', () => {
     },
   )
 
+  test('an error shows the beginning of a long text', () => {
+    expect(() => Decimal.parse('x'.repeat(100_000))).toThrow(/^not a decimal number: x{50}…$/)
+  })
+
   test('a text of very many zeros is not made', () => {
     for (const [text, scale] of [
       ['1E+999999999', -999999999],

@@ -111,6 +111,9 @@ export const logicalNames = {
 /** A record of a few bytes may hold a number of a billion zeros. */
 const maxZeros = 1_000
 
+/** What an error shows of a text that is no number. */
+const maxShownLength = 50
+
 /** An exact decimal number: `unscaled` × 10^(−`scale`). Never a float. */
 export class Decimal {
   readonly unscaled: bigint
@@ -129,7 +132,10 @@ export class Decimal {
     const match = /^([+-]?)(\d*)(?:\.(\d*))?(?:[eE]([+-]?\d{1,9}))?$/.exec(text.trim())
     const whole = match?.[2] ?? ''
     const fraction = match?.[3] ?? ''
-    if (match === null || whole + fraction === '') throw new RangeError(`not a decimal number: ${text}`)
+    if (match === null || whole + fraction === '') {
+      const shown = text.length <= maxShownLength ? text : `${text.slice(0, maxShownLength)}…`
+      throw new RangeError(`not a decimal number: ${shown}`)
+    }
     const digits = BigInt(whole + fraction)
     return new Decimal(match[1] === '-' ? -digits : digits, fraction.length - Number(match[4] ?? 0))
   }
