@@ -3,11 +3,12 @@
  * producer that fences the leader before it and is fenced by the next.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
-import { LogError, type LogClient, type Producer } from '../client/client.ts'
+import type { LogClient } from '../client/client.ts'
 import type { Logger } from '../logging/logger.ts'
 import { decide } from './assignment.ts'
 import { assignmentKey, encodeAssignment, workerKey, type Assignment, type WorkerRecord } from './assignment-records.ts'
 import { NotLeaderError, type ClusterListener, type LeaderWriter, type StateRecord } from './cluster.ts'
+import { FencedProducer, isDeposed, RefusedError } from './fenced-producer.ts'
 import { outRecord } from './topic-log.ts'
 
 /** A round of the group in which this worker was made the leader. */
@@ -53,7 +54,7 @@ interface Decision extends Pick<Write, 'topic' | 'records'> {
 
 /** From one fencing to the next, of this worker or of another. */
 interface Term {
-  readonly producer: Producer
+  readonly producer: FencedProducer
   readonly ended: AbortController
   /** Whether the listener knows all that earlier leaders have written, or why it could not find out. */
   listener: 'asked' | 'ready' | Error
@@ -66,9 +67,6 @@ interface Term {
 const REST_PER_DECISION = 4
 /** Also where the process was held just while it decided. */
 const MAX_REST_MS = 500
-
-/** Larger than any sensible assignment; what counts for the log is its size when it is compressed. */
-const MAX_REQUEST_BYTES = 64 * 1024 * 1024
 
 export class Leader implements LeaderWriter {
   readonly #options: LeaderOptions
@@ -160,7 +158,7 @@ export class Leader implements LeaderWriter {
       } catch (error) {
         this.#endTerm()
         if (isOver()) return
-        if (isDeposed(error)) {
+        if (isLedByAnother(error)) {
           logger.info('this worker does not lead the cluster any more', { group: this.#options.groupId })
           this.#round = undefined
           this.#options.onDeposed()
@@ -173,33 +171,20 @@ export class Leader implements LeaderWriter {
     }
   }
 
-  /**
-   * Fences whoever led before, and takes up what it has decided. The order matters: that the round still is the last
-   * one after the fencing means that any later leader's fencing comes after ours, and that what we read then is all.
-   */
+  /** Fences whoever led before, and takes up what it has decided. */
   async #takeOver(signal: AbortSignal): Promise<Term> {
-    const { client, groupId, sessionTimeoutMs, logger } = this.#options
-    const producer = client.producer({
+    const { client, groupId, sessionTimeoutMs, checkRound, logger } = this.#options
+    const producer = await FencedProducer.open({
+      client,
       transactionalId: `connect-cluster-${groupId}`,
-      transactionTimeoutMs: Math.max(sessionTimeoutMs, 10_000),
+      sessionTimeoutMs,
       // Known to every client that may look into the config topic.
       compression: 'gzip',
-      maxRequestBytes: MAX_REQUEST_BYTES,
+      checkRound,
+      readToEnd: async () => this.#meetRound(),
+      signal,
     })
-    const close = (): void => void closeQuietly(producer)
-    signal.addEventListener('abort', close, { once: true })
-    try {
-      await producer.initTransactions()
-      await this.#options.checkRound()
-      this.#knownRound = this.#round
-      await this.#options.readToEnd()
-      signal.throwIfAborted()
-    } catch (error) {
-      close()
-      throw error
-    } finally {
-      signal.removeEventListener('abort', close)
-    }
+    signal.throwIfAborted()
     this.#current = this.#options.assignment()
     const term: Term = { producer, ended: new AbortController(), listener: 'asked' }
     this.#term = term
@@ -221,7 +206,7 @@ export class Leader implements LeaderWriter {
     this.#term = undefined
     term.ended.abort()
     clearTimeout(this.#timer)
-    void closeQuietly(term.producer)
+    term.producer.close()
     const error = this.#notLeader()
     for (const write of this.#writes.splice(0)) write.reject(error)
     this.#settle()
@@ -345,7 +330,7 @@ export class Leader implements LeaderWriter {
         if (decision !== undefined) await this.#writeAll(term, [], decision)
         return
       }
-      const reason = isDeposed(error) || term.ended.signal.aborted ? this.#notLeader() : (error as Error)
+      const reason = isLedByAnother(error) || term.ended.signal.aborted ? this.#notLeader() : (error as Error)
       for (const { reject } of writes) reject(reason instanceof RefusedError ? reason.cause : reason)
       if (!(error instanceof RefusedError) || decision !== undefined) throw error
     }
@@ -357,45 +342,12 @@ export class Leader implements LeaderWriter {
     writes: readonly Pick<Write, 'topic' | 'records'>[],
   ): Promise<number[]> {
     if (ended.signal.aborted) throw this.#notLeader()
-    producer.begin()
-    const results = await Promise.all(
-      writes.map(({ topic, records }) => producer.produce(records.map((record) => outRecord(topic, record)))),
-    )
-    const refused = results.flatMap(({ failures }) => failures)[0]
-    if (refused !== undefined) {
-      await producer.abort()
-      throw new RefusedError(refused.error)
-    }
-    await producer.commit()
-    return results.map(({ offsets }) => offsets[0]?.offset ?? -1)
+    const batches = writes.map(({ topic, records }) => records.map((record) => outRecord(topic, record)))
+    const offsets = await producer.write(batches)
+    return offsets.map((offset) => offset ?? -1)
   }
 }
 
-/** A record that the log does not take; the transaction was aborted. */
-class RefusedError extends Error {
-  override readonly name = 'RefusedError'
-  override readonly cause: LogError
-
-  constructor(cause: LogError) {
-    super(cause.message)
-    this.cause = cause
-  }
-}
-
-/** The group has had a later round, or a later leader has fenced this one. */
-function isDeposed(error: unknown): boolean {
-  return error instanceof NotLeaderError || (error instanceof LogError && deposed.has(error.code))
-}
-
-const deposed: ReadonlySet<string> = new Set([
-  'PRODUCER_FENCED',
-  'INVALID_PRODUCER_EPOCH',
-  'UNKNOWN_MEMBER_ID',
-  'ILLEGAL_GENERATION',
-  'FENCED_INSTANCE_ID',
-])
-
-async function closeQuietly(producer: Producer): Promise<void> {
-  // Fenced, or the log is away: the next leader's fencing ends what is open.
-  await producer.close().catch(() => undefined)
+function isLedByAnother(error: unknown): boolean {
+  return error instanceof NotLeaderError || isDeposed(error)
 }
