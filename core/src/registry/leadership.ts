@@ -3,14 +3,8 @@
  * fences the leader before it and is fenced by the next.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
-import {
-  LogError,
-  type GroupMembership,
-  type JoinedGeneration,
-  type LogClient,
-  type OutRecord,
-  type Producer,
-} from '../client/client.ts'
+import type { GroupMembership, JoinedGeneration, LogClient, OutRecord } from '../client/client.ts'
+import { FencedProducer, isDeposed, RefusedError } from '../cluster/fenced-producer.ts'
 import type { Logger } from '../logging/logger.ts'
 import { messageOf } from '../logging/message-of.ts'
 import {
@@ -36,14 +30,6 @@ export interface LeadershipOptions {
   readonly onChange: () => void
 }
 
-/** From one fencing to the next. */
-interface Term {
-  readonly producer: Producer
-}
-
-/** Larger than any body of a request; what a record may have at most is for the log to say. */
-const MAX_REQUEST_BYTES = 64 * 1024 * 1024
-
 export class Leadership {
   readonly #options: LeadershipOptions
   readonly #member: GroupMembership
@@ -53,7 +39,8 @@ export class Leadership {
   /** As of the last round; undefined while none is known to lead. */
   #leader: { readonly url: string; readonly key: string | undefined; readonly isThis: boolean } | undefined
   #keys: ReadonlySet<string> = new Set()
-  #term: Term | undefined
+  /** Its term: from one fencing to the next. */
+  #producer: FencedProducer | undefined
   #takingOver: Promise<void> | undefined
 
   constructor(options: LeadershipOptions) {
@@ -76,7 +63,7 @@ export class Leadership {
 
   /** Every earlier leader is fenced, and all that they have written is known. */
   get leads(): boolean {
-    return this.#term !== undefined
+    return this.#producer !== undefined
   }
 
   /** It is this one's turn to lead, or about to be. */
@@ -112,24 +99,23 @@ export class Leadership {
    * @throws Error it may have been written all the same: what comes after it in the topic tells
    */
   async write(records: readonly OutRecord[]): Promise<number | undefined> {
-    const term = this.#term
-    if (term === undefined) throw new NotLeadingError()
+    const producer = this.#producer
+    if (producer === undefined) throw new NotLeadingError()
     try {
-      return await this.#transaction(term.producer, records)
+      const [first] = await producer.write([records])
+      return first === undefined ? undefined : first + records.length - 1
     } catch (error) {
-      if (!(error instanceof RefusedError)) this.#endTerm(term)
+      if (!(error instanceof RefusedError)) this.#endTerm(producer)
       throw error
     }
   }
 
   async close(): Promise<void> {
+    // The producer too, and nobody waits for it: what is not written by now may wait for a log that is away.
     this.#closing.abort()
     this.#wake?.()
-    const term = this.#term
-    this.#term = undefined
+    this.#producer = undefined
     this.#leader = undefined
-    // What is not written by now may wait for a log that is away.
-    if (term !== undefined) void closeQuietly(term.producer)
     // Whoever leads next need not wait for a session to end.
     await this.#member.leave()
     await this.#membership
@@ -167,13 +153,13 @@ export class Leadership {
       if (this.#leader === undefined) logger.warn('no registry leads', { group: groupId })
       else logger.info('a registry leads', { group: groupId, leader: this.#leader.url })
     }
-    if (!this.isChosen && this.#term !== undefined) this.#endTerm(this.#term)
+    if (!this.isChosen && this.#producer !== undefined) this.#endTerm(this.#producer)
     this.#leadIfChosen()
     this.#options.onChange()
   }
 
   #leadIfChosen(): void {
-    if (this.#term !== undefined || !this.isChosen || this.#isClosing()) return
+    if (this.#producer !== undefined || !this.isChosen || this.#isClosing()) return
     this.#takingOver ??= this.#takeOver().finally(() => {
       this.#takingOver = undefined
       // Chosen again while it was giving up.
@@ -183,11 +169,18 @@ export class Leadership {
 
   async #takeOver(): Promise<void> {
     const { logger, groupId } = this.#options
-    for (let failures = 0; this.isChosen && !this.#isClosing();) {
+    const isWanted = (): boolean => this.isChosen && !this.#isClosing()
+    for (let failures = 0; isWanted();) {
       try {
         // A term that has ended may have ended because another leads: to fence it would stop the right one.
         await this.#member.check()
-        this.#term = await this.#fenceOthers()
+        const producer = await this.#fenceOthers()
+        // Another round may have been since.
+        if (!isWanted()) {
+          producer.close()
+          return
+        }
+        this.#producer = producer
         logger.info('this registry leads', { group: groupId })
         this.#options.onChange()
         return
@@ -204,52 +197,23 @@ export class Leadership {
     }
   }
 
-  /**
-   * The order matters: that the round still is the last one after the fencing means that any later leader's fencing comes
-   * after this one's, and that what is read then is all.
-   */
-  async #fenceOthers(): Promise<Term> {
+  async #fenceOthers(): Promise<FencedProducer> {
     const { client, groupId, sessionTimeoutMs, readToEnd } = this.#options
-    const producer = client.producer({
+    return FencedProducer.open({
+      client,
       transactionalId: `schema-registry-${groupId}`,
-      transactionTimeoutMs: Math.max(sessionTimeoutMs, 10_000),
-      maxRequestBytes: MAX_REQUEST_BYTES,
+      sessionTimeoutMs,
+      checkRound: async () => this.#member.check(),
+      readToEnd,
+      signal: this.#closing.signal,
     })
-    const { signal } = this.#closing
-    const close = (): void => void closeQuietly(producer)
-    signal.addEventListener('abort', close, { once: true })
-    try {
-      await producer.initTransactions()
-      await this.#member.check()
-      await readToEnd()
-      signal.throwIfAborted()
-      return { producer }
-    } catch (error) {
-      close()
-      throw error
-    } finally {
-      signal.removeEventListener('abort', close)
-    }
-  }
-
-  async #transaction(producer: Producer, records: readonly OutRecord[]): Promise<number | undefined> {
-    producer.begin()
-    const { failures, offsets } = await producer.produce(records)
-    const refused = failures[0]?.error
-    if (refused !== undefined) {
-      await producer.abort()
-      throw new RefusedError(refused)
-    }
-    await producer.commit()
-    const first = offsets[0]?.offset
-    return first === undefined ? undefined : first + records.length - 1
   }
 
   /** Fenced, or it is not known what has become of a transaction: the next fencing decides that too. */
-  #endTerm(term: Term): void {
-    if (this.#term !== term) return
-    this.#term = undefined
-    void closeQuietly(term.producer)
+  #endTerm(producer: FencedProducer): void {
+    if (this.#producer !== producer) return
+    this.#producer = undefined
+    producer.close()
     this.#options.onChange()
     this.#leadIfChosen()
   }
@@ -262,31 +226,4 @@ export class Leadership {
     const { signal } = this.#closing
     await sleep(Math.min(50 * 2 ** failures, 2000), undefined, { signal }).catch(() => undefined)
   }
-}
-
-/** The log does not take a record; the transaction was aborted. */
-export class RefusedError extends Error {
-  override readonly name = 'RefusedError'
-  override readonly cause: LogError
-
-  constructor(cause: LogError) {
-    super(cause.message)
-    this.cause = cause
-  }
-}
-
-function isDeposed(error: unknown): boolean {
-  return error instanceof LogError && deposed.has(error.code)
-}
-
-const deposed: ReadonlySet<string> = new Set([
-  'PRODUCER_FENCED',
-  'INVALID_PRODUCER_EPOCH',
-  'UNKNOWN_MEMBER_ID',
-  'ILLEGAL_GENERATION',
-  'FENCED_INSTANCE_ID',
-])
-
-async function closeQuietly(producer: Producer): Promise<void> {
-  await producer.close().catch(() => undefined)
 }
