@@ -132,7 +132,7 @@ async function rowOf(title: string, converter: Converter, of: Values): Promise<s
 
 /** The same values without their Connect schemas: what JSON.stringify takes. */
 function bare(converter: Converter, { values, schema: of, name }: Records): object[] {
-  return values.map((value) => JSON.parse(converter.fromConnect(name, of, value) as string) as object)
+  return values.map((value) => JSON.parse((converter.fromConnect(name, of, value) as Buffer).toString()) as object)
 }
 
 const registry = await FakeRegistry.start()
@@ -175,7 +175,10 @@ if (withJava) {
   const files: string[] = []
   for (const { name, schema: of, values } of [small, large]) {
     const file = join(folder, name)
-    await writeFile(file, values.map((value) => envelopes.fromConnect(name, of, value) as string).join('\n'))
+    await writeFile(
+      file,
+      values.map((value) => (envelopes.fromConnect(name, of, value) as Buffer).toString()).join('\n'),
+    )
     files.push(file)
   }
   const bench = join(import.meta.dirname, 'Bench.java')

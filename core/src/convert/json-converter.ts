@@ -16,7 +16,7 @@ import { parseExact, stringifyExact } from '../json/exact-json.ts'
 import type { JsonOptions } from './json-options.ts'
 import { compileReader, hasDecimals } from './json-reader.ts'
 import { parseSchema, schemaText } from './json-schema.ts'
-import { compileWriter, schemalessText } from './json-writer.ts'
+import { compileMessageWriter } from './json-writer.ts'
 
 const config = defineConfig({
   'schemas.enable': {
@@ -96,9 +96,8 @@ export const jsonConverter = defineConverter({
 const nothing: SchemaAndValue = { value: null }
 
 interface CompiledWriter {
-  readonly prefix: string
-  readonly suffix: string
-  readonly write: (value: unknown) => string
+  readonly prefix: Uint8Array
+  readonly write: (prefix: Uint8Array, value: unknown) => Buffer
 }
 
 class JsonMessageWriter {
@@ -113,35 +112,38 @@ class JsonMessageWriter {
   constructor(options: JsonOptions, envelope: boolean) {
     this.#options = options
     this.#envelope = envelope
-    this.#schemaless = envelope
-      ? { prefix: '{"schema":null,"payload":', suffix: '}', write: schemalessText }
-      : { prefix: '', suffix: '', write: schemalessText }
+    this.#schemaless = this.#compile(undefined)
     this.#last = this.#schemaless
   }
 
-  write(topic: string, schema: Schema | undefined, value: unknown): string | null {
+  write(topic: string, schema: Schema | undefined, value: unknown): Buffer | null {
     if (schema === undefined && (value === null || value === undefined)) return null
     try {
       if (schema !== this.#lastSchema) {
-        this.#last = schema === undefined ? this.#schemaless : this.#compile(schema)
+        this.#last = schema === undefined ? this.#schemaless : this.#writer(schema)
         this.#lastSchema = schema
       }
-      const { prefix, suffix, write } = this.#last
-      return prefix === '' ? write(value) : prefix + write(value) + suffix
+      return this.#last.write(this.#last.prefix, value)
     } catch (error) {
       throw new DataError(`topic ${topic}: no JSON for this value: ${messageOf(error)}`, { cause: error })
     }
   }
 
-  #compile(schema: Schema): CompiledWriter {
+  #writer(schema: Schema): CompiledWriter {
     const known = this.#compiled.get(schema)
     if (known !== undefined) return known
-    const write = compileWriter(schema, this.#options)
-    const compiled = this.#envelope
-      ? { prefix: `{"schema":${schemaText(schema, this.#options)},"payload":`, suffix: '}', write }
-      : { prefix: '', suffix: '', write }
+    const compiled = this.#compile(schema)
     this.#compiled.set(schema, compiled)
     return compiled
+  }
+
+  #compile(schema: Schema | undefined): CompiledWriter {
+    const envelope = this.#envelope
+    const text = schema === undefined ? 'null' : envelope ? schemaText(schema, this.#options) : ''
+    return {
+      prefix: Buffer.from(envelope ? `{"schema":${text},"payload":` : ''),
+      write: compileMessageWriter(schema, this.#options, envelope ? '}' : ''),
+    }
   }
 }
 

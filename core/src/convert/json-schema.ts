@@ -1,7 +1,7 @@
 /** The schema half of the envelope, in Kafka Connect's notation and its order of keys. */
 import { DataError, type Field, type Schema, type SchemaType } from '@tidewire/sdk'
 import { compileReader } from './json-reader.ts'
-import { compileWriter } from './json-writer.ts'
+import { defaultText } from './json-writer.ts'
 import type { JsonOptions } from './json-options.ts'
 import { quote } from './json-text.ts'
 
@@ -41,7 +41,7 @@ export function schemaText(schema: Schema, options: JsonOptions, field?: string)
     const pairs = Object.entries(schema.parameters).map(([key, value]) => `${quote(key)}:${quote(value)}`)
     parts.push(`"parameters":{${pairs.join(',')}}`)
   }
-  if (schema.default != null) parts.push(`"default":${compileWriter(schema, options, 'default')(schema.default)}`)
+  if (schema.default != null) parts.push(`"default":${defaultText(schema, options)}`)
   if (field !== undefined) parts.push(`"field":${quote(field)}`)
   return `{${parts.join(',')}}`
 }

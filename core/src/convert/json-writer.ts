@@ -1,32 +1,75 @@
 /**
- * Values with a schema to JSON text. A schema is compiled once into nested functions, so that writing a record looks
+ * Values with a schema to JSON. A schema is compiled once into nested functions, so that writing a record looks
  * nothing up and asks nothing about its schema again.
  */
 import { DataError, Decimal, logicalNames, type Field, type Schema } from '@tidewire/sdk'
 import { encodeUnscaled } from './decimal-bytes.ts'
-import { stringifyExact } from '../json/exact-json.ts'
-import { isPlainFraction } from '../json/java-number-text.ts'
-import { decimalText, doubleText, floatText } from './java-text.ts'
+import { decimalText, floatText } from './java-text.ts'
 import type { JsonOptions } from './json-options.ts'
-import { asJackson, quote } from './json-text.ts'
+import { JsonOutput } from './json-output.ts'
+import { schemalessWriter } from './json-schemaless.ts'
+import { quote } from './json-text.ts'
 import { isUnion } from './json-schema/names.ts'
 import { propertyReader } from './property.ts'
 
-type Write = (value: unknown) => string
+const openingBracket = 0x5b
+const closingBracket = 0x5d
+const openingBrace = 0x7b
+const closingBrace = 0x7d
+const comma = 0x2c
 
-/** A function from a value of the schema to its JSON text. `path` names the value in errors. */
-export function compileWriter(schema: Schema, options: JsonOptions, path = 'value'): Write {
-  const write = compileNonNull(schema, options, path)
-  const whenNull = nullText(schema, options, write)
-  return (value) => {
-    if (value !== null && value !== undefined) return write(value)
-    return whenNull ?? missing(path)
+type Write = (output: JsonOutput, value: unknown) => void
+
+/** All messages of the thread come out of here, one after the other, so that they share its blocks. */
+const messages = new JsonOutput()
+
+/**
+ * A function from a value of the schema, or of any value where there is none, to a message: the header, the value's JSON,
+ * and the suffix.
+ */
+export function compileMessageWriter(
+  schema: Schema | undefined,
+  options: JsonOptions,
+  suffix = '',
+): (header: Uint8Array, value: unknown) => Buffer {
+  const write = schema === undefined ? schemalessWriter() : compileWriter(schema, options, 'value')
+  const end = Buffer.from(suffix)
+  return (header, value) => {
+    messages.begin()
+    messages.bytes(header)
+    write(messages, value)
+    messages.bytes(end)
+    return messages.take()
   }
 }
 
-function nullText(schema: Schema, options: JsonOptions, write: Write): string | undefined {
-  if (schema.default != null && options.replaceNullWithDefault) return write(schema.default)
-  return schema.optional === true ? 'null' : undefined
+/** The JSON text of a schema's default. @throws DataError where it is not of the schema */
+export function defaultText(schema: Schema, options: JsonOptions): string {
+  return textOf(compileNonNull(schema, options, 'default'), schema.default)
+}
+
+/** A function that writes values of the schema. `path` names the value in errors. */
+function compileWriter(schema: Schema, options: JsonOptions, path: string): Write {
+  const write = compileNonNull(schema, options, path)
+  const whenNull = writtenNull(schema, options, write)
+  return (output, value) => {
+    if (value !== null && value !== undefined) write(output, value)
+    else output.bytes(whenNull ?? missing(path))
+  }
+}
+
+const nullText = Buffer.from('null')
+
+/** What a null is written as; undefined where there must be none. */
+function writtenNull(schema: Schema, options: JsonOptions, write: Write): Uint8Array | undefined {
+  if (schema.default != null && options.replaceNullWithDefault) return Buffer.from(textOf(write, schema.default))
+  return schema.optional === true ? nullText : undefined
+}
+
+function textOf(write: Write, value: unknown): string {
+  messages.begin()
+  write(messages, value)
+  return messages.take().toString()
 }
 
 function compileNonNull(schema: Schema, options: JsonOptions, path: string): Write {
@@ -41,15 +84,21 @@ function compileNonNull(schema: Schema, options: JsonOptions, path: string): Wri
     case 'int64':
       return int64Writer(path)
     case 'float32':
-      return floatWriter(path, schema.type, floatText)
+      return float32Writer(path)
     case 'float64':
-      return floatWriter(path, schema.type, doubleText)
+      return float64Writer(path)
     case 'boolean':
-      return (value) => (typeof value === 'boolean' ? String(value) : mismatch(path, schema.type, value))
+      return booleanWriter(path)
     case 'string':
-      return (value) => (typeof value === 'string' ? quote(value) : mismatch(path, schema.type, value))
+      return (output, value) => {
+        if (typeof value !== 'string') mismatch(path, 'string', value)
+        output.quoted(value)
+      }
     case 'bytes':
-      return (value) => (value instanceof Uint8Array ? `"${base64(value)}"` : mismatch(path, schema.type, value))
+      return (output, value) => {
+        if (!(value instanceof Uint8Array)) mismatch(path, 'bytes', value)
+        output.base64(value)
+      }
     case 'array':
       return arrayWriter(schema, options, path)
     case 'map':
@@ -60,74 +109,106 @@ function compileNonNull(schema: Schema, options: JsonOptions, path: string): Wri
 }
 
 function intWriter(path: string, type: string, max: number): Write {
-  return (value) => (isIntWithin(value, max) ? String(value) : mismatch(path, type, value))
+  return (output, value) => {
+    if (!isSafeInteger(value) || value > max || value < -max - 1) mismatch(path, type, value)
+    output.integer(value)
+  }
 }
 
-function isIntWithin(value: unknown, max: number): boolean {
-  return typeof value === 'number' && Number.isSafeInteger(value) && value <= max && value >= -max - 1
-}
+/** Number.isSafeInteger, whose declaration says nothing of the type. */
+const isSafeInteger = Number.isSafeInteger as (value: unknown) => value is number
 
 const minInt64 = -(2n ** 63n)
 const maxInt64 = 2n ** 63n - 1n
 
 function int64Writer(path: string): Write {
-  return (value) => {
-    if (Number.isSafeInteger(value)) return String(value)
-    if (typeof value === 'bigint' && value >= minInt64 && value <= maxInt64) return value.toString()
-    return mismatch(path, 'int64', value)
+  return (output, value) => {
+    if (isSafeInteger(value)) output.integer(value)
+    else if (typeof value === 'bigint' && value >= minInt64 && value <= maxInt64) output.ascii(value.toString())
+    else mismatch(path, 'int64', value)
   }
 }
 
-function floatWriter(path: string, type: string, text: (value: number) => string): Write {
-  return (value) => {
-    if (typeof value !== 'number') return mismatch(path, type, value)
-    return Number.isFinite(value) ? text(value) : `"${text(value)}"`
+function float64Writer(path: string): Write {
+  return (output, value) => {
+    if (typeof value !== 'number') mismatch(path, 'float64', value)
+    if (Number.isFinite(value)) output.double(value)
+    else output.quoted(String(value))
+  }
+}
+
+function float32Writer(path: string): Write {
+  return (output, value) => {
+    if (typeof value !== 'number') mismatch(path, 'float32', value)
+    const single = Math.fround(value)
+    if (Number.isFinite(single)) output.ascii(floatText(single))
+    else output.quoted(String(single))
+  }
+}
+
+function booleanWriter(path: string): Write {
+  return (output, value) => {
+    if (typeof value !== 'boolean') mismatch(path, 'boolean', value)
+    output.ascii(value ? 'true' : 'false')
   }
 }
 
 function decimalWriter(schema: Schema, options: JsonOptions, path: string): Write {
   const scale = Number(schema.parameters?.['scale'])
   const numeric = options.decimalFormat === 'NUMERIC'
-  return (value) => {
-    if (!(value instanceof Decimal)) return mismatch(path, 'Decimal', value)
-    if (numeric) return decimalText(value)
+  return (output, value) => {
+    if (!(value instanceof Decimal)) mismatch(path, 'Decimal', value)
+    if (numeric) {
+      output.ascii(decimalText(value))
+      return
+    }
     if (value.scale !== scale) {
       throw new DataError(`${path} has scale ${value.scale}, but its schema says ${scale}`)
     }
-    return `"${encodeUnscaled(value.unscaled).toString('base64')}"`
+    output.base64(encodeUnscaled(value.unscaled))
   }
 }
 
 function arrayWriter(schema: Schema, options: JsonOptions, path: string): Write {
-  const item = schema.values === undefined ? schemalessText : compileWriter(schema.values, options, `${path}[]`)
-  return (value) => {
-    if (!Array.isArray(value)) return mismatch(path, 'array', value)
-    if (value.length === 0) return '[]'
-    let text = '[' + item(value[0])
-    for (let i = 1; i < value.length; i++) text += ',' + item(value[i])
-    return text + ']'
+  const writeItem =
+    schema.values === undefined ? schemalessWriter() : compileWriter(schema.values, options, `${path}[]`)
+  return (output, value) => {
+    if (!Array.isArray(value)) mismatch(path, 'array', value)
+    output.byte(openingBracket)
+    for (let index = 0; index < value.length; index++) {
+      if (index > 0) output.byte(comma)
+      writeItem(output, value[index])
+    }
+    output.byte(closingBracket)
   }
 }
 
 function mapWriter(schema: Schema, options: JsonOptions, path: string): Write {
   const keys = schema.keys ?? { type: 'string' }
   const writeKey = compileWriter(keys, options, `${path} key`)
-  const writeItem = schema.values === undefined ? schemalessText : compileWriter(schema.values, options, `${path}{}`)
+  const writeItem =
+    schema.values === undefined ? schemalessWriter() : compileWriter(schema.values, options, `${path}{}`)
   const asObject = keys.type === 'string' && (options.jsonSchema !== true || keys.optional !== true)
-  const [open, separator, close] = asObject
+  const [open, between, close] = asObject
     ? ['', ':', '']
     : options.jsonSchema === true
       ? ['{"key":', ',"value":', '}']
       : ['[', ',', ']']
-  return (value) => {
+  return (output, value) => {
     const entries = mapEntries(value)
-    if (entries === undefined) return mismatch(path, 'map', value)
-    let text = ''
+    if (entries === undefined) mismatch(path, 'map', value)
+    output.byte(asObject ? openingBrace : openingBracket)
+    let isFirst = true
     for (const [key, item] of entries) {
-      if (text !== '') text += ','
-      text += open + writeKey(key) + separator + writeItem(item) + close
+      if (!isFirst) output.byte(comma)
+      isFirst = false
+      output.ascii(open)
+      writeKey(output, key)
+      output.ascii(between)
+      writeItem(output, item)
+      output.ascii(close)
     }
-    return asObject ? `{${text}}` : `[${text}]`
+    output.byte(asObject ? closingBrace : closingBracket)
   }
 }
 
@@ -140,24 +221,26 @@ function mapEntries(value: unknown): Iterable<readonly [unknown, unknown]> | und
 function structWriter(schema: Schema, options: JsonOptions, path: string): Write {
   if (options.jsonSchema === true && isUnion(schema)) return unionWriter(schema, options, path)
   const fields = (schema.fields ?? []).map((field, index) => fieldWriter(field, index, options, path))
-  if (fields.length === 0) return (value) => (isPlainObject(value) ? '{}' : mismatch(path, 'struct', value))
-  const native = fields.every((field) => field.max !== undefined && field.read === undefined)
-  return (value) => {
-    if (!isPlainObject(value)) return mismatch(path, 'struct', value)
-    return native && isNative(fields, value) ? asJackson(JSON.stringify(value)) : byName(fields, value)
+  return (output, value) => {
+    if (!isPlainObject(value)) mismatch(path, 'struct', value)
+    if (fields.length === 0) output.byte(openingBrace)
+    for (const { name, read, prefix, write, whenNull, path: fieldPath } of fields) {
+      const part = read === undefined ? value[name] : read(value)
+      output.bytes(prefix)
+      if (part !== null && part !== undefined) write(output, part)
+      else output.bytes(whenNull ?? missing(fieldPath))
+    }
+    output.byte(closingBrace)
   }
 }
 
 interface FieldWriter {
   readonly name: string
   /** What stands before the value: the name, and what parts it from the field before. */
-  readonly prefix: string
+  readonly prefix: Uint8Array
   readonly read: ((object: Readonly<Record<string, unknown>>) => unknown) | undefined
   readonly write: Write
-  readonly whenNull: string | undefined
-  readonly type: string
-  /** The largest integer that JSON.stringify writes as it is to be; undefined where it writes none of the type's values. */
-  readonly max: number | undefined
+  readonly whenNull: Uint8Array | undefined
   readonly path: string
 }
 
@@ -166,68 +249,12 @@ function fieldWriter({ name, schema }: Field, index: number, options: JsonOption
   const write = compileNonNull(schema, options, fieldPath)
   return {
     name,
-    prefix: `${index === 0 ? '{' : ','}${quote(name)}:`,
+    prefix: Buffer.from(`${index === 0 ? '{' : ','}${quote(name)}:`),
     read: propertyReader(name),
     write,
-    whenNull: nullText(schema, options, write),
-    type: schema.type,
-    max: schema.name === logicalNames.decimal ? undefined : nativeTypes.get(schema.type),
+    whenNull: writtenNull(schema, options, write),
     path: fieldPath,
   }
-}
-
-/**
- * Types whose values JSON.stringify, twice as fast, mostly writes as Kafka Connect does; with the largest of
- * integers, and -1 for what is no integer.
- */
-const nativeTypes: ReadonlyMap<string, number> = new Map([
-  ['string', -1],
-  ['boolean', -1],
-  ['float64', -1],
-  ['int8', 0x7f],
-  ['int16', 0x7fff],
-  ['int32', 0x7fffffff],
-  ['int64', Number.MAX_SAFE_INTEGER],
-])
-
-/** Whether a value has just the schema's fields, in its order, each of them native. */
-function isNative(fields: readonly FieldWriter[], value: Readonly<Record<string, unknown>>): boolean {
-  const prototype: unknown = Object.getPrototypeOf(value)
-  if (prototype !== Object.prototype && prototype !== null) return false
-  let index = 0
-  for (const name in value) {
-    const field = fields[index++]
-    if (field?.name !== name) return false
-    const given = value[name]
-    // Not by a function of each type: calls of the engine's choosing among several cost more than all the rest here.
-    switch (typeof given) {
-      case 'string':
-        if (field.type !== 'string') return false
-        break
-      case 'number':
-        if (field.type === 'float64' ? !isPlainFraction(given) : !isIntWithin(given, field.max!)) return false
-        break
-      case 'boolean':
-        if (field.type !== 'boolean') return false
-        break
-      default:
-        if (given !== null || field.whenNull !== 'null') return false
-    }
-  }
-  return index === fields.length
-}
-
-function byName(fields: readonly FieldWriter[], value: Readonly<Record<string, unknown>>): string {
-  let text = ''
-  for (const field of fields) {
-    text += writeField(field, field.read === undefined ? value[field.name] : field.read(value))
-  }
-  return text + '}'
-}
-
-function writeField(field: FieldWriter, value: unknown): string {
-  if (value !== null && value !== undefined) return field.prefix + field.write(value)
-  return field.prefix + (field.whenNull ?? missing(field.path))
 }
 
 /** Of a struct that stands for a union: the value of the field that is set. */
@@ -236,28 +263,21 @@ function unionWriter(schema: Schema, options: JsonOptions, path: string): Write 
     name: field.name,
     write: compileWriter(field.schema, options, `${path}.${field.name}`),
   }))
-  return (value) => {
-    if (!isPlainObject(value)) return mismatch(path, 'struct', value)
+  return (output, value) => {
+    if (!isPlainObject(value)) mismatch(path, 'struct', value)
     for (const { name, write } of branches) {
       const branch = value[name]
-      if (branch !== null && branch !== undefined) return write(branch)
+      if (branch === null || branch === undefined) continue
+      write(output, branch)
+      return
     }
-    if (schema.optional === true) return 'null'
-    throw new DataError(`${path} has none of the values of its union`)
+    if (schema.optional !== true) throw new DataError(`${path} has none of the values of its union`)
+    output.bytes(nullText)
   }
-}
-
-/** JSON text of a value without a schema. */
-export function schemalessText(value: unknown): string {
-  return value === null || value === undefined ? 'null' : asJackson(stringifyExact(value))
 }
 
 function isPlainObject(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof Uint8Array)
-}
-
-function base64(bytes: Uint8Array): string {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('base64')
 }
 
 function missing(path: string): never {

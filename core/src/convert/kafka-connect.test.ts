@@ -56,7 +56,7 @@ const json = (schemas: boolean, decimals = 'BASE64', replace = false): Converter
 const envelopes = json(true)
 const bytesOf = (value: unknown) => Buffer.from(stringifyExact(value))
 const written = (converter: Converter, { schema, value }: SchemaAndValue) =>
-  converter.fromConnect('t', schema, value) as string | null
+  (converter.fromConnect('t', schema, value) as Buffer | null)?.toString() ?? null
 
 /** What Java gave, or `!` for any exception. */
 function outcome(make: () => string | null): string | null {

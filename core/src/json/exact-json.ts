@@ -100,19 +100,21 @@ function isLossy(text: string, from: number, to: number, fractions: boolean): bo
  * @throws TypeError for what JSON cannot express
  */
 export function stringifyExact(value: unknown): string {
-  let text: string | undefined
-  try {
-    // Undefined for a function, whatever its declaration says.
-    const quick: unknown = JSON.stringify(value)
-    if (typeof quick === 'string') {
-      text = maySayTooLittle(quick) && isBeyondJson(value) ? JSON.stringify(value, replaceBeyondJson) : quick
-    }
-  } catch {
-    // A bigint, most likely; with a replacer it is many times slower, hence only now.
-    text = JSON.stringify(value, replaceBeyondJson)
-  }
+  const text: unknown = stringifyPlain(value) ?? JSON.stringify(value, replaceBeyondJson)
   if (typeof text !== 'string') throw new TypeError(`${typeof value} is not a JSON value`)
   return text
+}
+
+/** What JSON.stringify makes of a value; undefined where that is not what {@link stringifyExact} makes of it. */
+export function stringifyPlain(value: unknown): string | undefined {
+  try {
+    // Undefined for a function, whatever its declaration says.
+    const text: unknown = JSON.stringify(value)
+    return typeof text === 'string' && !(maySayTooLittle(text) && isBeyondJson(value)) ? text : undefined
+  } catch {
+    // A bigint, most likely.
+    return undefined
+  }
 }
 
 const quote = 0x22

@@ -9,7 +9,7 @@ import { parseExact, stringifyExact } from '../json/exact-json.ts'
 import type { JsonOptions } from '../convert/json-options.ts'
 import { compileReader, hasDecimals } from '../convert/json-reader.ts'
 import { parseSchema, schemaText } from '../convert/json-schema.ts'
-import { compileWriter } from '../convert/json-writer.ts'
+import { compileMessageWriter } from '../convert/json-writer.ts'
 import { messageOf } from '../logging/message-of.ts'
 import type { FailedRecord, RecordBytes } from './error-policy.ts'
 
@@ -197,7 +197,14 @@ function originOf(header: InHeader | undefined): Origin | undefined {
 }
 
 /** Schemas of one source are few and shared. */
-const written = new WeakMap<Schema, { readonly text: string; readonly write: (value: unknown) => string }>()
+const written = new WeakMap<Schema, CompiledSchema>()
+
+interface CompiledSchema {
+  readonly text: string
+  readonly write: (header: Uint8Array, value: unknown) => Buffer
+}
+
+const noHeader = Buffer.alloc(0)
 
 function writeValue(schema: Schema | undefined, value: unknown): { readonly bytes: Bytes; readonly form: ValueForm } {
   const known = schema && compiled(schema)
@@ -207,7 +214,7 @@ function writeValue(schema: Schema | undefined, value: unknown): { readonly byte
   if (value instanceof Uint8Array) return { bytes: value, form: { as: 'bytes', ...withSchema } }
   if (known !== undefined) {
     try {
-      return { bytes: known.write(value), form: { as: 'payload', schema: known.text } }
+      return { bytes: known.write(noHeader, value), form: { as: 'payload', schema: known.text } }
     } catch {
       // It is not of its schema, which may be why it failed: then as it is.
     }
@@ -219,11 +226,11 @@ function writeValue(schema: Schema | undefined, value: unknown): { readonly byte
   }
 }
 
-function compiled(schema: Schema): { readonly text: string; readonly write: (value: unknown) => string } | undefined {
+function compiled(schema: Schema): CompiledSchema | undefined {
   const known = written.get(schema)
   if (known !== undefined) return known
   try {
-    const made = { text: schemaText(schema, options), write: compileWriter(schema, options) }
+    const made = { text: schemaText(schema, options), write: compileMessageWriter(schema, options) }
     written.set(schema, made)
     return made
   } catch {

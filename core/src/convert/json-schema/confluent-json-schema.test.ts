@@ -58,7 +58,7 @@ function codecOf({ options }: Case): JsonSchemaCodec {
 function readBack(codec: JsonSchemaCodec, text: string, message: Buffer): unknown {
   const resolved: ResolvedSchema = { schema: { id: 1, type: 'JSON', schema: text, references: [] }, references: [] }
   const { schema, read }: MessageReader = codec.reader(resolved, 9)
-  return parseExact(envelopes.fromConnect('t', schema, read(message, 0)) as string, 'integers')
+  return parseExact((envelopes.fromConnect('t', schema, read(message, 0)) as Buffer).toString(), 'integers')
 }
 
 // Where Confluent's own fails on something that it could express, ours need not.

@@ -5,7 +5,7 @@
 import { DataError, logicalNames, type Schema } from '@tidewire/sdk'
 import { parseExact } from '../../json/exact-json.ts'
 import type { JsonOptions } from '../json-options.ts'
-import { compileWriter } from '../json-writer.ts'
+import { defaultText } from '../json-writer.ts'
 import { generalizedEnum, isUnion, jsonEnum, nullSymbol, ownParameters } from './names.ts'
 
 interface JsonSchemaOptions extends JsonOptions {
@@ -57,7 +57,7 @@ class ConnectToJsonSchema {
       ...(type === undefined ? {} : { type }),
       ...(schema.name === undefined ? {} : { title: schema.name }),
       ...(schema.doc === undefined ? {} : { description: schema.doc }),
-      ...(schema.default == null ? {} : { default: this.#json(schema, schema.default) }),
+      ...(schema.default == null ? {} : { default: parseExact(defaultText(schema, this.#options), 'texts') }),
       ...place,
       ...(schema.version === undefined ? {} : { 'connect.version': schema.version }),
       ...(connectType === undefined ? {} : { 'connect.type': connectType }),
@@ -124,9 +124,5 @@ class ConnectToJsonSchema {
       .filter((name) => name.startsWith(prefix))
       .map((name) => name.slice(prefix.length))
     return { enum: symbols.map((symbol) => (symbol === nullSymbol ? null : symbol)) }
-  }
-
-  #json(schema: Schema, value: unknown): unknown {
-    return parseExact(compileWriter(schema, this.#options)(value), 'texts')
   }
 }

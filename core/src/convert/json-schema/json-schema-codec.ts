@@ -3,7 +3,7 @@ import { parseExact, stringifyExact } from '../../json/exact-json.ts'
 import type { ReferencedSchema } from '../../registry-client/registry-client.ts'
 import type { JsonOptions } from '../json-options.ts'
 import { compileReader, hasDecimals } from '../json-reader.ts'
-import { compileWriter, schemalessText } from '../json-writer.ts'
+import { compileMessageWriter } from '../json-writer.ts'
 import type {
   DescribedSchema,
   MessageReader,
@@ -52,14 +52,7 @@ export class JsonSchemaCodec implements SchemaCodec {
   }
 
   writer(schema: Schema | undefined): MessageWriter {
-    const write = schema === undefined ? schemalessText : compileWriter(schema, this.#options)
-    return (header, value) => {
-      const text = write(value)
-      const message = Buffer.allocUnsafe(header.length + Buffer.byteLength(text))
-      message.set(header)
-      message.write(text, header.length)
-      return message
-    }
+    return compileMessageWriter(schema, this.#options)
   }
 
   reader({ schema, references }: ResolvedSchema, version: number | undefined): MessageReader {

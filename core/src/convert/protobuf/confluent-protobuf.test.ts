@@ -113,7 +113,7 @@ function comparable(envelope: unknown): unknown {
 function inJson(codec: ProtobufCodec, text: string, message: Buffer): unknown {
   const reader = codec.reader(registered(text), undefined)
   const value = reader.read(message, 0)
-  return comparable(parseExact(envelopes.fromConnect('t', reader.schema, value) as string, 'integers'))
+  return comparable(parseExact((envelopes.fromConnect('t', reader.schema, value) as Buffer).toString(), 'integers'))
 }
 
 describe('records are written as Confluent writes them', () => {
