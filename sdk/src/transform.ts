@@ -77,7 +77,8 @@ export interface TransformContext {
   holds(bytes: number): void
   /**
    * Reads all partitions of a topic from their beginning, and goes on with what comes until the task ends; only what is
-   * committed. Resolves when all that was in the topic at the call has been told. A record may be told again, where the
+   * committed. Resolves when all that could be read at the call has been told: in a partition with an open transaction
+   * all before its first record; what is behind it is told when it has ended, with what comes. A record may be told again, where the
    * topic is made anew or its beginning deleted. Where `onRecord` answers with a promise, the next record is told when it
    * is resolved. What `onRecord` throws fails the task.
    * @throws ConnectError where the topic does not exist or cannot be read

@@ -1,6 +1,9 @@
 /** What a transactional producer of the client has to do: part of the suite of the client. */
 import { beforeAll, describe, expect, test } from 'vitest'
 import type { LogClient, Producer } from '../../core/src/client/client.ts'
+import { silentLogger } from '../../core/src/logging/logger.ts'
+import { shareOfItsOwn } from '../../core/src/worker/byte-budget.ts'
+import { followTopic } from '../../core/src/worker/follow-topic.ts'
 import { flatten, newTopic, readAll, uniqueName, values, type SeenRecord } from './client-topics.ts'
 import { until } from './until.ts'
 
@@ -56,6 +59,46 @@ export function describeTransactions(clientOf: () => LogClient): void {
       }
       const expected = Array.from({ length: 200 }, (_, i) => `${Math.floor(i / 20) * 2 + 1} ${i % 20}`)
       expect(values(await readAll(client, topic))).toEqual(expected)
+      await producer.close()
+    })
+
+    test('a topic that is followed is ready though a transaction is open at its end', async () => {
+      const topic = await newTopic(client, 2)
+      const producer = client.producer({ transactionalId: uniqueName('tx') })
+      await producer.initTransactions()
+      const write = (partition: number, value: string) => producer.produce([{ topic, partition, key: null, value }])
+      for (const fate of ['commit', 'abort'] as const) {
+        producer.begin()
+        await write(0, fate)
+        await producer[fate]()
+      }
+      producer.begin()
+      await write(0, 'open')
+      await write(1, 'open too')
+      const told: string[] = []
+      const failures: unknown[] = []
+      const abort = new AbortController()
+      // What was ended may be so a moment later at the partition.
+      await until('the last stable offset', async () => {
+        const ends = await client.admin.offsets([{ topic, partition: 0 }], 'latest', 'read_committed')
+        return ends[0]!.offset >= 4
+      })
+      await followTopic({
+        client,
+        clientId: undefined,
+        topic,
+        onRecord: ({ value }) => void told.push(Buffer.from(value!).toString()),
+        signal: abort.signal,
+        memory: shareOfItsOwn(1024 * 1024).holder(),
+        logger: silentLogger,
+        onFailure: (error) => failures.push(error),
+      })
+      expect(told).toEqual(['commit'])
+      await producer.commit()
+      await until('what was open', () => told.length === 3)
+      expect(told.slice(1).sort()).toEqual(['open', 'open too'])
+      abort.abort()
+      expect(failures).toEqual([])
       await producer.close()
     })
 

@@ -123,6 +123,7 @@ export class LogAdmin implements Admin {
   async offsets(
     partitions: readonly TopicPartition[],
     at: 'earliest' | 'latest' | { readonly timestamp: number },
+    isolation: 'read_committed' | 'read_uncommitted' = 'read_uncommitted',
   ): Promise<readonly TopicPartitionOffset[]> {
     const found = new Map<string, TopicPartitionOffset>()
     const wanted: (TopicPartition & { at: OffsetAt })[] = partitions.map(({ topic, partition }) => ({
@@ -132,7 +133,7 @@ export class LogAdmin implements Admin {
     }))
     await this.#retry('offsets', async () => {
       const left = wanted.filter((each) => !found.has(partitionKey(each.topic, each.partition)))
-      const { offsets, errors } = await fetchOffsets(this.#cluster, left, 'read_uncommitted')
+      const { offsets, errors } = await fetchOffsets(this.#cluster, left, isolation)
       for (const each of offsets) found.set(partitionKey(each.topic, each.partition), each)
       const [failure] = errors
       if (failure !== undefined) throw failure.error

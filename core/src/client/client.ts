@@ -313,9 +313,14 @@ export interface Admin {
   createTopics(topics: readonly NewTopic[]): Promise<readonly string[]>
   deleteTopics(names: readonly string[]): Promise<void>
   topicConfig(topic: string): Promise<Readonly<Record<string, string>>>
+  /**
+   * @param isolation default `read_uncommitted`. With `read_committed` the latest offset is that of the first record of a
+   *   transaction that is open, where there is one (the last stable offset): readers of what is committed get no further
+   */
   offsets(
     partitions: readonly TopicPartition[],
     at: 'earliest' | 'latest' | { readonly timestamp: number },
+    isolation?: 'read_committed' | 'read_uncommitted',
   ): Promise<readonly TopicPartitionOffset[]>
   /** All groups there are, by id. */
   groups(): Promise<readonly GroupListing[]>

@@ -78,6 +78,19 @@ describe('a topic that is followed', () => {
     await expect(follow('names', async () => Promise.reject(new Error('not this')))).rejects.toThrow('not this')
   })
 
+  test('is ready where a transaction is open at its end, and tells that when it has ended', async () => {
+    await produce('a')
+    const producer = fakeLogClient(log).producer({ transactionalId: 't' })
+    await producer.initTransactions()
+    producer.begin()
+    await producer.produce([{ topic: 'names', partition: 0, key: 'k2', value: 'open' }])
+    await follow('names')
+    expect(told).toEqual(['k0=a'])
+    await producer.commit()
+    await until(() => told.includes('k2=open'))
+    abort.abort()
+  })
+
   test('may have nothing in it', async () => {
     await follow('names')
     expect(told).toEqual([])

@@ -37,7 +37,8 @@ export async function followTopic(options: FollowOptions): Promise<void> {
   const { client, topic, clientId, memory } = options
   const count = await partitionsOf(options)
   const partitions = Array.from({ length: count }, (_, partition) => ({ topic, partition }))
-  const ends = await client.admin.offsets(partitions, 'latest')
+  // Not the very end: a transaction that is open there, of a source that waits for a device, may be so for long.
+  const ends = await client.admin.offsets(partitions, 'latest', 'read_committed')
   const reader = client.reader({ ...(clientId === undefined ? {} : { clientId }), maxBytes, memory })
   const follower = new Follower(
     options,

@@ -79,16 +79,24 @@ describe('OffsetStore', () => {
     expect(store.all('c')).toEqual([{ partition: { a: 2 }, offset: { n: 1 } }])
   })
 
-  test('offsets of an aborted or open transaction are not seen', async () => {
+  test('offsets of an aborted transaction are not seen; the end of an open one is waited for', async () => {
     const producer = fakeLogClient(log).producer({ transactionalId: 'x' })
+    const write = (n: number) => producer.produce(store.records('c', [{ partition: { a: 1 }, offset: { n } }]))
     await producer.initTransactions()
     producer.begin()
-    await producer.produce(store.records('c', [{ partition: { a: 1 }, offset: { n: 1 } }]))
+    await write(1)
+    await producer.abort()
     await store.refresh()
     expect(store.get('c', { a: 1 })).toBeUndefined()
+    producer.begin()
+    await write(2)
+    let isRefreshed = false
+    const refreshing = store.refresh().then(() => (isRefreshed = true))
+    await new Promise((resolve) => setImmediate(resolve))
+    expect(isRefreshed).toBe(false)
     await producer.commit()
-    await store.refresh()
-    expect(store.get('c', { a: 1 })).toEqual({ n: 1 })
+    await refreshing
+    expect(store.get('c', { a: 1 })).toEqual({ n: 2 })
   })
 
   test('a topic that does not exist yet holds nothing', async () => {

@@ -41,7 +41,7 @@ function readOnly(client: LogClient): LogClient {
       clusterId: () => admin.clusterId(),
       topics: (names) => admin.topics(names),
       topicConfig: (topic) => admin.topicConfig(topic),
-      offsets: (partitions, at) => admin.offsets(partitions, at),
+      offsets: (...args) => admin.offsets(...args),
       groups: () => admin.groups(),
       group: (groupId) => admin.group(groupId),
       groupOffsets: (group) => admin.groupOffsets(group),

@@ -146,7 +146,8 @@ export class FakeLog {
     return { topic, partition, records, nextOffset: next, highWatermark: log.length, bytes: size }
   }
 
-  endOf({ topic, partition }: TopicPartition): number {
+  /** For readers of what is committed: where the first transaction that is open begins. */
+  stableEndOf({ topic, partition }: TopicPartition): number {
     const log = this.topics.get(topic)?.[partition] ?? []
     const open = log.findIndex(({ transaction }) => transaction?.state === 'open')
     return open >= 0 ? open : log.length
@@ -306,7 +307,7 @@ class FakeReader implements Reader {
     this.#positions.clear()
     for (const { topic, partition, offset } of positions) {
       const tp = { topic, partition }
-      const at = offset === 'earliest' ? 0 : offset === 'latest' ? this.#log.endOf(tp) : offset
+      const at = offset === 'earliest' ? 0 : offset === 'latest' ? this.#log.stableEndOf(tp) : offset
       this.#positions.set(topicKey(tp), { tp, offset: at })
     }
   }
@@ -370,7 +371,7 @@ export class FakeGroupConsumer implements GroupConsumer {
   async #assign(partitions: readonly TopicPartition[]): Promise<void> {
     for (const { topic, partition, offset } of await this.committed(partitions)) {
       const tp = { topic, partition }
-      const reset = this.#options.offsetReset === 'latest' ? this.#log.endOf(tp) : 0
+      const reset = this.#options.offsetReset === 'latest' ? this.#log.stableEndOf(tp) : 0
       this.#positions.set(topicKey(tp), { tp, offset: offset >= 0 ? offset : reset })
     }
     await this.#options.onAssign(partitions)
@@ -483,12 +484,13 @@ class FakeAdmin implements Admin {
   async offsets(
     partitions: readonly TopicPartition[],
     at: Parameters<Admin['offsets']>[1],
+    isolation: Parameters<Admin['offsets']>[2] = 'read_uncommitted',
   ): Promise<readonly TopicPartitionOffset[]> {
-    return partitions.map(({ topic, partition }) => ({
-      topic,
-      partition,
-      offset: at === 'latest' ? this.#log.endOf({ topic, partition }) : 0,
-    }))
+    return partitions.map(({ topic, partition }) => {
+      const end = this.#log.topics.get(topic)?.[partition]?.length ?? 0
+      const latest = isolation === 'read_committed' ? this.#log.stableEndOf({ topic, partition }) : end
+      return { topic, partition, offset: at === 'latest' ? latest : 0 }
+    })
   }
 
   async groups(): Promise<readonly GroupListing[]> {
