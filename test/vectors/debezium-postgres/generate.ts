@@ -31,7 +31,7 @@ try {
     const file = join(import.meta.dirname, `${mode.name.replaceAll('_', '-')}.json`)
     const head = `"madeBy": ${JSON.stringify(madeBy)},\n"config": ${JSON.stringify(script.config)}`
     await writeFile(file, `{\n${head},\n"tables": [\n${lines.join(',\n')}\n]\n}\n`)
-    console.log(file)
+    process.stdout.write(`${file}\n`)
   }
 } finally {
   await debezium.close()
