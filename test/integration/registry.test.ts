@@ -470,6 +470,22 @@ describe('the server', () => {
     expect((await ask('GET', '/v1/metadata/version')).body.version).toMatch(/^\d+\./)
   })
 
+  test('says what it is not', async () => {
+    const absent: [string, string, string][] = [
+      ['GET', '/associations/resources/lkc-1/topic', 'Associations'],
+      ['POST', '/associations:batch', 'Associations'],
+      ['GET', '/exporters', 'exporters'],
+      ['POST', '/dek-registry/v1/keks', 'DEK'],
+      ['GET', '/catalog/v1/types/tagdefs', 'catalog'],
+      ['POST', '/contexts/.c/subjects/s/versions/1/tags', 'Tags'],
+    ]
+    for (const [method, path, name] of absent) {
+      const answer = await ask(method, path, method === 'POST' ? {} : undefined)
+      expect(answer).toMatchObject({ status: 404, body: { error_code: 404 } })
+      expect(answer.body.message).toContain(name)
+    }
+  })
+
   test('pages its lists', async () => {
     const prefix = `page-${++made}-`
     for (const i of [1, 2, 3]) await register(`${prefix}${i}`, record(`P${made}`, x))

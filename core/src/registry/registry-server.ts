@@ -13,6 +13,7 @@ import { limitRates } from '../rest/request-rates.ts'
 import { sendHeaders, type HeaderRule } from '../rest/response-headers.ts'
 import { RestError } from '../rest/rest-error.ts'
 import type { TrustedProxies } from '../rest/trusted-proxies.ts'
+import { absentRoutes } from './absent-routes.ts'
 import { withoutContextPath } from './context-path.ts'
 import { answerType, requestTypes } from './media-types.ts'
 import { guardRoutes } from './registry-access.ts'
@@ -79,6 +80,7 @@ export async function createRegistryServer(options: RegistryServerOptions): Prom
   subjectRoutes(app, services)
   schemaRoutes(app, services)
   settingsRoutes(app, services)
+  absentRoutes(app)
   await app.ready()
   return {
     handle: (request, response) => {
