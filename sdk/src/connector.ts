@@ -18,6 +18,14 @@ export interface Logger {
   error(message: string, details?: Readonly<Record<string, unknown>>): void
 }
 
+/** How a task gets on. See {@link TaskContext.progress}. */
+export interface TaskProgress {
+  /** One short line: `snapshot: public.orders, 120,000 of about 1,000,000 rows`. */
+  readonly text: string
+  /** Figures by name, with the unit in it: `lag_bytes`, `rows_done`. */
+  readonly figures: Readonly<Record<string, number>>
+}
+
 interface TaskContext<C> {
   /** This task's parsed and defaulted settings. */
   readonly config: C
@@ -29,6 +37,11 @@ interface TaskContext<C> {
    */
   readonly signal: AbortSignal
   readonly log: Logger
+  /**
+   * Tells how the task gets on; what was told last counts. Shown with the task's status and in the console, and its figures
+   * among the worker's metrics. Costs little: to be called whenever figures have changed.
+   */
+  progress(progress: TaskProgress): void
 }
 
 /** What a source task gets from the runtime. */

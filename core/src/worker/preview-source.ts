@@ -58,6 +58,7 @@ export async function previewSource(
     log: around.logger,
     maxBufferedBytes: framework['source.max.buffered.bytes'],
     holds: () => true,
+    progress: () => undefined,
     preview: true,
     deadLetters: framework['errors.tolerance'] === 'all' && framework['errors.deadletterqueue.topic.name'] !== '',
     offsets: await storedOffsets(task, errand, around, framework['offsets.storage.topic']),

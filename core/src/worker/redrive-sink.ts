@@ -86,6 +86,7 @@ class SinkRedrive implements Redrive {
       log: logger,
       maxBufferedBytes: this.#framework['sink.max.buffered.bytes'],
       seek: () => undefined,
+      progress: () => undefined,
       holds: () => undefined,
       requestCommit: () => undefined,
       report: async (record, error) => {

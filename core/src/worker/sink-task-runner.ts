@@ -225,6 +225,7 @@ export class SinkTaskRunner implements TaskRunner {
         this.#consumer.seek(position)
         this.#positions.handOver(position, position.offset)
       },
+      progress: () => undefined,
       requestCommit: () => (this.#commitRequested = true),
       report: (record, error) => {
         const reported = this.#report(record, error)

@@ -111,6 +111,7 @@ export class SourceTaskRunner implements TaskRunner {
       log: logger,
       maxBufferedBytes,
       holds: (bytes) => this.#holds(bytes),
+      progress: () => undefined,
       preview: false,
       deadLetters: options.policy.hasDeadLetters,
       offsets: {

@@ -167,6 +167,7 @@ export class SinkRun {
         holds: (bytes) => {
           this.heldBytes = bytes
         },
+        progress: () => undefined,
         requestCommit: () => {
           this.commitRequested = true
         },

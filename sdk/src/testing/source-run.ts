@@ -172,6 +172,7 @@ export class SourceRun {
         this.heldBytes = bytes
         return this.hasRoom
       },
+      progress: () => undefined,
       preview: this.preview,
       deadLetters: this.deadLetters,
       offsets: {
