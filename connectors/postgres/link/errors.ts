@@ -101,7 +101,7 @@ const bySubject: readonly (readonly [RegExp, Verdict])[] = [
     ),
   ],
   [
-    /^53300 InitWalSnd/,
+    /^53300 InitWalSnd|max_wal_senders/,
     retry('Unless a connection that is about to end holds the place, raise max_wal_senders and restart the server'),
   ],
   [
