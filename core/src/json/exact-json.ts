@@ -3,6 +3,7 @@
  * paid only by texts that hold such a number, which a scan of every sixteenth character finds out.
  */
 import { Decimal } from '@tidewire/sdk'
+import { parseLongIntegers } from './long-integers.ts'
 
 /** A number with a fraction or exponent, kept by its text; only {@link parseExact} with `'all'` or `'texts'` makes it. */
 export class ExactFraction {
@@ -55,7 +56,8 @@ export function parseExact(text: string, exact: 'integers' | 'all' | 'texts'): u
   if (exact === 'texts') return JSON.parse(text, reviveTexts as Parameters<typeof JSON.parse>[1])
   const fractions = exact === 'all'
   if (!hasLongNumber(text, fractions)) return JSON.parse(text)
-  return JSON.parse(text, (fractions ? reviveAll : reviveIntegers) as Parameters<typeof JSON.parse>[1])
+  if (fractions) return JSON.parse(text, reviveAll as Parameters<typeof JSON.parse>[1])
+  return parseLongIntegers(text) ?? JSON.parse(text, reviveIntegers as Parameters<typeof JSON.parse>[1])
 }
 
 const digit0 = 0x30
