@@ -40,6 +40,8 @@ export interface ConverterDefinition<S extends Settings = Settings> {
   readonly doc: string
   /** Settings, read below the converter's own prefix: `value.converter.schemas.enable`. */
   readonly config: S
+  /** As of connectors: settings of the converter this one stands in for that it lacks, with the reason. */
+  readonly unsupported?: Readonly<Record<string, string>>
   /**
    * @param context left out where there is no task, as in a validation
    * @throws ConfigError

@@ -234,7 +234,9 @@ export class ConfigValidator {
     try {
       const converter = await this.#plugins.converter(name, version)
       const parse = this.#cached(converter.manifest, use, () =>
-        compileSettings(prefixed(use, converter.manifest.settings)),
+        compileSettings(prefixed(use, converter.manifest.settings), {
+          unsupported: prefixed(use, converter.manifest.unsupported),
+        }),
       )
       const parsed = parse(Object.fromEntries(below), isHidden)
       for (const [key, problems] of Object.entries(parsed.errors)) add(key, ...problems)
@@ -332,8 +334,8 @@ function isCheckedApart(type: ConnectorManifest['type']): (name: string) => bool
     (type === 'source' && isTopicCreationSetting(name))
 }
 
-function prefixed(use: string, settings: Settings): Settings {
-  return Object.fromEntries(Object.entries(settings).map(([name, setting]) => [`${use}.converter.${name}`, setting]))
+function prefixed<T>(use: string, named: Readonly<Record<string, T>>): Record<string, T> {
+  return Object.fromEntries(Object.entries(named).map(([name, value]) => [`${use}.converter.${name}`, value]))
 }
 
 function addAll(errors: SettingErrors, problems: ConfigProblems): void {

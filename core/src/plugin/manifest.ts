@@ -31,6 +31,11 @@ export interface ConnectorManifest extends PartManifest {
   readonly hasTasks: boolean
 }
 
+export interface ConverterManifest extends PartManifest {
+  /** As of connectors. */
+  readonly unsupported: Readonly<Record<string, string>>
+}
+
 /** Of a transform or a predicate. */
 export interface TransformManifest extends PartManifest {
   /** As of connectors. */
@@ -41,7 +46,7 @@ export interface PluginManifest {
   readonly name: string
   readonly version: string
   readonly connectors: readonly ConnectorManifest[]
-  readonly converters: readonly PartManifest[]
+  readonly converters: readonly ConverterManifest[]
   readonly transforms: readonly TransformManifest[]
   readonly predicates: readonly TransformManifest[]
 }
@@ -65,7 +70,7 @@ export function manifestOf(module: unknown): PluginManifest {
     converters: list(plugin, 'converters').map((part) => {
       const manifest = partManifest(part, version)
       requireFunction(part, 'create', `converter ${manifest.name}`)
-      return manifest
+      return { ...manifest, unsupported: textMap(field(part, 'unsupported')) }
     }),
     transforms: list(plugin, 'transforms').map((part) => transformManifest('transform', part, version)),
     predicates: list(plugin, 'predicates').map((part) => transformManifest('predicate', part, version)),

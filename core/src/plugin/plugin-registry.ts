@@ -4,7 +4,14 @@ import { NotFoundError } from '@tidewire/sdk'
 import { nearestName } from '../config/nearest-name.ts'
 import { compileSettings } from '../config/settings.ts'
 import type { Logger } from '../logging/logger.ts'
-import type { ConnectorManifest, PartManifest, PluginManifest, PluginRef, TransformManifest } from './manifest.ts'
+import type {
+  ConnectorManifest,
+  ConverterManifest,
+  PartManifest,
+  PluginManifest,
+  PluginRef,
+  TransformManifest,
+} from './manifest.ts'
 import { findPlugins, type PluginLocation } from './plugin-path.ts'
 import { scanModules, type ScanResult } from './scan.ts'
 import { compareVersions, parseVersionRange } from './version-range.ts'
@@ -18,7 +25,7 @@ interface Part<M extends PartManifest> {
 }
 
 export type ConnectorPlugin = Part<ConnectorManifest>
-export type ConverterPlugin = Part<PartManifest>
+export type ConverterPlugin = Part<ConverterManifest>
 /** A transform or a predicate. */
 export type TransformPlugin = Part<TransformManifest>
 

@@ -45,6 +45,14 @@ export const registryClientSettings = defineConfig({
     group: 'Registry',
     doc: 'With basic.auth.credentials.source=SASL_INHERIT: Kafka\'s line with username="…" and password="…".',
   },
+  'bearer.auth.credentials.source': {
+    type: 'string',
+    default: 'STATIC_TOKEN',
+    enum: ['STATIC_TOKEN'],
+    importance: 'low',
+    group: 'Registry',
+    doc: 'Where a token is: in bearer.auth.token.',
+  },
   'bearer.auth.token': {
     type: 'password',
     group: 'Registry',

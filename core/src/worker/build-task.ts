@@ -335,7 +335,9 @@ function makeConverter(
   use: 'key' | 'value' | 'header',
   signal: AbortSignal,
 ): Converter {
-  const { config, errors } = compileSettings(definition.config)(raw)
+  const { unsupported } = definition
+  const options = unsupported === undefined ? {} : { unsupported }
+  const { config, errors } = compileSettings(definition.config, options)(raw)
   requireValid(Object.fromEntries(Object.entries(errors).map(([name, texts]) => [`${use}.converter.${name}`, texts])))
   return definition.create(config, use, { signal })
 }

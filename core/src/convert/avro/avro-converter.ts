@@ -1,6 +1,7 @@
 import { defineConfig, defineConverter } from '@tidewire/sdk'
 import { deferredConverter } from '../registry/deferred-converter.ts'
 import { checkRegistryConfig, registryConverterSettings } from '../registry/settings.ts'
+import { unsupportedAvroSettings } from '../registry/unsupported-settings.ts'
 
 const config = defineConfig({
   ...registryConverterSettings,
@@ -56,6 +57,7 @@ export const avroConverter = defineConverter({
   aliases: ['io.confluent.connect.avro.AvroConverter', 'AvroConverter'],
   doc: "Avro, with the schemas in a schema registry: Confluent's wire format and Connect properties.",
   config,
+  unsupported: unsupportedAvroSettings,
   create: (settings, use, context) => {
     checkRegistryConfig(settings, use)
     return deferredConverter(async () => {

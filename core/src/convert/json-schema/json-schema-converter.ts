@@ -1,6 +1,7 @@
 import { defineConfig, defineConverter } from '@tidewire/sdk'
 import { deferredConverter } from '../registry/deferred-converter.ts'
 import { checkRegistryConfig, registryConverterSettings } from '../registry/settings.ts'
+import { unsupportedJsonSchemaSettings } from '../registry/unsupported-settings.ts'
 
 const config = defineConfig({
   ...registryConverterSettings,
@@ -45,6 +46,7 @@ export const jsonSchemaConverter = defineConverter({
   aliases: ['io.confluent.connect.json.JsonSchemaConverter', 'JsonSchemaConverter'],
   doc: "JSON, with JSON Schemas in a schema registry: Confluent's wire format and Connect properties.",
   config,
+  unsupported: unsupportedJsonSchemaSettings,
   create: (settings, use, context) => {
     checkRegistryConfig(settings, use)
     return deferredConverter(async () => {

@@ -58,7 +58,9 @@ class JsonSchemaToConnect {
     const located = this.#documents.follow(given, place.path)
     const { node } = located
     if (this.#open.has(node)) {
-      throw new DataError(`${place.path} leads back to itself, which Connect schemas here cannot express`)
+      const { title } = node
+      const type = typeof title === 'string' ? `the type ${title} (${place.path})` : `the type of ${place.path}`
+      throw new DataError(`${type} contains itself, which Connect schemas here cannot express`)
     }
     this.#open.add(node)
     try {

@@ -1,6 +1,9 @@
 import { defineConfig, defineConverter } from '@tidewire/sdk'
 import { deferredConverter } from '../registry/deferred-converter.ts'
 import { checkRegistryConfig, registryConverterSettings } from '../registry/settings.ts'
+import { unsupportedProtobufSettings } from '../registry/unsupported-settings.ts'
+
+const strategies = 'io.confluent.kafka.serializers.subject.'
 
 const config = defineConfig({
   ...registryConverterSettings,
@@ -66,6 +69,20 @@ const config = defineConfig({
     default: false,
     doc: 'Whether null in a field with a default stays null.',
   },
+  'skip.known.types': {
+    type: 'string',
+    default: 'true',
+    enum: ['true'],
+    importance: 'low',
+    doc: "Whether imports of Google's and Confluent's own files are left out of the references; they always are.",
+  },
+  'reference.subject.name.strategy': {
+    type: 'class',
+    default: `${strategies}DefaultReferenceSubjectNameStrategy`,
+    enum: ['Default', 'Qualified'].map((name) => `${strategies}${name}ReferenceSubjectNameStrategy`),
+    importance: 'low',
+    doc: 'Under which subjects imports are registered. Both have one result: known types alone are imported.',
+  },
 })
 
 /** Confluent's ProtobufConverter: Protobuf's wire format, with the schema in a registry. */
@@ -74,6 +91,7 @@ export const protobufConverter = defineConverter({
   aliases: ['io.confluent.connect.protobuf.ProtobufConverter', 'ProtobufConverter'],
   doc: "Protobuf, with the schemas in a schema registry: Confluent's wire format and forms of Connect's types.",
   config,
+  unsupported: unsupportedProtobufSettings,
   create: (settings, use, context) => {
     checkRegistryConfig(settings, use)
     return deferredConverter(async () => {

@@ -4,6 +4,7 @@ import { compileSettings } from '../../config/settings.ts'
 import { FakeRegistry } from '../../registry-client/testing/fake-registry.ts'
 import { avroConverter } from '../avro/avro-converter.ts'
 import { jsonSchemaConverter } from '../json-schema/json-schema-converter.ts'
+import { protobufConverter } from '../protobuf/protobuf-converter.ts'
 
 let registry: FakeRegistry
 beforeEach(async () => {
@@ -11,11 +12,9 @@ beforeEach(async () => {
 })
 afterEach(() => registry[Symbol.asyncDispose]())
 
-function create(
-  definition: typeof avroConverter | typeof jsonSchemaConverter,
-  settings: Record<string, unknown>,
-  use: 'key' | 'value' = 'value',
-): Converter {
+type Definition = typeof avroConverter | typeof jsonSchemaConverter | typeof protobufConverter
+
+function create(definition: Definition, settings: Record<string, unknown>, use: 'key' | 'value' = 'value'): Converter {
   const raw = { 'schema.registry.url': registry.url, 'retries.wait.ms': 0, ...settings }
   const { config, errors } = compileSettings(definition.config)(raw)
   expect(errors).toEqual({})
@@ -97,6 +96,41 @@ describe('subjects', () => {
   })
 })
 
+describe('settings of Confluent’s that are not there', () => {
+  const errorsOf = (definition: Definition, settings: Record<string, string>) =>
+    compileSettings(definition.config, { unsupported: definition.unsupported ?? {} })({
+      'schema.registry.url': registry.url,
+      ...settings,
+    }).errors
+
+  test.each<[Definition, string, string]>([
+    [avroConverter, 'use.latest.with.metadata', 'a=b'],
+    [avroConverter, 'request.header.X-Team', 'a'],
+    [avroConverter, 'avro.fail.on.trailing.data', 'true'],
+    [jsonSchemaConverter, 'json.fail.invalid.schema', 'true'],
+    [jsonSchemaConverter, 'value.schema.id.serializer', 'HeaderSchemaIdSerializer'],
+    [protobufConverter, 'reference.lookup.only', 'true'],
+    [protobufConverter, 'skip.known.types', 'false'],
+    [protobufConverter, 'reference.subject.name.strategy', 'com.acme.Mine'],
+    [protobufConverter, 'bearer.auth.credentials.source', 'OAUTHBEARER'],
+  ])('$0.name: $1 is refused by its name', (definition, name, value) => {
+    const errors = errorsOf(definition, { [name]: value })
+    expect(Object.keys(errors)).toEqual([name])
+    expect(errors[name]![0]).toContain(name)
+  })
+
+  test('their defaults are taken where people write them', () => {
+    const prefix = 'io.confluent.kafka.serializers.subject.'
+    expect(
+      errorsOf(protobufConverter, {
+        'skip.known.types': 'true',
+        'bearer.auth.credentials.source': 'STATIC_TOKEN',
+        'reference.subject.name.strategy': `${prefix}QualifiedReferenceSubjectNameStrategy`,
+      }),
+    ).toEqual({})
+  })
+})
+
 describe('which schema', () => {
   test('auto.register.schemas=false: it has to be there', async () => {
     const converter = avro({ 'auto.register.schemas': false, 'missing.id.cache.ttl.sec': 0 })
@@ -142,6 +176,16 @@ describe('reading', () => {
     expect(result.schema).toEqual(point)
   })
 
+  test('use.latest.version: what is of an earlier version is not turned into the latest, which is said', async () => {
+    const before = registry.add('t-value', '{"type":"record","name":"P","fields":[{"name":"x","type":"int"}]}')
+    const latest = registry.add('t-value', '{"type":"record","name":"P","fields":[{"name":"x","type":"long"}]}')
+    const converter = avro({ 'use.latest.version': true, 'auto.register.schemas': false })
+    expect(await converter.toConnect('t', Uint8Array.of(0, 0, 0, 0, latest, 2))).toMatchObject({ value: { x: 1 } })
+    const error = await fails(() => converter.toConnect('t', Uint8Array.of(0, 0, 0, 0, before, 2)))
+    expect(isErrorKind(error, 'ConfigError')).toBe(true)
+    expect(String(error)).toMatch(/latest version of t-value \(id 2\); one is written with id 1/)
+  })
+
   test('references', async () => {
     registry.add('geo', pointText)
     const references = [{ name: 'geo.Point', subject: 'geo', version: 1 }]
@@ -183,10 +227,16 @@ describe('reading', () => {
     expect(String(await fails(() => avro().toConnect('t', Uint8Array.of(0, 0, 0, 0, id, 0))))).toMatch(
       /Node contains itself/,
     )
-    const json = registry.add('t-value', '{"type":"object","properties":{"next":{"$ref":"#"}}}', 'JSON')
+    const properties = '"type":"object","properties":{"next":{"$ref":"#"}}'
+    const json = registry.add('t-value', `{"title":"Node",${properties}}`, 'JSON')
     const message = Buffer.concat([Uint8Array.of(0, 0, 0, 0, json), Buffer.from('{}')])
     const converter = create(jsonSchemaConverter, {})
-    expect(String(await fails(() => converter.toConnect('t', message)))).toMatch(/leads back to itself/)
+    expect(String(await fails(() => converter.toConnect('t', message)))).toMatch(
+      /the type Node \(.*\.next\) contains itself/,
+    )
+    const unnamed = registry.add('t-value', `{${properties}}`, 'JSON')
+    message.writeInt32BE(unnamed, 1)
+    expect(String(await fails(() => converter.toConnect('t', message)))).toMatch(/the type of .*\.next contains itself/)
   })
 
   test('a registry that is away is a passing fault', async () => {

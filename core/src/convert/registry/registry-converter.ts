@@ -3,6 +3,7 @@
  * four bytes, the value), which schema a record is written with, and what has been compiled for it.
  */
 import {
+  ConfigError,
   ConnectError,
   DataError,
   isErrorKind,
@@ -210,6 +211,7 @@ export class RegistryConverter implements Converter {
 
   async #makeReader(topic: string, id: number, key: string): Promise<MessageReader> {
     const resolved = await this.#resolved(await this.#client.schemaById(id))
+    if (this.#config['use.latest.version']) await this.#requireLatest(topic, resolved)
     const reader = this.#codec.reader(resolved, await this.#versionOf(topic, resolved))
     const texts = [resolved.schema, ...resolved.references].map(({ schema }) => schema.length)
     this.#readers.set(
@@ -218,6 +220,18 @@ export class RegistryConverter implements Converter {
       texts.reduce((sum, length) => sum + length, minReaderBytes),
     )
     return reader
+  }
+
+  /** Confluent's converters turn what they read into the latest version. @throws ConfigError where that is another one */
+  async #requireLatest(topic: string, { schema, references }: ResolvedSchema): Promise<void> {
+    const subject = this.#subjectOf(topic, () => this.#recordName(schema.schema, references))
+    const latest = await this.#client.latest(subject)
+    if (latest.id === schema.id) return
+    throw new ConfigError(
+      `topic ${topic}: use.latest.version=true asks for records in the latest version of ${subject} (id ${latest.id}); one is ` +
+        `written with id ${schema.id}, and is read by its own schema alone. Where records are read, use.latest.version has to be false`,
+      { setting: 'use.latest.version' },
+    )
   }
 
   /** The version goes into the Connect schema; a schema that is not under the topic's subject has none. */
