@@ -67,6 +67,21 @@ export async function tidewireStack(): Promise<CaptureStack> {
   }
 }
 
+const currentLsn = `SELECT (pg_current_wal_lsn() - '0/0')::float8 AS lsn`
+
+interface StoredOffset {
+  readonly partition: Readonly<Record<string, unknown>>
+  readonly offset: { readonly lsn?: number } | null
+}
+
+/** Up to where all is in the log: records of one topic may overtake those of another, offsets overtake none. */
+async function committedLsn(stack: CaptureStack, connector: string): Promise<number> {
+  const { body } = await restClient(stack.url).ask('GET', `/connectors/${connector}/offsets`)
+  const { offsets } = body as { readonly offsets: readonly StoredOffset[] }
+  // Ours also keeps how far the snapshot came with each table.
+  return offsets.find(({ partition }) => !('table' in partition))?.offset?.lsn ?? 0
+}
+
 /** @returns the events of each stack in its order, by topic */
 export async function capture(
   postgres: TestPostgres,
@@ -84,6 +99,10 @@ export async function capture(
       (await taskRuns(stack, script.name), false)
     await Promise.all(stacks.map((stack) => until(`${stack.name} to deliver step ${step}`, marked(stack), 110_000)))
   }
+  const [{ lsn }] = (await postgres.sql(currentLsn, database)) as [{ lsn: number }]
+  await runAll(postgres, database, [`INSERT INTO ${markerTable} VALUES (${script.steps.length})`])
+  const settled = (stack: CaptureStack) => async () => (await committedLsn(stack, script.name)) >= lsn
+  await Promise.all(stacks.map((stack) => until(`${stack.name} to have delivered all`, settled(stack), 110_000)))
   const events = await Promise.all(stacks.map(({ address }) => readChangeEvents(address, `${script.name}.`)))
   await Promise.all(stacks.map((stack) => end(postgres, stack, script.name)))
   await postgres.sql(`DROP DATABASE ${database} WITH (FORCE)`)

@@ -117,7 +117,7 @@ const changes: readonly (readonly string[])[] = [
     `BEGIN; INSERT INTO plain (id) VALUES (7000); SELECT pg_logical_emit_message(true, 'mine', 'within'); INSERT INTO plain (id) VALUES (7001); COMMIT`,
     `SELECT pg_logical_emit_message(true, '', '')`,
   ],
-  ['INSERT INTO plain (id, name) SELECT i, repeat(md5(i::text), 3) FROM generate_series(100001, 103000) i'],
+  ['INSERT INTO plain (id, name) SELECT i, repeat(md5(i::text), 3) FROM generate_series(100001, 101000) i'],
   [`UPDATE plain SET name = 'all' WHERE id > 100000`, 'DELETE FROM plain WHERE id > 100000'],
   [
     'TRUNCATE keyless',
@@ -228,7 +228,7 @@ export const changeScripts: readonly CaptureScript[] = [
   shop('no_tombstones', {
     'tombstones.on.delete': 'false',
     'extended.headers.enabled': 'false',
-    'skipped.operations': 'c,r',
+    'skipped.operations': 'u',
   }),
   shop('json_headers', { 'header.converter': 'org.apache.kafka.connect.json.JsonConverter' }),
   shop('masked', {
