@@ -1,6 +1,6 @@
 /**
  * The converters in both directions, on a small and a large record, beside JSON.stringify and JSON.parse of the same values
- * and, with `--java`, beside Kafka Connect's JsonConverter. Bytes to values and back; the registry answers once.
+ * and, with `--java`, beside Kafka Connect's JsonConverter and Avro's and Protobuf's Java libraries. Bytes to values and back; the registry answers once.
  *
  *     node bench/converters/converters.ts [records] [--java] [--write]
  */
@@ -20,7 +20,7 @@ import {
 import { compileSettings } from '../../core/src/config/settings.ts'
 import plugin from '../../core/src/convert/plugin.ts'
 import { FakeRegistry } from '../../core/src/registry-client/testing/fake-registry.ts'
-import { kafkaConnectLibs } from '../../test/support/kafka.ts'
+import { formatLibs } from '../../test/support/kafka.ts'
 import { report, table } from '../support/report.ts'
 
 const count = Number(process.argv.slice(2).find((argument) => /^\d+$/.test(argument)) ?? 200_000)
@@ -182,21 +182,14 @@ if (withJava) {
     files.push(file)
   }
   const bench = join(import.meta.dirname, 'Bench.java')
+  const libs = join(await formatLibs(), '*')
   for (const [index, records] of [small, large].entries()) {
-    const args = ['-Xmx512M', '-cp', join(await kafkaConnectLibs(), '*'), bench, String(records.count), files[index]!]
+    const args = ['-Xmx512M', '-cp', libs, bench, String(records.count), files[index]!]
     const { stdout } = await promisify(execFile)('java', args)
-    const [envelopeWritten = 0, envelopeRead = 0, written = 0, read = 0] = stdout.trim().split(' ').map(Number)
-    rows
-      .get(records)!
-      .push(
-        [
-          'Kafka Connect: JSON, schema, no envelope',
-          '',
-          written.toLocaleString('en'),
-          `${read.toLocaleString('en')} (without a schema)`,
-        ],
-        ['Kafka Connect: JSON, envelope', '', envelopeWritten.toLocaleString('en'), envelopeRead.toLocaleString('en')],
-      )
+    for (const line of stdout.trim().split('\n')) {
+      const [title = '', bytes = '', written, read] = line.split('\t')
+      rows.get(records)!.push([title, bytes, Number(written).toLocaleString('en'), Number(read).toLocaleString('en')])
+    }
   }
   await rm(folder, { recursive: true })
 }

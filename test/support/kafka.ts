@@ -143,6 +143,15 @@ export function kafkaConnectLibs(): Promise<string> {
   )
 }
 
+/** The same for Kafka Connect's JSON converter, and for Avro's and Protobuf's own libraries. */
+export function formatLibs(): Promise<string> {
+  return fetchLibs(`formats-${KAFKA_VERSION}`, [
+    ['org.apache.kafka', 'connect-json', KAFKA_VERSION],
+    ['org.apache.avro', 'avro', '1.12.1'],
+    ['com.google.protobuf', 'protobuf-java', '4.29.3'],
+  ])
+}
+
 /** Group, artifact and version, as Maven has them. */
 type Artifact = readonly [group: string, artifact: string, version: string]
 
