@@ -1,11 +1,9 @@
-/** Compared with Confluent's AvroData: test/vectors/registry-converters/README.md says how its answers were made. */
-import { readFileSync } from 'node:fs'
-import type { SchemaAndValue } from '@tidewire/sdk'
+/** Compared with Confluent's AvroData. */
 import { describe, expect, test } from 'vitest'
-import { parseExact, stringifyExact } from '../../json/exact-json.ts'
+import { stringifyExact } from '../../json/exact-json.ts'
 import { parseAvro } from '../../schemas/avro/parse.ts'
 import { avroText } from '../../schemas/avro/text.ts'
-import { jsonConverter } from '../json-converter.ts'
+import { answered, fromEnvelope, loadVectors, toEnvelope } from '../testing/confluent-vectors.ts'
 import { AvroInput } from './avro-input.ts'
 import { AvroOutput } from './avro-output.ts'
 import { avroReading } from './avro-to-connect.ts'
@@ -31,22 +29,8 @@ interface Vector {
 
 type Both<T> = { readonly connect: readonly T[]; readonly avro: readonly T[] }
 
-const folder = new URL('../../../../test/vectors/registry-converters/', import.meta.url)
-const load = (name: string) => parseExact(readFileSync(new URL(name, folder), 'utf8'), 'integers')
-const cases = load('avro-cases.json') as Both<Case>
-const vectors = load('avro-vectors.json') as Both<Vector>
-
-/** Nulls stay what they are on their way through it. */
-const envelopes = jsonConverter.create(
-  {
-    'schemas.enable': true,
-    'schemas.cache.size': 10,
-    'decimal.format': 'BASE64',
-    'replace.null.with.default': false,
-    'schema.content': undefined,
-  },
-  'value',
-)
+const cases = loadVectors('avro-cases.json') as Both<Case>
+const vectors = loadVectors('avro-vectors.json') as Both<Vector>
 
 function optionsOf({ options }: Case): AvroOptions {
   const is = (name: string, fallback = false) => (options[name] === undefined ? fallback : options[name] === 'true')
@@ -68,22 +52,13 @@ function readBack(text: string, bytes: Buffer, options: AvroOptions): unknown {
   input.start(bytes, 0)
   const value = read(input)
   expect(input.at).toBe(bytes.length)
-  return parseExact((envelopes.fromConnect('t', schema, value) as Buffer).toString(), 'integers')
+  return toEnvelope(schema, value)
 }
 
-// Where Confluent's own fails on something that it could express, ours need not.
-const pairs = (kind: keyof Both<unknown>): [string, Case, Vector][] =>
-  cases[kind].flatMap((one, index) => {
-    const vector = vectors[kind][index]!
-    expect(vector.name).toBe(one.name)
-    return vector.error === undefined ? [[one.name, one, vector]] : []
-  })
-
 describe('Connect to Avro and back', () => {
-  test.each(pairs('connect'))('%s', (_name, one, vector) => {
+  test.each(answered(cases.connect, vectors.connect))('%s', (_name, one, vector) => {
     const options = optionsOf(one)
-    const envelope = Buffer.from(stringifyExact({ schema: one.schema, payload: one.payload }))
-    const { schema, value } = envelopes.toConnect('t', envelope) as SchemaAndValue
+    const { schema, value } = fromEnvelope(one.schema, one.payload)
     const avro = avroSchemaOf(schema, options)
     expect(avroText(avro)).toBe(vector.avro)
     const output = new AvroOutput()
@@ -95,7 +70,7 @@ describe('Connect to Avro and back', () => {
 })
 
 describe('Avro to Connect', () => {
-  test.each(pairs('avro'))('%s', (_name, one, vector) => {
+  test.each(answered(cases.avro, vectors.avro))('%s', (_name, one, vector) => {
     const text = stringifyExact(one.avro)
     expect(readBack(text, Buffer.from(vector.bytes, 'hex'), optionsOf(one))).toEqual(vector.back)
   })

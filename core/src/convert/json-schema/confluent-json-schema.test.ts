@@ -1,10 +1,8 @@
-/** Compared with Confluent's JsonSchemaData: test/vectors/registry-converters/README.md says how its answers were made. */
-import { readFileSync } from 'node:fs'
-import type { SchemaAndValue } from '@tidewire/sdk'
+/** Compared with Confluent's JsonSchemaData. */
 import { describe, expect, test } from 'vitest'
 import { parseExact, stringifyExact } from '../../json/exact-json.ts'
-import { jsonConverter } from '../json-converter.ts'
 import type { MessageReader, ResolvedSchema } from '../registry/schema-codec.ts'
+import { answered, fromEnvelope, loadVectors, toEnvelope } from '../testing/confluent-vectors.ts'
 import { JsonSchemaCodec } from './json-schema-codec.ts'
 
 interface Case {
@@ -26,22 +24,8 @@ interface Vector {
 
 type Both<T> = { readonly connect: readonly T[]; readonly schemas: readonly T[] }
 
-const folder = new URL('../../../../test/vectors/registry-converters/', import.meta.url)
-const load = (name: string) => parseExact(readFileSync(new URL(name, folder), 'utf8'), 'integers')
-const cases = load('json-schema-cases.json') as Both<Case>
-const vectors = load('json-schema-vectors.json') as Both<Vector>
-
-/** Nulls stay what they are on their way through it. */
-const envelopes = jsonConverter.create(
-  {
-    'schemas.enable': true,
-    'schemas.cache.size': 10,
-    'decimal.format': 'BASE64',
-    'replace.null.with.default': false,
-    'schema.content': undefined,
-  },
-  'value',
-)
+const cases = loadVectors('json-schema-cases.json') as Both<Case>
+const vectors = loadVectors('json-schema-vectors.json') as Both<Vector>
 
 function codecOf({ options }: Case): JsonSchemaCodec {
   const is = (name: string, fallback = false) => (options[name] === undefined ? fallback : options[name] === 'true')
@@ -58,16 +42,8 @@ function codecOf({ options }: Case): JsonSchemaCodec {
 function readBack(codec: JsonSchemaCodec, text: string, message: Buffer): unknown {
   const resolved: ResolvedSchema = { schema: { id: 1, type: 'JSON', schema: text, references: [] }, references: [] }
   const { schema, read }: MessageReader = codec.reader(resolved, 9)
-  return parseExact((envelopes.fromConnect('t', schema, read(message, 0)) as Buffer).toString(), 'integers')
+  return toEnvelope(schema, read(message, 0))
 }
-
-// Where Confluent's own fails on something that it could express, ours need not.
-const pairs = (kind: keyof Both<unknown>): [string, Case, Vector][] =>
-  cases[kind].flatMap((one, index) => {
-    const vector = vectors[kind][index]!
-    expect(vector.name).toBe(one.name)
-    return vector.error === undefined ? [[one.name, one, vector]] : []
-  })
 
 type Json = Readonly<Record<string, unknown>>
 
@@ -117,9 +93,8 @@ function comparable(envelope: unknown): unknown {
 }
 
 describe('Connect to JSON Schema and back', () => {
-  test.each(pairs('connect'))('%s', (_name, one, vector) => {
-    const envelope = Buffer.from(stringifyExact({ schema: one.schema, payload: one.payload }))
-    const { schema, value } = envelopes.toConnect('t', envelope) as SchemaAndValue
+  test.each(answered(cases.connect, vectors.connect))('%s', (_name, one, vector) => {
+    const { schema, value } = fromEnvelope(one.schema, one.payload)
     const codec = codecOf(one)
     const described = codec.describe(schema)
     expect(inOneOrder(parseExact(described.text, 'integers'))).toEqual(
@@ -132,7 +107,7 @@ describe('Connect to JSON Schema and back', () => {
 })
 
 describe('JSON Schema to Connect', () => {
-  test.each(pairs('schemas'))('%s', (name, one, vector) => {
+  test.each(answered(cases.schemas, vectors.schemas))('%s', (name, one, vector) => {
     // Without any type, Confluent's converter makes a Variant of it, which is nothing that a connector here knows.
     if (name === 'anything' || name === 'boolean schema') {
       expect(() => readBack(codecOf(one), stringifyExact(one.json), Buffer.from('{}'))).toThrow(/no type|says nothing/)

@@ -1,10 +1,8 @@
-/** Compared with Confluent's ProtobufData: test/vectors/registry-converters/README.md says how its answers were made. */
-import { readFileSync } from 'node:fs'
-import type { Schema, SchemaAndValue } from '@tidewire/sdk'
+/** Compared with Confluent's ProtobufData. */
+import type { Schema } from '@tidewire/sdk'
 import { describe, expect, test } from 'vitest'
-import { parseExact, stringifyExact } from '../../json/exact-json.ts'
-import { jsonConverter } from '../json-converter.ts'
 import type { ResolvedSchema } from '../registry/schema-codec.ts'
+import { answered, fromEnvelope, loadVectors, toEnvelope } from '../testing/confluent-vectors.ts'
 import { messageIndexes } from './message-indexes.ts'
 import { tagParameter } from './names.ts'
 import type { ProtobufOptions } from './options.ts'
@@ -33,25 +31,14 @@ interface Vector {
   readonly read?: unknown
 }
 
-const folder = new URL('../../../../test/vectors/registry-converters/', import.meta.url)
-const load = (name: string) => parseExact(readFileSync(new URL(name, folder), 'utf8'), 'integers')
-const cases = load('protobuf-cases.json') as {
+const cases = loadVectors('protobuf-cases.json') as {
   readonly write: readonly WriteCase[]
   readonly read: readonly ReadCase[]
 }
-const vectors = load('protobuf-vectors.json') as { readonly write: readonly Vector[]; readonly read: readonly Vector[] }
-
-/** Nulls stay what they are on their way through it. */
-const envelopes = jsonConverter.create(
-  {
-    'schemas.enable': true,
-    'schemas.cache.size': 10,
-    'decimal.format': 'BASE64',
-    'replace.null.with.default': false,
-    'schema.content': undefined,
-  },
-  'value',
-)
+const vectors = loadVectors('protobuf-vectors.json') as {
+  readonly write: readonly Vector[]
+  readonly read: readonly Vector[]
+}
 
 function optionsOf(settings: Readonly<Record<string, string>> = {}): ProtobufOptions {
   const is = (name: string, fallback = false) => (settings[name] === undefined ? fallback : settings[name] === 'true')
@@ -79,15 +66,10 @@ const different = new Set([
   'enum int unknown',
 ])
 
-/** Where Confluent's own fails on something that it could express, ours need not. */
 const pairs = <C extends WriteCase | ReadCase>(all: readonly C[], answers: readonly Vector[]): [string, C, Vector][] =>
-  all.flatMap((one, index) => {
-    const vector = answers[index]!
-    expect(vector.name).toBe(one.name)
-    return vector.error === undefined && !different.has(one.name)
-      ? [[`${one.name} ${JSON.stringify(one.settings ?? {})}`, one, vector]]
-      : []
-  })
+  answered(all, answers)
+    .filter(([name]) => !different.has(name))
+    .map(([name, one, vector]) => [`${name} ${JSON.stringify(one.settings ?? {})}`, one, vector])
 
 const registered = (text: string): ResolvedSchema => ({
   schema: { type: 'PROTOBUF', schema: text, references: [], id: 1 },
@@ -113,13 +95,13 @@ function comparable(envelope: unknown): unknown {
 function inJson(codec: ProtobufCodec, text: string, message: Buffer): unknown {
   const reader = codec.reader(registered(text), undefined)
   const value = reader.read(message, 0)
-  return comparable(parseExact((envelopes.fromConnect('t', reader.schema, value) as Buffer).toString(), 'integers'))
+  return comparable(toEnvelope(reader.schema, value))
 }
 
 describe('records are written as Confluent writes them', () => {
-  test.each(pairs(cases.write, vectors.write))('%s', async (_name, { connect, settings }, vector) => {
+  test.each(pairs(cases.write, vectors.write))('%s', (_name, { connect, settings }, vector) => {
     const codec = new ProtobufCodec(optionsOf(settings))
-    const given = await envelopes.toConnect('t', Buffer.from(stringifyExact(connect)))
+    const given = fromEnvelope(connect.schema, connect.payload)
     const described = codec.describe(given.schema)
     expect(described.text).toBe(vector.text)
     if (vector.bytes === undefined) return
@@ -143,7 +125,7 @@ test('a schema that Confluent refuses or fails on is refused with a reason, or w
     if (error === undefined) continue
     const { connect, settings } = cases.write[index]!
     const codec = new ProtobufCodec(optionsOf(settings))
-    const given = envelopes.toConnect('t', Buffer.from(stringifyExact(connect))) as SchemaAndValue
+    const given = fromEnvelope(connect.schema, connect.payload)
     const schema = given.schema as Schema
     const outcome = () => codec.writer(schema, codec.describe(schema))(new Uint8Array(), given.value)
     try {
