@@ -32,11 +32,11 @@ interface TypeRow {
   readonly labels: readonly string[] | null
 }
 
-// oid as float8: the driver gives a number for it, without a parser for oid.
+// As float8, which the driver gives as a number.
 const selectTypes = `
-  SELECT t.oid::float8 AS oid, t.typname::text AS name, n.nspname::text AS schema, t.typtype::text AS typtype,
-         t.typinput = 'pg_catalog.array_in'::regproc AS is_array, t.typelem::float8 AS element,
-         t.typdelim::text AS delimiter, t.typbasetype::float8 AS base, t.typtypmod AS base_modifier,
+  SELECT t.oid::int8::float8 AS oid, t.typname::text AS name, n.nspname::text AS schema, t.typtype::text AS typtype,
+         t.typinput = 'pg_catalog.array_in'::regproc AS is_array, t.typelem::int8::float8 AS element,
+         t.typdelim::text AS delimiter, t.typbasetype::int8::float8 AS base, t.typtypmod AS base_modifier,
          (SELECT json_agg(e.enumlabel ORDER BY e.enumsortorder) FROM pg_catalog.pg_enum e WHERE e.enumtypid = t.oid) AS labels
   FROM pg_catalog.pg_type t JOIN pg_catalog.pg_namespace n ON n.oid = t.typnamespace`
 
