@@ -1,0 +1,58 @@
+import type { SourceOffset } from '@tidewire/sdk'
+
+/** Blocks of a table, `from` up to and without `to`, that one reader reads in order. */
+export interface Segment {
+  readonly index: number
+  /** Into how many the table is cut. */
+  readonly of: number
+  readonly from: number
+  readonly to: number
+}
+
+/** How far a segment has been read: all blocks before `next` are in the log. */
+export interface Progress extends Segment {
+  readonly next: number
+}
+
+/** Cutting costs a sort of its own at the server for nothing, below this. 16 MiB. */
+const leastBlocks = 2048
+
+/** A table's segments: as many as there are readers, where it is large enough for them. */
+export function segmentsOf(blocks: number, readers: number): Segment[] {
+  const of = Math.max(1, Math.min(readers, Math.floor(blocks / leastBlocks)))
+  return Array.from({ length: of }, (_, index) => ({
+    index,
+    of,
+    from: Math.floor((blocks * index) / of),
+    to: Math.floor((blocks * (index + 1)) / of),
+  }))
+}
+
+/** Tells what is stored from what another snapshot has left, or was true of the table before it was rewritten. */
+export interface ProgressKey {
+  /** The consistent point of the snapshot. */
+  readonly lsn: number
+  /** `pg_relation_filenode` of the table: another one after VACUUM FULL, CLUSTER or TRUNCATE. */
+  readonly file: number
+}
+
+export const progressOffset = ({ of, from, to, next }: Progress, { lsn, file }: ProgressKey): SourceOffset => ({
+  lsn,
+  file,
+  of,
+  from,
+  to,
+  next,
+})
+
+/** What is stored; undefined: nothing that still holds. */
+export function progressOf(
+  stored: SourceOffset | undefined,
+  index: number,
+  { lsn, file }: ProgressKey,
+): Progress | undefined {
+  if (stored?.['lsn'] !== lsn || stored['file'] !== file) return undefined
+  const { of, from, to, next } = stored
+  if (![of, from, to, next].every((value) => Number.isSafeInteger(value))) return undefined
+  return { index, of: of as number, from: from as number, to: to as number, next: next as number }
+}

@@ -1,0 +1,19 @@
+import { defineSource } from '@tidewire/sdk'
+import { cdcSettings, checkCdc, unsupportedSettings } from './config.ts'
+import { readChanges } from './source-task.ts'
+import { version } from './version.ts'
+
+export const postgresCdc = defineSource({
+  name: 'postgres-cdc',
+  version,
+  aliases: ['io.debezium.connector.postgresql.PostgresConnector'],
+  doc:
+    'The rows of PostgreSQL tables and every change of them, in order, as Debezium’s events: by logical replication ' +
+    '(pgoutput), with nothing to install on the server. Takes Debezium’s settings, and goes on from its offsets.',
+  config: cdcSettings,
+  unsupported: unsupportedSettings,
+  check: checkCdc,
+  exactlyOnce: true,
+  transactionBoundaries: true,
+  read: readChanges,
+})
