@@ -36,8 +36,14 @@ function scaleOf(modifier: number): number {
 function stringMapping(scale: number | undefined): Mapping {
   return {
     schema: schema.string(),
-    read: (bytes, start, end) =>
-      specialNames.get(bytes.toString('latin1', start, end)) ?? bytes.toString('latin1', start, end),
+    read: (bytes, start, end) => {
+      const text = bytes.toString('latin1', start, end)
+      const last = text.charCodeAt(text.length - 1) - zero
+      if (last < 0 || last > 9) return specialNames.get(text)
+      // A default expression may have fewer digits than the column.
+      if (scale === undefined || scale <= 0 || text.charCodeAt(text.length - 1 - scale) === point) return text
+      return rescale(Decimal.parse(text), scale).toString()
+    },
     empty: new Decimal(0n, Math.max(scale ?? 0, 0)).toString(),
   }
 }

@@ -1,4 +1,4 @@
-import { schema, type Schema } from '@tidewire/sdk'
+import { DataError, schema, type Schema } from '@tidewire/sdk'
 import type { Mapping, ReadText } from './mapping.ts'
 import { civilOf, infinityOf, microsOfDay, readDays, readTime, readTimestamp, toUtc, type Moment } from './moment.ts'
 import { integerOf } from './numbers.ts'
@@ -126,7 +126,10 @@ const readEpochMillis: ReadText = (bytes, start, end) => {
   const infinity = infinityOf(bytes, start)
   if (infinity !== 0) return infiniteMillis[infinity]
   readTimestamp(bytes, start, end, moment)
-  return moment.days * 86_400_000 + Math.floor(moment.micros / 1000)
+  const millis = moment.days * 86_400_000 + Math.floor(moment.micros / 1000)
+  // Up to the year 287396 they fit into a number.
+  if (Number.isSafeInteger(millis)) return millis
+  return BigInt(moment.days) * 86_400_000n + BigInt(Math.floor(moment.micros / 1000))
 }
 
 // 285 years before and after 1970 fit into a number.
@@ -135,14 +138,14 @@ const readEpochMicros: ReadText = (bytes, start, end) => {
   if (infinity !== 0) return infiniteMicros[infinity]
   readTimestamp(bytes, start, end, moment)
   const micros = moment.days * microsOfDay + moment.micros
-  return Number.isSafeInteger(micros) ? micros : int64Of(epochMicros())
+  return Number.isSafeInteger(micros) ? micros : int64Of(epochMicros(), 'microseconds')
 }
 
 const readEpochNanos: ReadText = (bytes, start, end) => {
   const infinity = infinityOf(bytes, start)
   if (infinity !== 0) return infiniteMicros[infinity]
   readTimestamp(bytes, start, end, moment)
-  return int64Of(epochMicros() * 1000n)
+  return int64Of(epochMicros() * 1000n, 'nanoseconds')
 }
 
 function epochMicros(): bigint {
@@ -151,10 +154,16 @@ function epochMicros(): bigint {
 
 /**
  * An int64 counts 292 years of nanoseconds, and 292,277 of microseconds, on either side of 1970; PostgreSQL's timestamps
- * go a little further. Beyond stands what stands for infinity: the nearest there is.
+ * go a little further.
  */
-function int64Of(value: bigint): number | bigint {
-  return integerOf(value > maxInt64 ? maxInt64 : value < minInt64 ? minInt64 : value)
+function int64Of(value: bigint, unit: string): number | bigint {
+  if (value > maxInt64 || value < minInt64) {
+    throw new DataError(
+      `a timestamp in the year ${civilOf(moment.days).year} has no place in an int64 of ${unit}: choose another time.precision.mode`,
+      { code: 'POSTGRES_TIMESTAMP_RANGE' },
+    )
+  }
+  return integerOf(value)
 }
 
 const readIsoDate: ReadText = (bytes, start, end) => {

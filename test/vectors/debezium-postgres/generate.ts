@@ -5,7 +5,7 @@
  */
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { stringifyExact } from '../../../core/src/json/exact-json.ts'
+import { parseExact, stringifyExact } from '../../../core/src/json/exact-json.ts'
 import { capture, debeziumStack } from '../../support/change-capture.ts'
 import type { ChangeEvent, ConnectSchema } from '../../support/change-events.ts'
 import { DEBEZIUM_VERSION } from '../../support/debezium.ts'
@@ -49,8 +49,8 @@ function vectorOf(each: TypeCase, events: readonly ChangeEvent[]) {
     const [snapshot, stream] = [showed(1 + i)?.row ?? null, showed(firstStreamedKey + i)?.row ?? null]
     return { sql, snapshot, stream }
   })
-  const schemas = [...new Set(seen.map(({ fields }) => stringifyExact(fields)))].map(
-    (text) => JSON.parse(text) as unknown,
+  const schemas = [...new Set(seen.map(({ fields }) => stringifyExact(fields)))].map((text) =>
+    parseExact(text, 'integers'),
   )
   // Rows of one table that had other fields than the first: there are none, unless the version has a fault.
   const more = schemas.length > 1 ? { moreFields: schemas.slice(1) } : {}
