@@ -3,9 +3,8 @@ import { connect } from 'node:net'
 import { once } from 'node:events'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { afterEach, beforeEach, describe, expect, onTestFinished, test } from 'vitest'
-import type { LogClient, OutRecord } from '../../core/src/client/client.ts'
-import { createClient } from '../../core/src/client/log-client.ts'
+import { describe, expect, onTestFinished, test } from 'vitest'
+import type { OutRecord } from '../../core/src/client/client.ts'
 import { RestClient } from '../../core/src/rest-client/rest-client.ts'
 import type { ServerEvent } from '../../core/src/rest-client/server-events.ts'
 import { freePorts, startTidewire } from '../support/tidewire.ts'
@@ -15,12 +14,6 @@ import { workerSet } from '../support/worker-set.ts'
 
 const quick = { 'session.timeout.ms': '6000', 'heartbeat.interval.ms': '500', 'scheduled.rebalance.max.delay.ms': '0' }
 const set = workerSet({ defaults: quick })
-
-let log: LogClient
-beforeEach(() => {
-  log = createClient({ bootstrapServers: [set.broker.address], clientId: 'test' })
-})
-afterEach(async () => log.close())
 
 const clientOf = ({ url }: TestWorker): RestClient => new RestClient({ url })
 
@@ -41,12 +34,12 @@ async function takeFirst(count: number, events: AsyncIterable<ServerEvent>): Pro
 }
 
 async function topic(name: string, partitions: number, records: Omit<OutRecord, 'topic'>[]): Promise<void> {
-  await log.admin.createTopics([{ topic: name, partitions, replicationFactor: 1 }])
+  await set.client.admin.createTopics([{ topic: name, partitions, replicationFactor: 1 }])
   await produce(name, records)
 }
 
 async function produce(name: string, records: Omit<OutRecord, 'topic'>[]): Promise<void> {
-  const producer = log.producer()
+  const producer = set.client.producer()
   const { failures } = await producer.produce(records.map((record) => ({ topic: name, ...record })))
   expect(failures).toEqual([])
   await producer.close()
@@ -54,8 +47,8 @@ async function produce(name: string, records: Omit<OutRecord, 'topic'>[]): Promi
 
 /** Keys of what is in a topic of one partition now. */
 async function keysOf(name: string): Promise<string[]> {
-  const [end] = await log.admin.offsets([{ topic: name, partition: 0 }], 'latest')
-  const reader = log.reader()
+  const [end] = await set.client.admin.offsets([{ topic: name, partition: 0 }], 'latest')
+  const reader = set.client.reader()
   reader.assign([{ topic: name, partition: 0, offset: 'earliest' }])
   const keys: string[] = []
   for (let at = 0; at < end!.offset;) {

@@ -1,44 +1,31 @@
 /** Transforms and predicates in a worker's tasks, over REST, with the bundled log and real connectors. */
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { createClient } from '../../core/src/client/log-client.ts'
-import type { LogClient, OutRecord } from '../../core/src/client/client.ts'
-import { testBroker, type TestBroker } from '../support/broker.ts'
+import { beforeEach, describe, expect, test } from 'vitest'
+import type { OutRecord } from '../../core/src/client/client.ts'
 import { readTopic } from '../support/read-topic.ts'
 import { until } from '../support/until.ts'
-import { testWorker, type TestWorker } from '../support/worker.ts'
+import type { TestWorker } from '../support/worker.ts'
+import { workerSet } from '../support/worker-set.ts'
 
-let broker: TestBroker
-let folder: string
+const paths = ['countable', 'shaping'].map((name) => join(import.meta.dirname, '../fixtures/plugins', name))
+const providers = { 'config.providers': 'file', 'config.providers.file.class': 'FileConfigProvider' }
+const set = workerSet({ defaults: { 'plugin.path': paths.join(','), ...providers } })
 let running: TestWorker
-let client: LogClient
 
 beforeEach(async () => {
-  broker = await testBroker()
-  folder = await mkdtemp(join(tmpdir(), 'tidewire-transforms-'))
-  client = createClient({ bootstrapServers: [broker.address], clientId: 'test' })
-  const paths = ['countable', 'shaping'].map((name) => join(import.meta.dirname, '../fixtures/plugins', name))
-  const providers = { 'config.providers': 'file', 'config.providers.file.class': 'FileConfigProvider' }
-  running = await testWorker(broker.address, { 'plugin.path': paths.join(','), ...providers })
-})
-afterEach(async () => {
-  await running.close()
-  await client.close()
-  await broker.close()
-  await rm(folder, { recursive: true })
+  running = await set.start()
 })
 
-const port = (): number => Number(broker.address.split(':')[1])
-const path = (name: string): string => join(folder, name)
+const port = (): number => Number(set.broker.address.split(':')[1])
+const path = (name: string): string => join(set.folder, name)
 const linesOf = async (name: string) => (await readFile(path(name), 'utf8').catch(() => '')).split('\n').slice(0, -1)
 const valuesOf = async (topic: string, count: number): Promise<string[]> =>
   (await readTopic(port(), topic, (seen) => seen.length >= count)).map(({ value }) => value)
 
 async function produce(topic: string, values: readonly string[], more: Partial<OutRecord> = {}): Promise<void> {
-  await client.admin.createTopics([{ topic, partitions: 1, replicationFactor: 1 }])
-  const producer = client.producer()
+  await set.client.admin.createTopics([{ topic, partitions: 1, replicationFactor: 1 }])
+  const producer = set.client.producer()
   const { failures } = await producer.produce(values.map((value) => ({ topic, key: null, value, ...more })))
   expect(failures).toEqual([])
   await producer.close()
@@ -68,7 +55,7 @@ const lines = (more: Readonly<Record<string, string>> = {}) => ({
 })
 const letters = { 'errors.tolerance': 'all', 'errors.deadletterqueue.topic.name': 'letters' }
 const committed = async (connector: string): Promise<number | undefined> =>
-  (await client.admin.groupOffsets(`connect-${connector}`))[0]?.offset
+  (await set.client.admin.groupOffsets(`connect-${connector}`))[0]?.offset
 const storedOffset = async (connector: string): Promise<unknown> =>
   ((await running.ask('GET', `/connectors/${connector}/offsets`)).body as { offsets: { offset: unknown }[] }).offsets[0]
     ?.offset
@@ -95,7 +82,7 @@ describe('of a source', () => {
     )
     const { body } = await running.ask('GET', '/connectors/numbers/topics')
     expect(body).toEqual({ numbers: { topics: ['routed-bers'] } })
-    expect((await client.admin.topics()).map(({ topic }) => topic)).not.toContain('numbers')
+    expect((await set.client.admin.topics()).map(({ topic }) => topic)).not.toContain('numbers')
   })
 
   test('that drop all it gives let its offsets go on', async () => {

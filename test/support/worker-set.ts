@@ -3,6 +3,8 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, beforeEach } from 'vitest'
+import type { LogClient } from '../../core/src/client/client.ts'
+import { createClient } from '../../core/src/client/log-client.ts'
 import { testBroker, type TestBroker } from './broker.ts'
 import { until } from './until.ts'
 import { testWorker, type TestWorker } from './worker.ts'
@@ -13,6 +15,8 @@ export interface WorkerSet {
   /** A test may close it, and put another in its place. */
   broker: TestBroker
   readonly folder: string
+  /** Of the log, from when it is first asked for to the end of the test. */
+  readonly client: LogClient
   /** In the order of their start. */
   readonly workers: readonly TestWorker[]
   start(settings?: Settings): Promise<TestWorker>
@@ -34,6 +38,7 @@ export function workerSet({
   const workers: TestWorker[] = []
   let broker: TestBroker
   let folder: string
+  let client: LogClient | undefined
   const open = async (): Promise<void> => {
     broker = await testBroker()
     folder = await mkdtemp(join(tmpdir(), 'tidewire-test-'))
@@ -52,6 +57,8 @@ export function workerSet({
   // After hooks run last to first: workers end before their log.
   afterEach(async () => {
     for (const worker of workers.splice(0).reverse()) await worker.close()
+    await client?.close()
+    client = undefined
   })
 
   const start: WorkerSet['start'] = async (settings) => {
@@ -68,6 +75,9 @@ export function workerSet({
     },
     get folder() {
       return folder
+    },
+    get client() {
+      return (client ??= createClient({ bootstrapServers: [broker.address], clientId: 'test' }))
     },
     workers,
     start,
