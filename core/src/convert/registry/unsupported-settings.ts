@@ -8,7 +8,7 @@ const logIn = 'of log-ins there are basic.auth.*, bearer.auth.token and schema.r
 const idPlace = 'the id of the schema stands before the value, in four bytes'
 const classes = 'there are no Java classes here'
 
-export const unsupportedRegistrySettings: Readonly<Record<string, string>> = {
+const unsupportedRegistrySettings: Readonly<Record<string, string>> = {
   'use.latest.with.metadata': 'name the schema by use.latest.version or use.schema.id',
   'use.schema.guid': 'name the schema by use.schema.id',
   'propagate.schema.tags': 'schemas are registered as they are',
