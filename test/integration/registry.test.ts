@@ -194,6 +194,32 @@ describe('compatibility', () => {
     expect(await register(subject, bad, '?force=true')).toBeGreaterThan(0)
   })
 
+  test('of large schemas, which another thread reads', async () => {
+    const subject = newSubject()
+    const doc = 'd'.repeat(70_000)
+    const sized = (fields: readonly Field[], of = doc) => ({
+      schema: JSON.stringify({ type: 'record', name: `L${subject.slice(8)}`, doc: of, fields }),
+    })
+    const to = `/subjects/${subject}/versions`
+    const first = sized([x])
+    const id = await register(subject, first)
+    expect(await register(subject, first)).toBe(id)
+    expect((await ask('POST', `/subjects/${subject}`, first)).body).toMatchObject({ id, version: 1 })
+    expect(await ask('POST', to, sized([x, y]))).toMatchObject(refused(409, 40901))
+    expect(await ask('POST', to, sized([x, y], 'small'))).toMatchObject(refused(409, 40901))
+    await ask('PUT', `/config/${subject}`, { compatibility: 'FULL_TRANSITIVE' })
+    const others = await Promise.all([
+      register(subject, sized([x, yDefault])),
+      register(subject, sized([x, yDefault], 'small')),
+      register(subject, sized([x, { ...yDefault, name: 'z' }])),
+    ])
+    expect(new Set(others).size).toBe(3)
+    expect(await ask('POST', to, sized([x, y]))).toMatchObject(refused(409, 40901))
+    expect(await ask('POST', to, { schema: `{"type":"record","doc":"${doc}"}` })).toMatchObject(refused(422, 42201))
+    const normal = await ask('POST', `/subjects/${newSubject()}/versions?normalize=true`, first)
+    expect(normal.body.schema).toContain(doc)
+  })
+
   test('levels: transitive ones look at all versions', async () => {
     const subject = newSubject()
     const name = `T${made}`

@@ -2,6 +2,7 @@
 import { setImmediate } from 'node:timers/promises'
 import type { CompatibilityPolicy, ParsedSchema } from '../schemas/schema-format.ts'
 import type { EffectiveConfig } from './config-scope.ts'
+import { LargeSchema } from './large-schema.ts'
 import type { CompatibilityLevel } from './request-body.ts'
 import type { Metadata, SchemaEntity } from './schema-entity.ts'
 
@@ -100,9 +101,14 @@ function reasons(reader: ParsedSchema, writer: ParsedSchema, policy: Compatibili
   known.set(reader, ofReader)
   const ofPair = ofReader.get(writer) ?? new Map<CompatibilityPolicy, readonly string[]>()
   ofReader.set(writer, ofPair)
-  const found = ofPair.get(policy) ?? reader.compatibility(writer, policy)
+  const found = ofPair.get(policy) ?? compared(reader, writer, policy)
   ofPair.set(policy, found)
   return found
+}
+
+/** @throws StillWorking where one of them is large */
+function compared(reader: ParsedSchema, writer: ParsedSchema, policy: CompatibilityPolicy): readonly string[] {
+  return writer instanceof LargeSchema ? writer.readableBy(reader, policy) : reader.compatibility(writer, policy)
 }
 
 /** The first place in a message is for the reader, the second for the writer. */

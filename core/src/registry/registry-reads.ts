@@ -1,6 +1,7 @@
 /** What can be asked of the registry without changing it. Which instance is asked makes no difference. */
 import { checkInTurns } from './compatibility.ts'
 import type { ConfigScope } from './config-scope.ts'
+import { settled } from './large-schema.ts'
 import {
   contextOf,
   contextPrefix,
@@ -80,7 +81,7 @@ export class RegistryReads {
     throw this.#state.hasSubjects(subject, which) ? errors.schemaNotFound() : errors.subjectNotFound(subject)
   }
 
-  /** The version that has the schema of the request. @throws RegistryError 40401, 40403, 42201 */
+  /** The version that has the schema of the request. @throws RegistryError 40401, 40403, 42201; StillWorking */
   find(subject: string, request: SchemaRequest, options: LookupOptions): SchemaEntity {
     const normalize = this.#normalizes(subject, options.normalize)
     for (const name of this.#everywhere(subject)) {
@@ -93,7 +94,7 @@ export class RegistryReads {
 
   /**
    * The version that a registration would come to, where it needs none to be made: for that no leader is needed.
-   * @throws RegistryError 42201
+   * @throws RegistryError 42201; StillWorking
    */
   registered(subject: string, request: SchemaRequest, normalize: boolean): SchemaEntity | undefined {
     const { defaultMetadata, overrideMetadata, defaultRuleSet, overrideRuleSet } = this.#scope.inScope(subject)
@@ -119,9 +120,11 @@ export class RegistryReads {
     normalize: boolean,
   ): Promise<readonly string[]> {
     const options = { normalize: this.#normalizes(subject, normalize), isNew: true }
-    const { parsed, content } = this.#lookup.canonical(subject, request, options)
     const parse = (version: SchemaEntity) => this.#parser.parse(version, { subject, isNew: false })
-    return checkInTurns(this.#scope.inScope(subject), { parsed, metadata: content.metadata }, versions, parse)
+    return settled(async () => {
+      const { parsed, content } = this.#lookup.canonical(subject, request, options)
+      return checkInTurns(this.#scope.inScope(subject), { parsed, metadata: content.metadata }, versions, parse)
+    })
   }
 
   /** Finds out in turns with others what a registration will ask at once; what is at fault, it will say itself. */
@@ -210,9 +213,11 @@ export class RegistryReads {
 
   async #formatted(version: SchemaEntity, format: string): Promise<string> {
     await this.#parser.load(version.schemaType)
-    const parsed = this.#parser.parse(version, { subject: version.subject, isNew: false })
     // A format that is not known is none, so that newer clients are understood.
-    return parsed.formatted?.(format) ?? version.schema
+    return settled(() => {
+      const parsed = this.#parser.parse(version, { subject: version.subject, isNew: false })
+      return parsed.formatted?.(format) ?? version.schema
+    })
   }
 
   #normalizes(subject: string, asked: boolean): boolean {

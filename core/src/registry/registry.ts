@@ -12,6 +12,7 @@ import { messageOf } from '../logging/message-of.ts'
 import type { Principal } from '../rest/principal.ts'
 import { ConfigScope } from './config-scope.ts'
 import { PrincipalSigner } from './forwarded-principal.ts'
+import { settled, StillWorking } from './large-schema.ts'
 import { NoAnswerError, type LeaderAnswer, type LeaderRequests, type PassedRequest } from './leader-requests.ts'
 import { Leadership } from './leadership.ts'
 import { errors, RegistryError } from './registry-error.ts'
@@ -22,6 +23,7 @@ import { RegistryWrites, type Decision } from './registry-writes.ts'
 import { SchemaLookup } from './schema-lookup.ts'
 import { SchemaParser, type LoadFormat } from './schema-parser.ts'
 import type { LogRecord } from './schema-records.ts'
+import { SchemaWork } from './schema-work.ts'
 
 export interface RegistryOptions {
   readonly client: LogClient
@@ -51,6 +53,8 @@ export type Changed<T> = { readonly answer: T } | { readonly passedBack: LeaderA
 interface Queued {
   readonly decide: (writes: RegistryWrites) => Decision<unknown>
   readonly endsAt: number
+  /** What was found out for it while it waited. */
+  readonly held: object[]
   readonly resolve: (done: { answer: unknown } | undefined) => void
   readonly reject: (error: Error) => void
 }
@@ -89,6 +93,7 @@ export class Registry {
   readonly #waiters = new Set<() => void>()
   /** Names of transactions of which it is not known yet whether they came to be, and whether they have been read. */
   readonly #uncertain = new Map<string, boolean>()
+  readonly #work = new SchemaWork()
   readonly #queue: Queued[] = []
   #writing: Promise<void> | undefined
   /** How many of those that wait are to be written one by one. */
@@ -102,7 +107,12 @@ export class Registry {
     this.#options = options
     const state = (this.state = new RegistryState(logger))
     const scope = (this.scope = new ConfigScope(state, config['schema.compatibility.level']))
-    const parser = (this.parser = new SchemaParser({ state, loadFormat, cacheSize: config['schema.cache.size'] }))
+    const parser = (this.parser = new SchemaParser({
+      state,
+      loadFormat,
+      cacheSize: config['schema.cache.size'],
+      work: this.#work,
+    }))
     const lookup = new SchemaLookup(state, scope, parser)
     this.reads = new RegistryReads({ state, scope, parser, lookup })
     this.#writes = new RegistryWrites({ state, scope, parser, lookup, modesMayChange: config['mode.mutability'] })
@@ -158,6 +168,7 @@ export class Registry {
   async close(): Promise<void> {
     this.stopWaiting()
     this.#abandon?.(errors.timedOut('The registry has stopped before the write was confirmed'))
+    await this.#work.close()
     await this.#leadership.close()
     await this.#log.close()
     this.#options.requests.close()
@@ -169,11 +180,11 @@ export class Registry {
    */
   async fresh<T>(read: () => T | Promise<T>): Promise<T> {
     try {
-      return await read()
+      return await settled(read)
     } catch (error) {
       if (!(error instanceof RegistryError && error.status === 404)) throw error
       await this.#refresh()
-      return read()
+      return settled(read)
     }
   }
 
@@ -207,9 +218,21 @@ export class Registry {
   /** Undefined: another leads, or this one has to begin anew. */
   #inTurn<T>(decide: (writes: RegistryWrites) => Decision<T>, endsAt: number): Promise<{ answer: T } | undefined> {
     return new Promise((resolve, reject) => {
-      this.#queue.push({ decide, endsAt, resolve: resolve as Queued['resolve'], reject })
-      this.#writing ??= this.#writeAll().finally(() => (this.#writing = undefined))
+      this.#enqueue({ decide, endsAt, held: [], resolve: resolve as Queued['resolve'], reject })
     })
+  }
+
+  #enqueue(queued: Queued): void {
+    this.#queue.push(queued)
+    this.#writing ??= this.#writeAll().finally(() => (this.#writing = undefined))
+  }
+
+  /** What has come up since it was prepared, such as another large version, is worked on while others get their turn. */
+  #putAside(queued: Queued, work: Promise<object>): void {
+    work.then((found) => {
+      queued.held.push(found)
+      this.#enqueue(queued)
+    }, queued.reject)
   }
 
   async #writeAll(): Promise<void> {
@@ -244,7 +267,8 @@ export class Registry {
         if (takeBack === undefined) isOpen = false
         else back.push(takeBack)
       } catch (error) {
-        batch.push({ queued, outcome: { records: [], refusal: error as Error } })
+        if (error instanceof StillWorking) this.#putAside(queued, error.work)
+        else batch.push({ queued, outcome: { records: [], refusal: error as Error } })
       }
     }
     for (const takeBack of back.reverse()) takeBack()

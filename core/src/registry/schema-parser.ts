@@ -1,4 +1,5 @@
 /** Schema texts as their formats understand them: references are looked up, and what is parsed is kept for a while. */
+import { createHash } from 'node:crypto'
 import { messageOf } from '../logging/message-of.ts'
 import {
   InvalidSchemaError,
@@ -7,15 +8,21 @@ import {
   type SchemaFormat,
   type SchemaType,
 } from '../schemas/schema-format.ts'
+import { LargeSchema, rememberSource } from './large-schema.ts'
 import { resolveSubject } from './qualified-subject.ts'
 import { errors } from './registry-error.ts'
 import type { RegistryState } from './registry-state.ts'
 import type { SchemaContent, SchemaEntity, SchemaReference } from './schema-entity.ts'
+import type { SchemaSource, SchemaWork } from './schema-work.ts'
 
 /** All that a schema refers to, directly or not; more would not be somebody's schema but somebody's attack. */
 const MAX_REFERENCES = 1000
 /** Of texts that are kept parsed; the trees take several times as much. */
 const MAX_CACHED_CHARACTERS = 8 * 1024 * 1024
+/** From here on, with what it refers to, a text keeps the thread for longer than others should wait. */
+const LARGE_CHARACTERS = 64 * 1024
+/** Of those, with what is known of them, as many are held for the next who asks. */
+const MAX_LARGE_HELD = 4
 
 export type LoadFormat = (type: SchemaType) => Promise<SchemaFormat>
 
@@ -24,6 +31,7 @@ export interface SchemaParserOptions {
   readonly loadFormat: LoadFormat
   /** `schema.cache.size` */
   readonly cacheSize: number
+  readonly work: SchemaWork
 }
 
 /** Which subject's references they are, and whether one that is softly deleted may be meant. */
@@ -43,6 +51,15 @@ export class SchemaParser {
   /** The least recently used first. */
   readonly #parsed = new Map<string, ParsedSchema>()
   #cachedCharacters = 0
+  /** Those that somebody works with, by their keys. */
+  readonly #large = new Map<string, WeakRef<LargeSchema>>()
+  /** The least recently used first. */
+  readonly #largeHeld = new Map<string, LargeSchema>()
+  /** Of texts: a version's is asked for again and again. */
+  readonly #hashes = new WeakMap<SchemaContent, string>()
+  readonly #largeGone = new FinalizationRegistry<string>((key) => {
+    if (this.#large.get(key)?.deref() === undefined) this.#large.delete(key)
+  })
 
   constructor(options: SchemaParserOptions) {
     this.#options = options
@@ -61,25 +78,55 @@ export class SchemaParser {
     return references.map((reference) => ({ ...reference, version: this.#referred(reference, subject, isNew).version }))
   }
 
-  /** @throws RegistryError 42201 where the text is no schema, or refers to none */
-  parse({ schemaType, schema, references }: SchemaContent, options: ParseOptions): ParsedSchema {
-    const resolved = this.#resolve(references, options)
+  /**
+   * @throws RegistryError 42201 where the text is no schema, or refers to none
+   * @throws StillWorking as all that it gives may, where the text is large
+   */
+  parse(content: SchemaContent, options: ParseOptions): ParsedSchema {
+    const { schemaType, schema } = content
+    const resolved = this.#resolve(content.references, options)
+    if (resolved.reduce((sum, { schema: text }) => sum + text.length, schema.length) > LARGE_CHARACTERS) {
+      const large = this.#largeOf(content, resolved)
+      if (options.isNew) large.checkNew()
+      return large
+    }
     const key = JSON.stringify([schemaType, ...resolved.map(({ name, guid }) => [name, guid]), schema])
     const known = this.#parsed.get(key)
     if (known !== undefined) {
       this.#parsed.delete(key)
       this.#parsed.set(key, known)
     }
-    const parsed = known ?? this.#parse(schemaType, schema, resolved)
+    const parsed = known ?? this.#parse(content, resolved)
     if (options.isNew) refusing(schemaType, () => parsed.checkNew?.())
     if (known === undefined) this.#keep(key, parsed)
     return parsed
   }
 
-  #parse(type: SchemaType, text: string, references: readonly ResolvedReference[]): ParsedSchema {
+  #parse(content: SchemaContent, references: readonly Resolved[]): ParsedSchema {
+    const { schemaType: type, schema } = content
     const format = this.#formats.get(type)
     if (format === undefined) throw new Error(`the format ${type} has not been loaded`)
-    return refusing(type, () => format.parse(text, references))
+    const parsed = refusing(type, () => format.parse(schema, references))
+    rememberSource(parsed, this.#sourceOf(content, references))
+    return parsed
+  }
+
+  #largeOf(content: SchemaContent, references: readonly Resolved[]): LargeSchema {
+    const source = this.#sourceOf(content, references)
+    const { key } = source
+    let large = this.#large.get(key)?.deref()
+    if (large === undefined) {
+      large = new LargeSchema(source, this.#options.work)
+      this.#large.set(key, new WeakRef(large))
+      this.#largeGone.register(large, key)
+    }
+    this.#largeHeld.delete(key)
+    this.#largeHeld.set(key, large)
+    for (const oldest of this.#largeHeld.keys()) {
+      if (this.#largeHeld.size <= MAX_LARGE_HELD) break
+      this.#largeHeld.delete(oldest)
+    }
+    return large
   }
 
   /** What is referred to comes before what refers to it; of two with one name the first counts. */
@@ -119,6 +166,14 @@ export class SchemaParser {
       throw errors.invalidSchema(`No schema reference found for subject "${name}" and version ${version}`)
     }
     return found
+  }
+
+  #sourceOf(content: SchemaContent, references: readonly Resolved[]): SchemaSource {
+    const { schemaType: type, schema } = content
+    const hash = this.#hashes.get(content) ?? createHash('sha256').update(schema).digest('base64')
+    this.#hashes.set(content, hash)
+    const key = JSON.stringify([type, hash, ...references.map(({ name, guid }) => [name, guid])])
+    return { key, type, schema, references }
   }
 
   #keep(key: string, parsed: ParsedSchema): void {

@@ -1,6 +1,7 @@
 /** `/subjects` and `/compatibility`. */
 import type { FastifyInstance } from 'fastify'
 import { errors, RegistryError } from './registry-error.ts'
+import { settled } from './large-schema.ts'
 import type { Registry } from './registry.ts'
 import { readSchemaRequest, type SchemaRequest } from './request-body.ts'
 import { admin, operate, view } from './registry-access.ts'
@@ -111,7 +112,7 @@ function registerRoute(app: FastifyInstance, services: RouteServices): void {
     const subject = newSubjectOf(request, services)
     const normalize = query.flag('normalize') || registry.scope.inScope(subject).normalize === true
     await loadFormats(registry, subject, given)
-    const known = alreadyThere(registry, subject, given, normalize)
+    const known = await alreadyThere(registry, subject, given, normalize)
     const format = query.text('format') ?? ''
     if (known !== undefined) {
       return send(request, reply, registeredBody(await registry.reads.shown(known, { format })))
@@ -193,14 +194,14 @@ async function reasons(verbose: boolean, find: () => Promise<readonly string[]>)
 }
 
 /** What is there already needs no leader; whether what cannot be judged here is at fault is for the leader to say. */
-function alreadyThere(
+async function alreadyThere(
   registry: Registry,
   subject: string,
   given: SchemaRequest,
   normalize: boolean,
-): SchemaEntity | undefined {
+): Promise<SchemaEntity | undefined> {
   try {
-    return registry.reads.registered(subject, given, normalize)
+    return await settled(() => registry.reads.registered(subject, given, normalize))
   } catch (error) {
     if (error instanceof RegistryError) return undefined
     throw error
