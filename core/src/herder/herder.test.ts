@@ -346,6 +346,23 @@ describe('validation', () => {
     expect(herder.views.names()).toEqual([])
   })
 
+  test('refuses settings of a converter that it lacks, with the reason', async () => {
+    const { herder } = await start()
+    const config = {
+      'connector.class': 'TestSource',
+      url: 'x',
+      'value.converter': 'avro',
+      'value.converter.schema.registry.url': 'http://localhost:8081',
+      'value.converter.request.header.X-Team': 'a',
+    }
+    const refused = (await herder.writes.create('a', config).catch((error: unknown) => error)) as InvalidConfigError
+    expect(refused.errors).toEqual({
+      'value.converter.request.header.X-Team': [
+        expect.stringMatching(/^Configuration value\.converter\.request\.header\.X-Team is not supported: of log-ins/),
+      ],
+    })
+  })
+
   test('asks the connector for its own rules', async () => {
     const { herder, runner } = await start()
     runner.problems = { url: 'Host is not allowed' }
