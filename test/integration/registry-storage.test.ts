@@ -79,6 +79,26 @@ test('after compaction and a restart all is as it was', async () => {
   }
 })
 
+test('a subject that is deleted again, with lower numbers, keeps the earlier ones deleted after compaction', async () => {
+  const broker = await testBroker()
+  const registry = await testRegistry(broker.address)
+  try {
+    const { ask } = registry
+    const imported = (version: number) => ({ ...schema(`I${version}`), id: 100 + version, version })
+    await ask('PUT', '/mode/s', { mode: 'IMPORT' })
+    await ask('POST', '/subjects/s/versions', imported(5))
+    expect((await ask('DELETE', '/subjects/s')).body).toEqual([5])
+    await ask('POST', '/subjects/s/versions', imported(2))
+    expect((await ask('DELETE', '/subjects/s')).body).toEqual([2])
+    const isDelete = ({ key }: { readonly key: string | null }) => key?.includes('DELETE_SUBJECT') === true
+    const records = await readTopic(broker.port, '_schemas', (seen) => seen.filter(isDelete).length === 2)
+    expect(JSON.parse(records.findLast(isDelete)!.value)).toEqual({ subject: 's', version: 5 })
+  } finally {
+    await registry.close()
+    await broker.close()
+  }
+})
+
 test('records are those of the Confluent registry, and records of other registries are understood', async () => {
   const broker = await testBroker()
   const registry = await testRegistry(broker.address)

@@ -124,7 +124,11 @@ export class RegistryWrites {
       if (permanent && !deleted) throw errors.subjectNotSoftDeleted(subject)
     }
     const numbers = versions.map(({ version }) => version)
-    if (!permanent) return { records: [deleteSubjectRecord(subject, numbers.at(-1) ?? 0)], answer: numbers }
+    if (!permanent) {
+      // Up to the highest of all: after compaction this record stands for those before it too.
+      const upTo = this.#state.versions(subject, 'all').at(-1)!.version
+      return { records: [deleteSubjectRecord(subject, upTo)], answer: numbers }
+    }
     const tombstones = numbers.toReversed().map((version) => schemaTombstone(subject, version))
     return { records: [...tombstones, ...this.#forgetSettings(subject)], answer: numbers }
   }
