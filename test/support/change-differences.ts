@@ -1,6 +1,6 @@
 /** Where two readers of one database differ, event by event, field by field, schema by schema. */
 import { stringifyExact } from '../../core/src/json/exact-json.ts'
-import type { ChangeEvent, ConnectSchema } from './change-events.ts'
+import type { ChangeEvent, ConnectSchema, Side } from './change-events.ts'
 
 export interface ChangeDifference {
   /** Topic without its prefix, and what in its records: `public.t_date value.after.v`, `public.t_date value schema.after.v.default`. */
@@ -82,20 +82,24 @@ type Row = Readonly<Record<string, unknown>>
  * An event without what is each reader's own: when it was processed, the reader's version, and of a snapshot, where and
  * when it was taken. What is left says what kind of value was there.
  */
-function settle(event: ChangeEvent): ChangeEvent {
-  const payload = event.value?.payload as Row | null | undefined
-  if (payload === null || payload === undefined || event.value === null) return event
+function settle({ headers, ...event }: ChangeEvent): ChangeEvent {
+  const run = '__debezium.context.runId'
+  const settled = run in headers ? { ...headers, [run]: typeof headers[run] } : headers
+  return { ...event, headers: settled, value: settleValue(event.value) }
+}
+
+function settleValue(value: Side): Side {
+  const payload = value?.payload as Row | null | undefined
+  if (payload === null || payload === undefined || value === null) return value
   const settled: Record<string, unknown> = { ...payload }
   if ('op' in payload) for (const name of ['ts_ms', 'ts_us', 'ts_ns']) settled[name] = kindOf(payload[name])
   const source = payload['source'] as Row | undefined
   if (source !== undefined) {
-    const own = [
-      'version',
-      ...(source['snapshot'] === 'false' ? [] : ['ts_ms', 'ts_us', 'ts_ns', 'lsn', 'txId', 'sequence']),
-    ]
-    settled['source'] = { ...source, ...Object.fromEntries(own.map((name) => [name, kindOf(source[name])])) }
+    const own = source['snapshot'] === 'false' ? [] : ['ts_ms', 'ts_us', 'ts_ns', 'lsn', 'txId', 'sequence']
+    const kinds = own.map((name) => [name, kindOf(source[name])] as const)
+    settled['source'] = { ...source, ...Object.fromEntries(kinds), version: typeof source['version'] }
   }
-  return { ...event, value: { ...event.value, payload: settled } }
+  return { ...value, payload: settled }
 }
 
 /** Its type, and how long its text is. */

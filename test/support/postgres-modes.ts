@@ -56,8 +56,7 @@ export function scriptOf({ name, config, types = /./ }: TypeMode, hasContrib: bo
   const extensions = new Set(cases.flatMap(({ extension }) => extension ?? []))
   return {
     name,
-    // A value that cannot be shown is told, and does not end the rest.
-    config: { 'event.processing.failure.handling.mode': 'warn', ...config },
+    config,
     before: [
       ...[...extensions].map((extension) => `CREATE EXTENSION ${extension}`),
       ...cases.flatMap((each) => [...tableOf(each), ...rowsOf(each, 1)]),
