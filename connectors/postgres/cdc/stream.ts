@@ -38,7 +38,7 @@ export class Stream {
   #changes = 0
   /** What was delivered of a transaction before this task began; undefined: there is none, or it is passed. */
   #delivered: PartialTransaction | undefined
-  /** The position that was last given with a batch. */
+  /** The position that was last given with a batch: that end, or of an idle stream one beyond it. */
   #givenLsn: number
   #heartbeatAt = Infinity
   #storeAt: number
@@ -199,7 +199,7 @@ export class Stream {
     this.#records = []
     // An idle stream has nothing before its position that is still to come.
     const isIdle = !this.#isOpen && this.#wal.idle && this.#capture.confirmsIdle
-    const commitLsn = isIdle ? Math.max(this.#commitLsn, this.#wal.walEnd) : this.#commitLsn
+    const commitLsn = Math.max(this.#commitLsn, this.#givenLsn, isIdle ? this.#wal.walEnd : 0)
     const isPartial = this.#isOpen && this.#changes > 0
     const partial = isPartial ? { xid: this.#xid!, lsn: this.#changeLsn, changes: this.#changes } : undefined
     const offset = streamOffset({ commitLsn, partial }, { timeUs: this.#commitTimeUs, xid: this.#xid })
