@@ -145,8 +145,26 @@ describe.skipIf(missing !== undefined)(`types${missing === undefined ? '' : ` ($
     expect(differences.filter((difference) => !met.has(difference))).toEqual([])
   })
 
+  test('what is made after the catalog was read comes with a refresh', async () => {
+    await postgres.sql(
+      `CREATE TYPE late AS ENUM ('a'); CREATE DOMAIN later AS late; CREATE TABLE late_table (v later[])`,
+    )
+    await postgres.sql(`CREATE TABLE of_rows (v late_table)`)
+    const [array] = await columnsOf(client, 'late_table')
+    const [row] = await columnsOf(client, 'of_rows')
+    expect(catalog.get(array!.typeOid)).toBeUndefined()
+    await catalog.refresh(client, [array!.typeOid, row!.typeOid])
+    const elements = catalog.get(array!.typeOid)!.elementOid
+    expect(catalog.rootOf(elements, -1)?.type).toMatchObject({ name: 'late', kind: 'enum', labels: ['a'] })
+    expect(catalog.get(row!.typeOid)).toMatchObject({ name: 'late_table', kind: 'composite', elementOid: 0 })
+
+    await postgres.sql(`ALTER TYPE late ADD VALUE 'before' BEFORE 'a'`)
+    await catalog.refresh(client, [elements])
+    expect(catalog.rootOf(elements, -1)?.type.labels).toEqual(['before', 'a'])
+  })
+
   async function oursOf(table: Vector, config: Vectors['config']): Promise<{ fields: unknown; rows: unknown[] }> {
-    const columns = await columnsOf(client, table.name)
+    const columns = await columnsOf(client, `t_${table.name}`)
     const readers = columns.map((column) => columnReader(column, catalog, optionsOf(config)))
     const fields: Record<string, Schema> = {}
     readers.forEach((reader, at) => {
@@ -239,7 +257,7 @@ async function columnsOf(client: pg.Client, table: string): Promise<PgColumn[]> 
             pg_get_expr(d.adbin, d.adrelid) AS sql
      FROM pg_attribute a LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
      WHERE a.attrelid = $1::regclass AND a.attnum > 0 ORDER BY a.attnum`,
-    [`t_${table}`],
+    [table],
   )
   return rows.map(({ name, oid, modifier, nullable, sql }) => ({
     ...{ name, typeOid: Number(oid), typeModifier: modifier, nullable },

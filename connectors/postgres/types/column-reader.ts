@@ -79,7 +79,7 @@ export function columnReader(column: PgColumn, catalog: TypeCatalog, options: Ty
   const isDomain = root!.type.oid !== column.typeOid
   const value =
     column.defaultSql === undefined || isDomain ? undefined : defaultOf(root!.type, mapping, column.defaultSql)
-  const absent = column.nullable ? null : (value ?? mapping.empty)
+  const hasNull = column.nullable || mapping.schema.optional === true
   return {
     schema: {
       ...mapping.schema,
@@ -87,8 +87,8 @@ export function columnReader(column: PgColumn, catalog: TypeCatalog, options: Ty
       ...(value !== undefined && { default: value }),
     },
     read: mapping.read,
-    unavailable: unavailableOf(mapping, options.unavailable) ?? (column.nullable ? null : mapping.empty),
-    absent,
+    unavailable: unavailableOf(mapping, options.unavailable) ?? (hasNull ? null : mapping.empty),
+    absent: column.nullable ? null : (value ?? mapping.empty),
     ...(value !== undefined && { default: value }),
   }
 }

@@ -106,7 +106,7 @@ export function readDecimal(bytes: Buffer, start: number, end: number): Decimal 
       { code: 'POSTGRES_NUMERIC_SPECIAL' },
     )
   }
-  if (end - start > 16) return Decimal.parse(bytes.toString('latin1', start, end))
+  if (end - start > 15) return Decimal.parse(bytes.toString('latin1', start, end))
   let digits = 0
   let pointAt = end - 1
   for (; at < end; at++) {

@@ -1,4 +1,4 @@
-import { schema } from '@tidewire/sdk'
+import { DataError, schema } from '@tidewire/sdk'
 import type { Mapping } from './mapping.ts'
 import { integerOf } from './numbers.ts'
 import type { TimeMode } from './temporal.ts'
@@ -85,7 +85,14 @@ function structuredMapping(precision: number): Mapping {
       { name: 'io.debezium.time.StructuredDuration', version: 1 },
     ),
     read: (bytes, start, end) => {
-      const { micros, ...larger } = partsOf(bytes.toString('latin1', start, end))
+      const text = bytes.toString('latin1', start, end)
+      if (text.endsWith('infinity')) {
+        throw new DataError(
+          `the interval ${text} has no place in io.debezium.time.StructuredDuration: choose another time.precision.mode`,
+          { code: 'POSTGRES_INTERVAL_INFINITE' },
+        )
+      }
+      const { micros, ...larger } = partsOf(text)
       return { ...larger, seconds: Math.trunc(micros / 1_000_000), nanos: (micros % 1_000_000) * 1000, precision }
     },
     empty: { years: 0, months: 0, days: 0, hours: 0, minutes: 0, seconds: 0, nanos: 0, precision },
