@@ -97,6 +97,7 @@ export class EventTables {
       const chosen = snapshotTables(relations, {
         captures: (id) => this.filter.captures(id),
         viaRoot: config['publish.via.partition.root'],
+        order: config['table.include.list'],
         include: config['snapshot.include.collection.list'],
       })
       const found = await lookUpTables(client, [

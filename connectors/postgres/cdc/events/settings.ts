@@ -32,7 +32,7 @@ export const eventSettings = defineConfig({
     type: 'string',
     importance: 'high',
     group: 'Filters',
-    doc: 'Tables to capture: regular expressions for `schema.table`, separated by commas. Left out: all.',
+    doc: 'Tables to capture, in the order in which a snapshot reads them: regular expressions for `schema.table`, separated by commas. Left out: all.',
   },
   'table.exclude.list': {
     type: 'string',
@@ -124,7 +124,7 @@ export const eventSettings = defineConfig({
   'snapshot.include.collection.list': {
     type: 'string',
     group: 'Snapshot',
-    doc: 'Of the captured tables those to read in a snapshot, in this order: regular expressions for `schema.table`. Left out: all.',
+    doc: 'Of the captured tables those to read in a snapshot: regular expressions for `schema.table`. Left out: all.',
   },
   'snapshot.select.statement.overrides': {
     type: 'string',

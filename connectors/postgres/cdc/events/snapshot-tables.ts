@@ -23,6 +23,8 @@ interface Choice {
   readonly captures: (id: TableId) => boolean
   /** `publish.via.partition.root`. */
   readonly viaRoot: boolean
+  /** `table.include.list`: its expressions give the order. */
+  readonly order: string | undefined
   /** `snapshot.include.collection.list`. */
   readonly include: string | undefined
 }
@@ -36,15 +38,18 @@ export interface ChosenRelation {
 /** What a snapshot reads, as the stream would tell it: partitions as tables of their own, or as of their root. */
 export function snapshotTables(
   relations: readonly CatalogRelation[],
-  { captures, viaRoot, include }: Choice,
+  { captures, viaRoot, order, include }: Choice,
 ): ChosenRelation[] {
   const byOid = new Map(relations.map((relation) => [relation.oid, relation]))
   const chosen = relations
     .filter(({ isPartitioned }) => !isPartitioned)
     .map((relation) => ({ root: viaRoot ? rootOf(relation, byOid) : relation, relation }))
     .filter(({ root }) => captures(root))
-  if (include === undefined || include.trim() === '') return chosen
-  return new NamePatterns(include).order(chosen, ({ root }) => `${root.schema}.${root.table}`)
+  const included = isSet(include) ? chosen.filter(({ root }) => new NamePatterns(include).covers(nameOf(root))) : chosen
+  if (!isSet(order)) return included
+  const ordered = new NamePatterns(order).order(included, ({ root }) => nameOf(root))
+  // The table of signals is captured without being listed.
+  return [...ordered, ...included.filter((each) => !ordered.includes(each))]
 }
 
 function rootOf(relation: CatalogRelation, byOid: ReadonlyMap<number, CatalogRelation>): CatalogRelation {
@@ -52,3 +57,7 @@ function rootOf(relation: CatalogRelation, byOid: ReadonlyMap<number, CatalogRel
   for (let parent = byOid.get(root.parentOid); parent !== undefined; parent = byOid.get(root.parentOid)) root = parent
   return root
 }
+
+const nameOf = ({ schema, table }: TableId): string => `${schema}.${table}`
+
+const isSet = (list: string | undefined): list is string => list !== undefined && list.trim() !== ''

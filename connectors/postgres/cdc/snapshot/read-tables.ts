@@ -174,7 +174,8 @@ async function* readSegment<R, T extends TableToRead<R>>(
     if (run.signal.aborted) return
   }
   const last = marks.done(table)
-  if (held !== undefined) tell(held.row, last)
+  // Of one row that is the first of all and its table's last, the former is said.
+  if (held !== undefined) tell(held.row, mark === 'first' && last !== 'last' ? mark : last)
   progress = { ...progress, next: progress.to }
   yield batch(last !== 'true')
 }
