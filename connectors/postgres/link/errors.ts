@@ -86,7 +86,7 @@ const bySubject: readonly (readonly [RegExp, Verdict])[] = [
   ],
   [/^42704 (ReplicationSlotAcquire|SearchNamedReplicationSlot)/, permanent(codes.slotMissing, snapshotAgain)],
   [
-    /^42704 (get_publication_oid|GetPublicationByName)/,
+    /^(42704 (get_publication_oid|GetPublicationByName)|55000 LoadPublications)/,
     permanent(
       codes.publicationMissing,
       "Create it, or let publication.autocreate.mode do so. A slot sees the catalog as it was at the slot's position: for " +

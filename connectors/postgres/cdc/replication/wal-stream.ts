@@ -249,8 +249,16 @@ export class WalStream {
 
   /** All that is no data: an error, the end, or of no interest. */
   #control(): void {
-    if (this.#frames.type === types.error) throw errorOf(this.#frames)
-    if (this.#frames.type !== types.copyDone && this.#frames.type !== types.commandComplete) return
+    const { type } = this.#frames
+    if (type === types.error) throw errorOf(this.#frames)
+    if (type === types.notice) {
+      const notice = errorOf(this.#frames)
+      // From PostgreSQL 18 on a warning, where it was an error: all changes would be passed over, and count as read.
+      if (notice.routine === 'LoadPublications') throw notice
+      this.#options.log.debug('notice of the server', { slot: this.#options.slot, notice: notice.message })
+      return
+    }
+    if (type !== types.copyDone && type !== types.commandComplete) return
     throw new RetriableError(`${this.#what}: the server has ended the stream, as it does when it shuts down`, {
       code: codes.unreachable,
     })
@@ -332,6 +340,7 @@ const types = {
   commandComplete: 0x43,
   readyForQuery: 0x5a,
   error: 0x45,
+  notice: 0x4e,
 } as const
 
 /** Types of what is in copyData. */
@@ -361,8 +370,8 @@ function status(written: number, flushed: number, askForReply: boolean): Buffer 
   return bytes
 }
 
-/** The server's error as the driver gives it: an Error with the fields' names. */
-function errorOf(frames: FrameBuffer): Error {
+/** The server's error or notice as the driver gives it: an Error with the fields' names. */
+function errorOf(frames: FrameBuffer): Error & { readonly routine: string | undefined } {
   const fields = new Map<string, string>()
   let at = frames.start
   while (at < frames.end && frames.bytes[at] !== 0) {
