@@ -1,8 +1,10 @@
 /** postgres-cdc on a real server: from snapshot to stream, and what becomes of both when a task, a slot or the server ends. */
-import type { SourceRecord } from '@tidewire/sdk'
-import { runSource, type OffsetStore, type SourceRun } from '@tidewire/sdk/testing'
+import { ConfigError, type SourceOffset, type SourcePartition, type SourceRecord } from '@tidewire/sdk'
+import { parseConfig, runSource, type OffsetStore, type SourceRun } from '@tidewire/sdk/testing'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { checkOffsets } from '../../connectors/postgres/cdc/alter-offsets.ts'
 import { postgresCdc } from '../../connectors/postgres/cdc/source.ts'
+import { tryCapture } from '../../connectors/postgres/cdc/try-out.ts'
 import { postgresMissing, startPostgres, type PostgresVersion, type TestPostgres } from '../support/postgres.ts'
 import { until } from '../support/until.ts'
 
@@ -354,6 +356,61 @@ for (const version of ['debian', 'npm'] satisfies PostgresVersion[]) {
           ]),
         )
         expect((await takeUntil(run, ({ op }) => op === 'c')).map(({ key }) => (key as Row)['id'])).toEqual([2])
+      })
+
+      describe('a deep validation', () => {
+        const base = () => ({
+          'database.hostname': postgres.host,
+          'database.port': postgres.port,
+          'database.user': postgres.user,
+          'database.dbname': database,
+          'topic.prefix': 'shop',
+        })
+        const tried = (config: Record<string, string | number>) =>
+          tryCapture(parseConfig(postgresCdc, { ...base(), ...config }), {
+            signal: AbortSignal.timeout(30_000),
+            log: { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined },
+          })
+
+        test('finds nothing wrong with what works, and makes nothing', async () => {
+          await sql('CREATE TABLE item (id int PRIMARY KEY)')
+          expect(await tried({})).toEqual({})
+          expect(await sql('SELECT pubname FROM pg_publication')).toEqual([])
+        })
+
+        test('says which privileges are missing, and that no table passes the filters', async () => {
+          await sql(`CREATE TABLE item (id int PRIMARY KEY); DROP ROLE IF EXISTS weak; CREATE ROLE weak LOGIN`)
+          const problems = await tried({ 'database.user': 'weak' })
+          expect(problems['database.user']).toEqual([
+            expect.stringContaining('REPLICATION'),
+            expect.stringContaining('may not read "public"."item": GRANT SELECT'),
+          ])
+          expect(problems['publication.autocreate.mode']).toEqual([expect.stringContaining('superuser')])
+          expect(await tried({ 'table.include.list': 'public.none' })).toEqual({
+            'table.include.list': [expect.stringContaining('no table')],
+          })
+        })
+
+        test('says what cannot be reached', async () => {
+          expect(Object.keys(await tried({ 'database.port': 1 }))).toEqual(['database.hostname'])
+          expect(Object.keys(await tried({ 'database.dbname': 'nowhere' }))).toEqual(['database.dbname'])
+        })
+      })
+
+      test('changed offsets are looked at', () => {
+        const config = parseConfig(postgresCdc, {
+          'database.hostname': 'h',
+          'database.user': 'u',
+          'database.dbname': 'd',
+          'topic.prefix': 'shop',
+        })
+        const change = (partition: SourcePartition, offset: SourceOffset | null) => () =>
+          checkOffsets(config, [{ partition, offset }])
+        expect(change({ server: 'shop' }, { lsn_commit: 1, lsn: 1 })()).toBe(true)
+        expect(change({ server: 'other' }, null)()).toBe(true)
+        expect(change({ server: 'other' }, { lsn: 1 })).toThrow(ConfigError)
+        expect(change({ server: 'shop' }, { lsn: '0/1' })).toThrow(/"lsn" is no WAL position/)
+        expect(change({ server: 'shop' }, {})).toThrow(/neither "lsn" nor "lsn_commit"/)
       })
 
       test('a preview shows rows and leaves no trace', async () => {

@@ -1,6 +1,8 @@
 import { defineSource } from '@tidewire/sdk'
+import { checkOffsets } from './alter-offsets.ts'
 import { cdcSettings, checkCdc, unsupportedSettings } from './config.ts'
 import { readChanges } from './source-task.ts'
+import { tryCapture } from './try-out.ts'
 import { version } from './version.ts'
 
 export const postgresCdc = defineSource({
@@ -13,6 +15,8 @@ export const postgresCdc = defineSource({
   config: cdcSettings,
   unsupported: unsupportedSettings,
   check: checkCdc,
+  tryOut: tryCapture,
+  alterOffsets: checkOffsets,
   exactlyOnce: true,
   transactionBoundaries: true,
   read: readChanges,
