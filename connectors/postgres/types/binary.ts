@@ -32,6 +32,14 @@ function formOf(mode: BinaryMode, bytesOf: (bytes: Buffer, start: number, end: n
   }
 }
 
+/** By a table, since no text has to be made between the digits and the bytes. */
+const digits = new Uint8Array(128)
+for (let digit = 0; digit < 16; digit++) digits[digit.toString(16).charCodeAt(0)] = digit
+
 function readHex(bytes: Buffer, start: number, end: number): Buffer {
-  return Buffer.from(bytes.toString('latin1', start + 2, end), 'hex')
+  const value = Buffer.allocUnsafe((end - start - 2) >> 1)
+  for (let at = start + 2, to = 0; at < end; at += 2) {
+    value[to++] = (digits[bytes[at]!]! << 4) | digits[bytes[at + 1]!]!
+  }
+  return value
 }

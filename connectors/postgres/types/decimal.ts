@@ -78,25 +78,20 @@ function variableScale(decimal: Decimal): { scale: number; value: Buffer } {
 
 /** The fewest bytes, big-endian: java.math.BigInteger.toByteArray. */
 export function twosComplement(value: bigint): Buffer {
-  let bits = 8
   const magnitude = value < 0n ? ~value : value
   if (magnitude < 0x80n) return Buffer.of(Number(value & 0xffn))
-  // Bits of the magnitude and one for the sign.
-  bits = magnitude.toString(16).length * 4 + 1
-  const length = Math.ceil(bits / 8)
-  const hex = BigInt.asUintN(length * 8, value)
-    .toString(16)
-    .padStart(length * 2, '0')
-  const bytes = Buffer.from(hex, 'hex')
-  const redundant = (bytes[0] === 0 && bytes[1]! < 0x80) || (bytes[0] === 0xff && bytes[1]! >= 0x80)
-  return redundant ? bytes.subarray(1) : bytes
+  // One bit more than the magnitude has, for the sign; the first of its hexadecimal digits may be one of fewer bits.
+  const hexDigits = magnitude.toString(16)
+  const length = Math.ceil((hexDigits.length * 4 + (hexDigits[0]! >= '8' ? 1 : 0)) / 8)
+  const hex = BigInt.asUintN(length * 8, value).toString(16)
+  return Buffer.from(hex.padStart(length * 2, '0'), 'hex')
 }
 
 /**
  * Reads the text of numeric, which is always plain: digits and a point.
  * @throws DataError for NaN and the infinities, which Decimal cannot hold
  */
-export function readDecimal(bytes: Buffer, start: number, end: number): Decimal {
+function readDecimal(bytes: Buffer, start: number, end: number): Decimal {
   const negative = bytes[start] === minus
   let at = negative ? start + 1 : start
   const first = bytes[at]! - zero

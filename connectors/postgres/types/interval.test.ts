@@ -32,6 +32,7 @@ describe('intervals', () => {
       ...{ years: 1, months: 0, days: -2, hours: 0, minutes: 0 },
       ...{ seconds: -1, nanos: -500_000_000, precision: 6 },
     })
+    expect(read(structured, '-00:00:00.5')).toMatchObject({ hours: 0, minutes: 0, seconds: 0, nanos: -500_000_000 })
     expect(() => read(structured, 'infinity')).toThrow(/no place/)
     // `interval(0)`, and `interval day to second`, which names fields and no precision.
     const precision = (modifier: number): unknown =>

@@ -14,8 +14,8 @@ interface Parts {
   micros: number
 }
 
-// A month of 365.25 / 12 days, as Debezium counts it: a whole number of seconds.
-const secondsOfMonth = 2_629_800n
+// A month of 365.25 / 12 days, as Debezium counts it.
+const microsOfMonth = 2_629_800_000_000
 
 /** interval, by `interval.handling.mode`, or as a struct where `time.precision.mode` is structured. */
 export function intervalMapping(modifier: number, handling: 'numeric' | 'string', mode: TimeMode): Mapping {
@@ -32,29 +32,29 @@ function precisionOf(modifier: number): number {
 const numericMapping: Mapping = {
   schema: schema.int64({ name: 'io.debezium.time.MicroDuration', version: 1 }),
   read: (bytes, start, end) => {
-    const text = bytes.toString('latin1', start, end)
-    // PostgreSQL 17 and later.
-    if (text === 'infinity') return 9223372036854775807n
-    if (text === '-infinity') return -9223372036854775808n
-    return microsOf(partsOf(text))
+    if (isInfinite(bytes, start)) return bytes[start] === minus ? -(2n ** 63n) : 2n ** 63n - 1n
+    return microsOf(readParts(bytes, start, end))
   },
   empty: 0,
 }
 
 /** Exact, where Debezium counts in doubles and may be a microsecond off. */
 function microsOf(parts: Parts): number | bigint {
-  const months = BigInt(parts.years) * 12n + BigInt(parts.months)
-  const minutes = (BigInt(parts.days) * 24n + BigInt(parts.hours)) * 60n + BigInt(parts.minutes)
-  const micros = (months * secondsOfMonth + minutes * 60n) * 1_000_000n + BigInt(parts.micros)
-  return integerOf(BigInt.asIntN(64, micros) === micros ? micros : micros < 0n ? -(2n ** 63n) : 2n ** 63n - 1n)
+  const months = parts.years * 12 + parts.months
+  const minutes = (parts.days * 24 + parts.hours) * 60 + parts.minutes
+  const [ofMonths, ofMinutes] = [months * microsOfMonth, minutes * 60_000_000]
+  const micros = ofMonths + ofMinutes + parts.micros
+  // Below 2^53 each sum is exact.
+  if (Math.abs(ofMonths) + Math.abs(ofMinutes) + Math.abs(parts.micros) <= Number.MAX_SAFE_INTEGER) return micros
+  const exact = BigInt(months) * BigInt(microsOfMonth) + BigInt(minutes) * 60_000_000n + BigInt(parts.micros)
+  return integerOf(BigInt.asIntN(64, exact) === exact ? exact : exact < 0n ? -(2n ** 63n) : 2n ** 63n - 1n)
 }
 
 const stringMapping: Mapping = {
   schema: schema.string({ name: 'io.debezium.time.Interval', version: 1 }),
   read: (bytes, start, end) => {
-    const text = bytes.toString('latin1', start, end)
-    if (text.endsWith('infinity')) return text
-    const { years, months, days, hours, minutes, micros } = partsOf(text)
+    if (isInfinite(bytes, start)) return bytes.toString('latin1', start, end)
+    const { years, months, days, hours, minutes, micros } = readParts(bytes, start, end)
     return `P${years}Y${months}M${days}DT${hours}H${minutes}M${secondsText(micros)}S`
   },
   empty: 'P0Y0M0DT0H0M0S',
@@ -85,44 +85,75 @@ function structuredMapping(precision: number): Mapping {
       { name: 'io.debezium.time.StructuredDuration', version: 1 },
     ),
     read: (bytes, start, end) => {
-      const text = bytes.toString('latin1', start, end)
-      if (text.endsWith('infinity')) {
+      if (isInfinite(bytes, start)) {
         throw new DataError(
-          `the interval ${text} has no place in io.debezium.time.StructuredDuration: choose another time.precision.mode`,
+          'an infinite interval has no place in io.debezium.time.StructuredDuration: choose another time.precision.mode',
           { code: 'POSTGRES_INTERVAL_INFINITE' },
         )
       }
-      const { micros, ...larger } = partsOf(text)
-      return { ...larger, seconds: Math.trunc(micros / 1_000_000), nanos: (micros % 1_000_000) * 1000, precision }
+      const { micros, ...larger } = readParts(bytes, start, end)
+      // `+ 0`: no negative zero.
+      const [seconds, nanos] = [Math.trunc(micros / 1_000_000) + 0, (micros % 1_000_000) * 1000 + 0]
+      return { ...larger, seconds, nanos, precision }
     },
     empty: { years: 0, months: 0, days: 0, hours: 0, minutes: 0, seconds: 0, nanos: 0, precision },
   }
 }
 
+const minus = 0x2d
+const plus = 0x2b
+const colon = 0x3a
+const space = 0x20
+const point = 0x2e
+
+/** `infinity` and `-infinity`, which PostgreSQL 17 and later have. */
+function isInfinite(bytes: Buffer, start: number): boolean {
+  return bytes[bytes[start] === minus ? start + 1 : start] === 0x69
+}
+
 /** `1 year -2 mons +3 days -04:05:06.789`: IntervalStyle postgres. */
-function partsOf(text: string): Parts {
+function readParts(bytes: Buffer, start: number, end: number): Parts {
   const parts: Parts = { years: 0, months: 0, days: 0, hours: 0, minutes: 0, micros: 0 }
-  const words = text.split(' ')
-  for (let at = 0; at < words.length; at++) {
-    const word = words[at]!
-    if (word.includes(':')) {
-      readClock(word, parts)
-      continue
+  for (let at = start; at < end; at++) {
+    const negative = bytes[at] === minus
+    if (negative || bytes[at] === plus) at++
+    const numberAt = at
+    while (isDigit(bytes[at])) at++
+    const magnitude = integerAt(bytes, numberAt, at)
+    const value = negative && magnitude !== 0 ? -magnitude : magnitude
+    if (bytes[at] === colon) {
+      parts.hours = value
+      readMinutes(bytes, at + 1, end, negative, parts)
+      break
     }
-    const unit = words[++at] ?? ''
-    if (unit.startsWith('year')) parts.years = Number(word)
-    else if (unit.startsWith('mon')) parts.months = Number(word)
-    else if (unit.startsWith('day')) parts.days = Number(word)
+    const unit = bytes[at + 1]
+    if (unit === 0x79) parts.years = value
+    else if (unit === 0x6d) parts.months = value
+    else parts.days = value
+    at++
+    while (at < end && bytes[at] !== space) at++
   }
   return parts
 }
 
-function readClock(text: string, parts: Parts): void {
-  const sign = text.startsWith('-') ? -1 : 1
-  const [hours = '0', minutes = '0', seconds = '0'] = text.replace(/^[+-]/, '').split(':')
-  const [whole = '0', fraction = ''] = seconds.split('.')
-  // `|| 0`: no negative zero.
-  parts.hours = sign * Number(hours) || 0
-  parts.minutes = sign * Number(minutes) || 0
-  parts.micros = sign * (Number(whole) * 1_000_000 + Number(fraction.padEnd(6, '0'))) || 0
+/** What is behind the hours: `05:06.789`. */
+function readMinutes(bytes: Buffer, start: number, end: number, negative: boolean, parts: Parts): void {
+  const minutes = integerAt(bytes, start, start + 2)
+  let micros = integerAt(bytes, start + 3, start + 5) * 1_000_000
+  if (bytes[start + 5] === point) {
+    const digits = Math.min(end, start + 12) - (start + 6)
+    micros += integerAt(bytes, start + 6, start + 6 + digits) * 10 ** (6 - digits)
+  }
+  parts.minutes = negative && minutes !== 0 ? -minutes : minutes
+  parts.micros = negative && micros !== 0 ? -micros : micros
+}
+
+function integerAt(bytes: Buffer, start: number, end: number): number {
+  let value = 0
+  for (let at = start; at < end; at++) value = value * 10 + bytes[at]! - 0x30
+  return value
+}
+
+function isDigit(byte: number | undefined): boolean {
+  return byte !== undefined && byte >= 0x30 && byte <= 0x39
 }

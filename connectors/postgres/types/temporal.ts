@@ -187,24 +187,30 @@ const readIsoTimestamp: ReadText = (bytes, start, end) => {
 
 const space = 0x20
 
+/** `2020-02-29T12:34:56.123456Z`, put together here: one text for a value, where slices and joints would be four. */
+const zonedText = Buffer.from('0000-00-00T00:00:00.000000Z')
+const afterSeconds = 19
+
 function zonedTimestampReader(precision: number): ReadText {
   return (bytes, start, end) => {
     const infinity = infinityOf(bytes, start)
     if (infinity !== 0) return infinity === 1 ? 'infinity' : '-infinity'
     // A usual year in UTC, as sessions with TimeZone UTC write it: "2020-02-29 12:34:56.123456+00".
     if (bytes[start + 10] === space && bytes[end - 3] === 0x2b && bytes[end - 2] === 0x30 && bytes[end - 1] === 0x30) {
-      const digits = end - 3 - (start + 19)
-      const padding = precision === 0 ? '' : paddings[precision - Math.max(digits - 1, 0)]!
-      const dot = digits === 0 && precision > 0 ? '.' : ''
-      return `${bytes.toString('latin1', start, start + 10)}T${bytes.toString('latin1', start + 11, end - 3)}${dot}${padding}Z`
+      const length = precision === 0 ? afterSeconds : afterSeconds + 1 + precision
+      const given = end - 3 - start
+      for (let at = 0; at < given; at++) zonedText[at] = bytes[start + at]!
+      zonedText[10] = 0x54
+      if (given === afterSeconds) zonedText[given] = 0x2e
+      for (let at = Math.max(given, afterSeconds + 1); at < length; at++) zonedText[at] = 0x30
+      zonedText[length] = 0x5a
+      return zonedText.toString('latin1', 0, length + 1)
     }
     readTimestamp(bytes, start, end, moment)
     toUtc(moment)
     return `${isoDate(moment.days)}T${isoTime(moment.micros, precision)}Z`
   }
 }
-
-const paddings = ['', '0', '00', '000', '0000', '00000', '000000']
 
 const readZonedTime: ReadText = (bytes, start, end) => {
   readTime(bytes, start, end, moment)
