@@ -93,7 +93,7 @@ export type WalMessage =
 const epochOffsetUs = 946_684_800_000_000
 
 /** Microseconds since 1970, of an int64 since 2000. */
-export function readTimeUs(bytes: Buffer, at: number): number {
+function readTimeUs(bytes: Buffer, at: number): number {
   return bytes.readInt32BE(at) * 0x1_0000_0000 + bytes.readUInt32BE(at + 4) + epochOffsetUs
 }
 

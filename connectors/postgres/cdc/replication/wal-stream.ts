@@ -217,7 +217,7 @@ export class WalStream {
     try {
       while (messages.length < maxMessages && frames.next()) {
         if (frames.type !== types.copyData) this.#control()
-        else if (frames.bytes[frames.start] === upper.walData) messages.push(this.#message())
+        else if (frames.bytes[frames.start] === contents.walData) messages.push(this.#message())
         else this.#keepalive()
       }
     } catch (error) {
@@ -242,7 +242,7 @@ export class WalStream {
 
   #keepalive(): void {
     const { bytes, start } = this.#frames
-    if (bytes[start] !== upper.keepalive) return
+    if (bytes[start] !== contents.keepalive) return
     this.#walEnd = Math.max(this.#walEnd, readLsn(bytes, start + 1))
     if (bytes[start + 17] === 1) this.#sendStatus(false)
   }
@@ -344,7 +344,7 @@ const types = {
 } as const
 
 /** Types of what is in copyData. */
-const upper = { walData: 0x77, keepalive: 0x6b } as const
+const contents = { walData: 0x77, keepalive: 0x6b } as const
 
 const copyDone = Buffer.from([types.copyDone, 0, 0, 0, 4])
 
