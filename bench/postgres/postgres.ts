@@ -55,7 +55,7 @@ for (const [name, start] of stacks) {
   if (options.only !== undefined && options.only !== name) continue
   const postgres = await startPostgres({
     version: 'debian',
-    settings: { shared_buffers: '512MB', max_wal_size: '8GB', synchronous_commit: 'off' },
+    settings: { shared_buffers: '512MB', max_wal_size: '8GB' },
   })
   try {
     figures.push(await measure(postgres, start))

@@ -99,6 +99,9 @@ function settleValue(value: Side): Side {
     const kinds = own.map((name) => [name, kindOf(source[name])] as const)
     settled['source'] = { ...source, ...Object.fromEntries(kinds), version: typeof source['version'] }
   }
+  const counts = payload['data_collections'] as readonly Row[] | null | undefined
+  // Of a transaction: a list in the order of a hash map.
+  if (Array.isArray(counts)) settled['data_collections'] = [...counts].sort((a, b) => (textOf(a) < textOf(b) ? -1 : 1))
   return { ...value, payload: settled }
 }
 

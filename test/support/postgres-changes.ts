@@ -270,7 +270,7 @@ export const changeScripts: readonly CaptureScript[] = [
   shop('unwrapped', {
     transforms: 'unwrap',
     'transforms.unwrap.type': 'io.debezium.transforms.ExtractNewRecordState',
-    'transforms.unwrap.add.fields': 'op,source.lsn,source.txId',
+    'transforms.unwrap.add.fields': 'op,table,source.schema',
     'transforms.unwrap.delete.tombstone.handling.mode': 'rewrite',
     predicates: 'row',
     'predicates.row.type': 'org.apache.kafka.connect.transforms.predicates.TopicNameMatches',
