@@ -1,7 +1,7 @@
 import { schema } from '@tidewire/sdk'
 import { describe, expect, test } from 'vitest'
 import { TypeCatalog, type PgType } from '../../types/type-catalog.ts'
-import { ColumnRules, isColumnRule, type RuledColumn } from './column-rules.ts'
+import { ColumnRules, type RuledColumn } from './column-rules.ts'
 import { javaSerialized } from './java-serialized.ts'
 import { sourceTypeOf, type SourceType } from './source-type.ts'
 
@@ -94,15 +94,6 @@ describe('ColumnRules', () => {
     ['column.truncate.to.4.chars', '(', /not a regular expression/],
   ])('%s=%s is refused', (name, list, message) => {
     expect(() => new ColumnRules({ [name]: list })).toThrow(message)
-  })
-
-  test.each([
-    ['column.mask.with.5.chars', true],
-    ['column.mask.hash.v2.SHA-256.with.salt.a.b', true],
-    ['column.mask.with.five.chars', false],
-    ['column.include.list', false],
-  ])('%s makes rules: %s', (name, is) => {
-    expect(isColumnRule(name)).toBe(is)
   })
 })
 

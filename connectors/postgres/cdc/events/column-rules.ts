@@ -54,11 +54,6 @@ const forms: readonly RuleForm[] = [
   },
 ]
 
-/** Whether a setting of this name makes column rules. */
-export function isColumnRule(name: string): boolean {
-  return forms.some((form) => form.name.test(name))
-}
-
 /** The column rules of a config: what is masked, hashed, truncated, and told of source types. */
 export class ColumnRules {
   readonly #rules: readonly Rule[]

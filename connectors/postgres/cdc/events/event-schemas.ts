@@ -20,7 +20,7 @@ const optionalString = schema.string({ optional: true })
 const optionalInt64 = schema.int64({ optional: true })
 
 /** The `source` block of every event. Its name is never adjusted. */
-export const sourceSchema: Schema = schema.struct(
+const sourceSchema: Schema = schema.struct(
   {
     version: string,
     connector: string,

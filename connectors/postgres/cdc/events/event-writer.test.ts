@@ -1,6 +1,6 @@
 import type { SourceRecord } from '@tidewire/sdk'
 import { describe, expect, test } from 'vitest'
-import { change, column, notSent, shapeOf, state, writerOf, type TableUnderTest } from './event-fixtures.ts'
+import { change, column, notSent, shapeOf, state, writerOf, type TableUnderTest } from '../../test/event-fixtures.ts'
 
 const columns = [
   column('id', 'int4', { nullable: false }),

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { eventConfig } from './event-fixtures.ts'
+import { eventConfig } from '../../test/event-fixtures.ts'
 import { checkEvents, overriddenTables } from './settings.ts'
 import { snapshotTables } from './snapshot-tables.ts'
 import { TableFilter } from './table-filter.ts'

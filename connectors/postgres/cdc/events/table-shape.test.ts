@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { change, column, notSent, shapeOf, tuple, types } from './event-fixtures.ts'
+import { change, column, notSent, shapeOf, tuple, types } from '../../test/event-fixtures.ts'
 
 const columns = [column('id', 'int4', { nullable: false }), column('name', 'text'), column('note', 'text')]
 

@@ -1,13 +1,13 @@
 import type { Logger } from '@tidewire/sdk'
-import type { PgColumn, TypeOptions } from '../../types/column-reader.ts'
-import { TypeCatalog, type PgType } from '../../types/type-catalog.ts'
-import type { RowChange } from '../replication/wal-message.ts'
-import { EventWriter, type EventWriterOptions, type SourceState } from './event-writer.ts'
-import { eventSettings, type EventConfig, type NamedSettings } from './settings.ts'
-import { ShapeBuilder } from './shape-builder.ts'
-import { TableFilter } from './table-filter.ts'
-import type { TableShape } from './table-shape.ts'
-import { TopicNames } from './topic-names.ts'
+import type { PgColumn, TypeOptions } from '../types/column-reader.ts'
+import { TypeCatalog, type PgType } from '../types/type-catalog.ts'
+import type { RowChange } from '../cdc/replication/wal-message.ts'
+import { EventWriter, type EventWriterOptions, type SourceState } from '../cdc/events/event-writer.ts'
+import { eventSettings, type EventConfig, type NamedSettings } from '../cdc/events/settings.ts'
+import { ShapeBuilder } from '../cdc/events/shape-builder.ts'
+import { TableFilter } from '../cdc/events/table-filter.ts'
+import type { TableShape } from '../cdc/events/table-shape.ts'
+import { TopicNames } from '../cdc/events/topic-names.ts'
 
 /** What unit tests of this room make rows and events of: no database, tuples made by hand. */
 
@@ -21,7 +21,7 @@ const base = {
   labels: [],
 } as const
 
-export const pgType = (oid: number, name: string, more: Partial<PgType> = {}): PgType => ({
+const pgType = (oid: number, name: string, more: Partial<PgType> = {}): PgType => ({
   ...base,
   oid,
   name,
@@ -41,7 +41,7 @@ export const types = {
   box: 603,
 }
 
-export const catalog = (moods: readonly string[] = ['sad', 'happy']): TypeCatalog =>
+const catalog = (moods: readonly string[] = ['sad', 'happy']): TypeCatalog =>
   TypeCatalog.of([
     pgType(types.int4, 'int4'),
     pgType(types.int8, 'int8'),
