@@ -12,11 +12,20 @@ export const typeSettings = defineConfig({
   'time.precision.mode': {
     type: 'string',
     default: 'adaptive',
-    enum: ['adaptive', 'adaptive_time_microseconds', 'connect', 'isostring', 'microseconds', 'nanoseconds'],
+    enum: [
+      'adaptive',
+      'adaptive_time_microseconds',
+      'connect',
+      'isostring',
+      'microseconds',
+      'nanoseconds',
+      'structured',
+    ],
     group: 'Types',
     doc:
       'What dates and times become: numbers in the unit that holds the column’s digits (`adaptive`), in one unit, Kafka ' +
-      'Connect’s logical types, which have milliseconds at most (`connect`), or texts (`isostring`).',
+      'Connect’s logical types, which have milliseconds at most (`connect`), texts (`isostring`), or structs of their ' +
+      'parts, which lose nothing (`structured`).',
   },
   'interval.handling.mode': {
     type: 'string',

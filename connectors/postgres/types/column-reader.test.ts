@@ -67,9 +67,17 @@ describe('schemas', () => {
   })
 })
 
+test('arrays of every type that is shown, also where Debezium has none', () => {
+  expect(readerOf(more.intervals)?.schema.values).toEqual({
+    ...{ type: 'int64', name: 'io.debezium.time.MicroDuration', version: 1, optional: true },
+  })
+  expect(read(readerOf(more.intervals), '{"1 day",NULL}')).toEqual([86_400_000_000, null])
+  expect(readerOf(more.prices)?.schema.values?.parameters).toEqual({ scale: '3', 'connect.decimal.precision': '8' })
+})
+
 describe('types that Debezium does not show', () => {
   test('are left out', () => {
-    for (const oid of [own.composite, own.composites, more.intervals, more.prices, 99_999]) {
+    for (const oid of [own.composite, own.composites, 99_999]) {
       expect(readerOf(oid)).toBeUndefined()
     }
   })

@@ -114,15 +114,11 @@ function knownMapping(type: PgType, modifier: number, catalog: TypeCatalog, opti
   }
 }
 
-/** Arrays of these are left out by Debezium, although it knows the types themselves. */
-const withoutArrays = new Set<number>([oids.money, oids.name, oids.interval, oids.varbit, oids.xml, oids.point])
-
+/** Debezium leaves out the arrays of some types that it shows, and of domains; here each type's have its elements' form. */
 function arrayOf(type: PgType, modifier: number, catalog: TypeCatalog, options: TypeOptions): Mapping | undefined {
-  const element = catalog.get(type.elementOid)
-  if (element === undefined) return undefined
-  const mapping = withoutArrays.has(element.oid) ? undefined : knownMapping(element, modifier, catalog, options)
-  if (mapping !== undefined) return arrayMapping(mapping, element.delimiter)
-  return options.includeUnknown ? arrayMapping(opaqueMapping(options.binary), element.delimiter) : undefined
+  const element = catalog.rootOf(type.elementOid, modifier)
+  const mapping = element && mappingOf(element.type, element.modifier, catalog, options)
+  return mapping && arrayMapping(mapping, catalog.get(type.elementOid)!.delimiter)
 }
 
 const text: Mapping = { schema: schema.string(), read: readText, empty: '' }
