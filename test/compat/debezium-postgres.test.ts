@@ -40,7 +40,8 @@ const accepted: readonly Accepted[] = [
     where: ['array_bit', 'array_enum', 'array_composite'].map((name) => `public.t_${name} *`),
   },
   {
-    reason: 'These arrays are shown as those of other types are; Debezium leaves them out, or has bytes for their elements.',
+    reason:
+      'These arrays are shown as those of other types are; Debezium leaves them out, or has bytes for their elements.',
     where: ['interval', 'money', 'name', 'point', 'varbit', 'xml', 'domain'].map((name) => `public.t_array_${name} *`),
   },
   {
