@@ -28,6 +28,8 @@ export interface Change {
   readonly workers?: boolean
 }
 
+const connectorEvents: ReadonlySet<string> = new Set(['status', 'config', 'tasks', 'target-state', 'progress'])
+
 export class ClusterState {
   readonly #connectors = new Map<string, KnownConnector>()
   /** Undefined: this address does not tell (`admin.listeners`). */
@@ -61,7 +63,7 @@ export class ClusterState {
 
   apply({ event, data }: ServerEvent): Change {
     if (event === 'workers') return { workers: true }
-    if (event !== 'status' && event !== 'config' && event !== 'tasks' && event !== 'target-state') return {}
+    if (!connectorEvents.has(event)) return {}
     const told = JSON.parse(data) as Extract<ClusterEvent, { connector: string }>
     const name = told.connector
     const known = this.#connectors.get(name)
@@ -71,6 +73,12 @@ export class ClusterState {
         this.#connectors.set(name, { ...known, config: told.config })
       }
       return { connector: name, isStale: told.change !== 'deleted' }
+    }
+    if (known !== undefined && 'figures' in told) {
+      const { task: id, text, figures, at } = told
+      const tasks = known.tasks.map((each) => (each.id === id ? { ...each, progress: { text, figures, at } } : each))
+      this.#connectors.set(name, { ...known, tasks })
+      return { connector: name }
     }
     // Its config is on the way, or it has just been deleted: reading it tells which.
     if (known === undefined || !('worker_id' in told)) return { connector: name, isStale: true }
@@ -82,10 +90,19 @@ export class ClusterState {
     }
     // One that it did not have may be a late word of one that it has no longer.
     if (!known.tasks.some(({ id }) => id === task)) return { connector: name, isStale: true }
-    const tasks = known.tasks.map((each) => (each.id === task ? { id: task, ...state } : each))
+    const tasks = known.tasks.map((each) =>
+      each.id === task ? { id: task, ...state, ...progressOf(each, state) } : each,
+    )
     this.#connectors.set(name, { ...known, tasks })
     return { connector: name }
   }
+}
+
+/** What it said of how it gets on, while it goes on. */
+function progressOf({ progress, worker_id }: TaskState, now: ConnectorState): Pick<TaskState, 'progress'> {
+  const goesOn =
+    worker_id === now.worker_id && (now.state === 'RUNNING' || now.state === 'STALLED' || now.state === 'PAUSED')
+  return goesOn && progress !== undefined ? { progress } : {}
 }
 
 function stateOf({ state, worker_id, version, trace }: ConnectorState): ConnectorState {

@@ -3,6 +3,9 @@ import type { KnownConnector } from './cluster-state.ts'
 import { badge, fill, find, labelled, link, listen, make, row, table } from './dom.ts'
 import type { Console, Page } from './page.ts'
 
+/** Tasks of a connector that are shown to get on; its page has all. */
+const mostProgress = 2
+
 export function connectorList({ state }: Console): Page {
   const filter = make('input', { type: 'search', placeholder: 'a name, a class, a state, a worker' })
   const summary = make('p', { class: 'soft', role: 'status' })
@@ -65,12 +68,14 @@ export function connectorList({ state }: Console): Page {
 
 function rowOf({ name, config, type, state, tasks }: KnownConnector): HTMLTableRowElement {
   const counts = [...countOf(tasks.map((task) => task.state))].flatMap(([each, count]) => [badge(each, count), ' '])
+  const told = tasks.flatMap((task) => (task.progress === undefined ? [] : [task.progress.text]))
+  const progress = told.slice(0, mostProgress).map((text) => make('div', { class: 'soft' }, text))
   const workers = [...new Set(tasks.map((task) => task.worker_id))].sort()
   return row(
     make('strong', {}, link(name, 'connectors', name)),
     [make('div', {}, config['connector.class'] ?? ''), make('div', { class: 'soft' }, type)],
     badge(state?.state ?? 'UNASSIGNED'),
-    counts.length === 0 ? '–' : counts,
+    counts.length === 0 ? '–' : [...counts, ...progress],
     workers.length === 0 ? '–' : workers.map((worker) => make('div', {}, worker)),
   )
 }

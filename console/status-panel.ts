@@ -65,14 +65,39 @@ function taskRow(id: number, restart: (task: number) => Promise<void>) {
   const trace = traceOf()
   const again = button('Restart', async () => restart(id), { 'aria-label': `Restart task ${id}` })
   const stateText = make('div')
-  state.append(stateText, trace.element)
+  const progress = progressOf()
+  state.append(stateText, progress.element, trace.element)
   return {
     element: make('tr', {}, make('th', { scope: 'row' }, id), state, worker, version, make('td', {}, again)),
     show: (task: TaskState): void => {
       fill(stateText, badge(task.state))
+      progress.show(task.progress)
       trace.show(task)
       fill(worker, task.worker_id)
       fill(version, task.version ?? '')
+    },
+  }
+}
+
+/** What it says of how it gets on: a line, and figures to open. */
+function progressOf() {
+  const summary = make('summary')
+  const figures = make('dl', { class: 'figures' })
+  const element = make('details', { hidden: true, class: 'progress' }, summary, figures)
+  return {
+    element,
+    show: (now: TaskState['progress']): void => {
+      element.hidden = now === undefined
+      if (now === undefined) return
+      fill(summary, now.text)
+      summary.title = `As of ${new Date(now.at).toLocaleString()}`
+      fill(
+        figures,
+        ...Object.entries(now.figures).flatMap(([name, figure]) => [
+          make('dt', {}, name),
+          make('dd', {}, figure.toLocaleString()),
+        ]),
+      )
     },
   }
 }

@@ -38,6 +38,8 @@ async function own(name: 'mqtt-gateway' | 'mqtt-source', raw: RawConfig): Promis
     log: { debug: () => undefined, info: log, warn: log, error: log },
     maxBufferedBytes: 32 * 2 ** 20,
     holds: () => true,
+    progress: () => undefined,
+    followTopic: async () => undefined,
     preview: false,
     deadLetters: false,
     offsets: {

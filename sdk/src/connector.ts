@@ -1,5 +1,6 @@
 import type { ConfigOf, ConfigProblems, Settings } from './config.ts'
 import type {
+  FollowedRecord,
   SinkOffsetChange,
   SinkRecord,
   SourceOffset,
@@ -39,7 +40,8 @@ interface TaskContext<C> {
   readonly log: Logger
   /**
    * Tells how the task gets on; what was told last counts. Shown with the task's status and in the console, and its figures
-   * among the worker's metrics. Costs little: to be called whenever figures have changed.
+   * among the worker's metrics, until the task ends. Costs little: to be called whenever figures have changed. Of a text
+   * 300 characters are shown, of figures 50: those that are finite and whose names are of small letters, digits and `_`.
    */
   progress(progress: TaskProgress): void
 }
@@ -76,6 +78,19 @@ export interface SourceTaskContext<C> extends TaskContext<C> {
    * `errors.tolerance` is `all`.
    */
   readonly deadLetters: boolean
+  /**
+   * Reads a topic with one partition from an offset on (undefined: from its end), only what is committed, until the task
+   * ends or `read` is called again. Where that offset is not in the partition any more, from its beginning. Resolves when
+   * reading has begun: what is written from then on is told. A topic that does not exist is made, where the worker lets
+   * connectors have topics made. Where `onRecord` answers with a promise, the next record is told when it is resolved. What
+   * `onRecord` throws fails the task. In a preview nothing is read.
+   * @throws ConnectError where the topic cannot be read, or has more than one partition
+   */
+  followTopic(
+    topic: string,
+    from: number | undefined,
+    onRecord: (record: FollowedRecord) => void | Promise<void>,
+  ): Promise<void>
 }
 
 /** A batch with news of its fate. An array of records alone does where that is of no interest. */
@@ -193,6 +208,17 @@ export interface SourceDefinition<S extends Settings = Settings> extends Connect
     from: SourceStart,
     context: OffsetsContext & { readonly stored: readonly SourceOffsetChange[] },
   ) => readonly SourceOffsetChange[] | Promise<readonly SourceOffsetChange[]>
+  /**
+   * The connector takes signals: somebody asks something of its tasks while they run. Such a signal is a record of a topic
+   * with one partition, which the tasks read by {@link SourceTaskContext.followTopic}; its value is JSON: `id` and `type`
+   * are texts, `data` an object. Left out: it takes none.
+   */
+  readonly signals?: {
+    /** The topic that signals are read from; undefined: with this config it takes none. */
+    readonly topic: (config: ConfigOf<S>) => string | undefined
+    /** The key of the records, for connectors that share a topic. Left out: they have none. */
+    readonly key?: (config: ConfigOf<S>) => string
+  }
   /**
    * The task: an async generator of batches. The runtime asks for the next batch when there is room for it, which is
    * the back-pressure; batches of a few hundred records or tens of kilobytes are best. Give up

@@ -83,6 +83,17 @@ export function originalPosition(record: SinkRecord): TopicPartitionOffset {
   return { topic: originalTopic, partition: originalKafkaPartition, offset }
 }
 
+/** A record of a topic, as bytes. */
+export interface FollowedRecord {
+  readonly partition: number
+  readonly offset: number
+  readonly key: Uint8Array | null
+  readonly value: Uint8Array | null
+  readonly headers: readonly { readonly key: string; readonly value: Uint8Array | null }[]
+  /** Milliseconds since the epoch. */
+  readonly timestamp: number
+}
+
 /** The next offset to read in a topic partition: one past the last record dealt with, as Kafka commits it. */
 export interface TopicPartitionOffset extends TopicPartition {
   readonly offset: number

@@ -1,6 +1,6 @@
 import type { ConfigOf, Settings } from './config.ts'
 import type { Logger } from './connector.ts'
-import type { Header } from './record.ts'
+import type { FollowedRecord, Header } from './record.ts'
 import type { Schema } from './schema.ts'
 
 /** What a transform sees and changes of a source's or a sink's record (Kafka Connect's ConnectRecord). */
@@ -46,17 +46,6 @@ export interface Predicate {
 /** A copy of the record with some of its parts replaced; the rest, also what the framework keeps with it, stays. */
 export function changed<R extends ConnectRecord>(record: R, changes: Partial<Omit<ConnectRecord, 'offset'>>): R {
   return { ...record, ...changes }
-}
-
-/** A record of a topic, as bytes. */
-export interface FollowedRecord {
-  readonly partition: number
-  readonly offset: number
-  readonly key: Uint8Array | null
-  readonly value: Uint8Array | null
-  readonly headers: readonly { readonly key: string; readonly value: Uint8Array | null }[]
-  /** Milliseconds since the epoch. */
-  readonly timestamp: number
 }
 
 /** What a transform may know of where it works, and use there. */

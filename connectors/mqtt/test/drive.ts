@@ -50,6 +50,8 @@ export class Drive {
         log: { debug: () => undefined, info: log, warn: log, error: log },
         maxBufferedBytes: options.maxBufferedBytes ?? 16 * 2 ** 20,
         holds: () => true,
+        progress: () => undefined,
+        followTopic: async () => undefined,
         preview: options.preview ?? false,
         deadLetters: options.deadLetters ?? false,
         offsets: {

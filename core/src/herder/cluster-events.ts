@@ -6,6 +6,7 @@ import { isDeepStrictEqual } from 'node:util'
 import type { Cluster } from '../cluster/cluster.ts'
 import type { Config, ConfigStore } from './config-store.ts'
 import { stateInfo, type ConnectorViews } from './connector-views.ts'
+import type { ShownProgress } from '../worker/task-progress.ts'
 import { EventRing } from './event-ring.ts'
 import type { Status, StatusStore } from './status-store.ts'
 
@@ -74,6 +75,10 @@ export class ClusterEvents {
       ...(task === undefined ? {} : { task }),
       ...stateInfo(status, owner),
     })
+  }
+
+  taskProgressed(connector: string, task: number, progress: ShownProgress): void {
+    if (this.#workers !== undefined) this.ring.add('progress', connector, { connector, task, ...progress })
   }
 
   /** A new assignment has been read: workers may have come, gone or vanished, and with them what they ran. */

@@ -8,6 +8,7 @@ import { sameConfig, sameConfigs, type Config, type ConfigStore, type StoredConn
 import type { ReferenceWatch } from './reference-watch.ts'
 import type { State, StatusStore } from './status-store.ts'
 import { planTasks, taskPlugins, type WorkerParts } from './task-spec.ts'
+import type { ShownProgress } from '../worker/task-progress.ts'
 import type { TaskStatus } from '../worker/task-spec.ts'
 import type { TaskRunner } from './task-runner.ts'
 import { withTimeLimit } from './time-limit.ts'
@@ -164,6 +165,12 @@ export class ConnectorActor {
     // News of a run that was stopped meanwhile is of no interest.
     if (this.#closed || this.#tasks.get(task)?.run !== generation) return
     this.#tellTask(task, state, trace)
+  }
+
+  /** How a run of a task gets on. */
+  taskProgressed(task: number, run: number, progress: ShownProgress): void {
+    if (this.#closed || this.#tasks.get(task)?.run !== run) return
+    this.#context.statuses.putProgress({ connector: this.#name, task }, progress)
   }
 
   /** Whether this run of a task is what config topic and assignment, as far as they are read, ask for. */

@@ -5,6 +5,7 @@ import { frameworkSettings } from '../config/connector-settings.ts'
 import { maskSecrets, secretNames } from '../config/secrets.ts'
 import { chainParts, chainPartSettings } from '../config/transform-settings.ts'
 import type { PluginRegistry } from '../plugin/plugin-registry.ts'
+import type { ShownProgress } from '../worker/task-progress.ts'
 import type { TaskId } from '../worker/task-spec.ts'
 import type { Config, ConfigStore, StoredConnector } from './config-store.ts'
 import type { State, Status, StatusStore } from './status-store.ts'
@@ -27,7 +28,11 @@ export interface StateInfo {
   readonly trace?: string
 }
 
-export type TaskStateInfo = StateInfo & { readonly id: number }
+export interface TaskStateInfo extends StateInfo {
+  readonly id: number
+  /** How it gets on, where it says so. */
+  readonly progress?: ShownProgress
+}
 
 /** The answer to `GET /connectors/{name}/status`. */
 export interface ConnectorStateInfo {
@@ -95,7 +100,7 @@ export class ConnectorViews {
       tasks: this.#statuses
         .tasks(name)
         .filter(([id]) => id < stored.tasks.length)
-        .map(([id, status]) => ({ id, ...stateInfo(status, this.#cluster.owner(name, id)) })),
+        .map(([id, status]) => this.#taskState(name, id, status)),
       type: this.typeOf(stored),
     }
   }
@@ -112,7 +117,14 @@ export class ConnectorViews {
     this.stored(name, unknown)
     const status = this.#statuses.task(name, task)
     if (status === undefined) throw new NotFoundError(unknown)
-    return { id: task, ...stateInfo(status, this.#cluster.owner(name, task)) }
+    return this.#taskState(name, task, status)
+  }
+
+  #taskState(name: string, id: number, status: Status): TaskStateInfo {
+    const info = stateInfo(status, this.#cluster.owner(name, id))
+    // Of a worker that has vanished nothing is known.
+    const hasNews = status.progress !== undefined && info.state === status.state
+    return { id, ...info, ...(hasNews ? { progress: status.progress } : {}) }
   }
 
   /** @param unknown what is said where it does not exist: Kafka Connect's words differ from call to call. @throws NotFoundError */

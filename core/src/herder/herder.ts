@@ -13,6 +13,7 @@ import { levelNamed, LogLevels } from '../logging/log-levels.ts'
 import type { Logger } from '../logging/logger.ts'
 import type { PluginRegistry } from '../plugin/plugin-registry.ts'
 import { ensureInternalTopics } from '../worker/internal-topics.ts'
+import type { ShownProgress } from '../worker/task-progress.ts'
 import type { TaskId, TaskStatus } from '../worker/task-spec.ts'
 import { AuditLog } from './audit-log.ts'
 import { BulkApply } from './bulk-apply.ts'
@@ -54,12 +55,13 @@ export interface HerderOptions {
   /**
    * Called when the herder starts. The runner tells states by the first function, and asks the second, of a task that
    * writes in transactions, whether it may go on: when its id is its own, and before it reads. By the third it tells
-   * topics that tasks begin to use.
+   * topics that tasks begin to use, by the last how runs of tasks get on.
    */
   readonly startRunner: (
     onStatus: (status: TaskStatus) => void,
     mayRun: (id: TaskId, run: number) => Promise<boolean>,
     onTopic: (id: TaskId, topic: string) => void,
+    onProgress: (id: TaskId, run: number, progress: ShownProgress) => void,
   ) => TaskRunner
   /** How others reach this worker, host:port. */
   readonly workerId: string
@@ -154,6 +156,7 @@ export class Herder {
         return store.get(connector)?.tasks[task] !== undefined && cluster.ownsTask(connector, task)
       },
       changed: (connector, task, status) => this.events.stateChanged(connector, task, status),
+      progressed: (connector, task, progress) => this.events.taskProgressed(connector, task, progress),
       topicsReset: (connector) => this.#actors.get(connector)?.forgetTopics(),
     })
     const providers = new ConfigProviders(options.configProviders ?? [])
@@ -238,6 +241,7 @@ export class Herder {
       (status) => this.#actors.get(status.connector)?.taskTold(status),
       (id, run) => this.#mayRun(id, run),
       (id, topic) => this.topics.used(id, topic),
+      ({ connector, task }, run, progress) => this.#actors.get(connector)?.taskProgressed(task, run, progress),
     )
     this.#runner = runner
     await this.#firstAnswer(() => ensureInternalTopics(client.admin, clusterTopics(config)))

@@ -3,6 +3,8 @@ import type { LogClient } from '../client/client.ts'
 import type { Logger } from '../logging/logger.ts'
 import { LatestWrites } from '../cluster/latest-writes.ts'
 import { TopicLog, type TopicLogRecord } from '../cluster/topic-log.ts'
+import type { TaskId } from '../worker/task-spec.ts'
+import { parseProgress, type ShownProgress } from '../worker/task-progress.ts'
 import { parseTopicKey, TopicStatuses, topicStatusRecord, type TopicStatus } from './topic-statuses.ts'
 
 /** STALLED is no word of Kafka Connect's. */
@@ -28,6 +30,8 @@ export interface Status {
   readonly trace?: string | undefined
   /** Of the plugin that runs, as Kafka Connect 4.1 and later has it. */
   readonly version?: string | undefined
+  /** Of a task that runs: how it gets on, if it says so. */
+  readonly progress?: ShownProgress | undefined
 }
 
 export interface StatusStoreOptions {
@@ -40,9 +44,14 @@ export interface StatusStoreOptions {
   readonly isMine: (connector: string, task: number | undefined) => boolean
   /** Another state is known now. Not called while the topic is first read, nor where one is removed. */
   readonly changed: (connector: string, task: number | undefined, status: Status) => void
+  /** It is in the topic now how a task gets on, which is less often than this worker knows it of its own. */
+  readonly progressed: (connector: string, task: number, progress: ShownProgress) => void
   /** Topics of a connector were reset: what it uses from now on is to be told anew. */
   readonly topicsReset: (connector: string) => void
 }
+
+/** How often it is written how tasks get on. */
+const progressIntervalMs = 10_000
 
 interface ConnectorStates {
   connector: Status | undefined
@@ -62,7 +71,10 @@ export class StatusStore {
   readonly #told = new Map<string, string | null>()
   readonly #writes: LatestWrites
   readonly #stop = new AbortController()
+  /** Keys of tasks of this worker that have got on since that was written last. */
+  readonly #gotOn = new Map<string, TaskId>()
   #live = false
+  #progressTimer: NodeJS.Timeout | undefined
 
   constructor(options: StatusStoreOptions) {
     this.#options = options
@@ -74,6 +86,7 @@ export class StatusStore {
   async start(): Promise<void> {
     await this.#log.start()
     this.#live = true
+    this.#progressTimer = setInterval(() => this.writeProgress(), progressIntervalMs).unref()
   }
 
   /** Resolves when what has been told is written, or cannot be within the time. */
@@ -86,6 +99,7 @@ export class StatusStore {
 
   async close(): Promise<void> {
     this.#stop.abort()
+    clearInterval(this.#progressTimer)
     await this.#log.close()
     await this.#writes.underWay
   }
@@ -118,8 +132,30 @@ export class StatusStore {
   }
 
   putTask(connector: string, task: number, status: Status, options: { readonly safe?: boolean } = {}): void {
-    if (options.safe === true && !mayFollow(this.task(connector, task), status)) return
-    this.#tell(`status-task-${connector}-${task}`, status)
+    const before = this.task(connector, task)
+    if (options.safe === true && !mayFollow(before, status)) return
+    const progress = runs(status) && before?.workerId === status.workerId ? before.progress : undefined
+    this.#tell(`status-task-${connector}-${task}`, { ...status, progress })
+  }
+
+  /** Notes how a task that runs here gets on; others learn it when that is next written. */
+  putProgress(id: TaskId, progress: ShownProgress): void {
+    const { connector, task } = id
+    const status = this.task(connector, task)
+    if (status === undefined || !runs(status)) return
+    this.#states.get(connector)!.tasks.set(task, { ...status, progress })
+    this.#gotOn.set(`status-task-${connector}-${task}`, id)
+  }
+
+  /** Writes what was noted since the last time. Called by itself every ten seconds. */
+  writeProgress(): void {
+    for (const [key, { connector, task }] of this.#gotOn) {
+      const status = this.task(connector, task)
+      if (status?.progress === undefined) continue
+      this.#tell(key, status)
+      this.#options.progressed(connector, task, status.progress)
+    }
+    this.#gotOn.clear()
   }
 
   /** The topics that the connector has used since it was made, or since they were reset. */
@@ -158,6 +194,7 @@ export class StatusStore {
             worker_id: status.workerId,
             generation: status.generation,
             ...(status.version === undefined ? {} : { version: status.version }),
+            ...(status.progress === undefined ? {} : { progress: status.progress }),
           })
     this.#tellRecord({ key, value })
   }
@@ -223,10 +260,22 @@ export class StatusStore {
     const before = task === undefined ? entry.connector : entry.tasks.get(task)
     if (task === undefined) entry.connector = status
     else if (status === undefined) entry.tasks.delete(task)
-    else entry.tasks.set(task, status)
+    else entry.tasks.set(task, this.#withNewestProgress(status, before))
     if (entry.connector === undefined && entry.tasks.size === 0) this.#states.delete(connector)
     // What comes back from the log was known already.
-    if (this.#live && status !== undefined && !isSame(before, status)) this.#options.changed(connector, task, status)
+    if (!this.#live || status === undefined) return
+    if (!isSame(before, status)) this.#options.changed(connector, task, status)
+    const { progress, workerId } = status
+    const isNews = progress !== undefined && progress.at !== before?.progress?.at && workerId !== this.#options.workerId
+    if (isNews && task !== undefined) this.#options.progressed(connector, task, progress)
+  }
+
+  /** What comes back from the log of this worker's own tasks is behind what it knows of them. */
+  #withNewestProgress(status: Status, before: Status | undefined): Status {
+    const isOwn = this.#live && [status, before].every((each) => each?.workerId === this.#options.workerId)
+    return isOwn && runs(status) && before !== undefined && runs(before)
+      ? { ...status, progress: before.progress }
+      : status
   }
 }
 
@@ -245,7 +294,8 @@ function parseKey(key: string): StatusKey | undefined {
 }
 
 function parseStatus(text: string): Status {
-  const { state, trace, worker_id, generation, version } = JSON.parse(text) as Record<string, unknown>
+  const { state, trace, worker_id, generation, version, progress } = JSON.parse(text) as Record<string, unknown>
+  const shown = parseProgress(progress)
   if (typeof state !== 'string' || !states.has(state)) throw new Error(`its state is not known`)
   return {
     state: state as State,
@@ -253,7 +303,13 @@ function parseStatus(text: string): Status {
     generation: typeof generation === 'number' ? generation : 0,
     ...(typeof trace === 'string' ? { trace } : {}),
     ...(typeof version === 'string' ? { version } : {}),
+    ...(shown === undefined ? {} : { progress: shown }),
   }
+}
+
+/** Whether the state is one of a task that has begun and not ended. */
+function runs({ state }: Status): boolean {
+  return state === 'RUNNING' || state === 'STALLED' || state === 'PAUSED'
 }
 
 function isSame(a: Status | undefined, b: Status): boolean {

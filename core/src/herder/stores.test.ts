@@ -5,7 +5,7 @@ import { silentLogger } from '../logging/logger.ts'
 import { parseConfigRecord, taskRecord } from './config-records.ts'
 import { ConfigStore, type ConfigStoreListener } from './config-store.ts'
 import { ensureInternalTopics } from '../worker/internal-topics.ts'
-import { StatusStore } from './status-store.ts'
+import { StatusStore, type StatusStoreOptions } from './status-store.ts'
 import { MemoryLog } from './testing/memory-log.ts'
 
 const topic = 'connect-configs'
@@ -226,7 +226,7 @@ test('levels of loggers are told as they are set, in Kafka Connect’s records, 
 
 describe('status store', () => {
   const statusTopic = 'connect-status'
-  async function statusStore(log: MemoryLog): Promise<StatusStore> {
+  async function statusStore(log: MemoryLog, options: Partial<StatusStoreOptions> = {}): Promise<StatusStore> {
     await ensureInternalTopics(log.client().admin, [
       { topic: statusTopic, partitions: 5, setting: 'status.storage.topic' },
     ])
@@ -237,12 +237,61 @@ describe('status store', () => {
       workerId: 'w1:1',
       isMine: () => false,
       changed: () => undefined,
+      progressed: () => undefined,
       topicsReset: () => undefined,
+      ...options,
     })
     await store.start()
     return store
   }
   const running = { state: 'RUNNING', workerId: 'w1:1', generation: 1 } as const
+
+  test('how a task gets on is known here at once, to others when it is written, and to nobody once the task has ended', async () => {
+    const log = new MemoryLog()
+    const changed = vi.fn<StatusStoreOptions['changed']>()
+    const progressed = vi.fn<StatusStoreOptions['progressed']>()
+    const first = await statusStore(log, { changed, progressed })
+    const heard = vi.fn<StatusStoreOptions['progressed']>()
+    const other = await statusStore(log, { workerId: 'w2:1', progressed: heard })
+    const id = { connector: 'a', task: 0 }
+    const news = (rows_done: number) => ({
+      text: `${rows_done} rows`,
+      figures: { rows_done },
+      at: `2026-01-0${rows_done}`,
+    })
+    const written = async (): Promise<void> => {
+      await first.flush(1000)
+      await vi.waitUntil(() => other.task('a', 0)?.state === first.task('a', 0)?.state)
+    }
+
+    first.putProgress(id, news(1))
+    expect(first.task('a', 0)).toBeUndefined()
+    first.putTask('a', 0, running)
+    first.putProgress(id, news(1))
+    first.putProgress(id, news(2))
+    await written()
+    expect(first.task('a', 0)?.progress).toEqual(news(2))
+    expect(other.task('a', 0)?.progress).toBeUndefined()
+    first.writeProgress()
+    first.putProgress(id, news(3))
+    await vi.waitUntil(() => other.task('a', 0)?.progress?.at === news(2).at)
+    expect(first.task('a', 0)?.progress).toEqual(news(3))
+    expect(changed.mock.calls).toEqual([['a', 0, expect.objectContaining({ state: 'RUNNING' })]])
+    expect(progressed.mock.calls).toEqual([['a', 0, news(2)]])
+    expect(heard.mock.calls).toEqual([['a', 0, news(2)]])
+
+    first.putTask('a', 0, { ...running, state: 'STALLED' })
+    await vi.waitUntil(() => other.task('a', 0)?.state === 'STALLED')
+    expect(other.task('a', 0)?.progress).toEqual(news(3))
+    first.putTask('a', 0, { ...running, state: 'RESTARTING' })
+    first.putTask('a', 0, running)
+    await vi.waitUntil(() => other.task('a', 0)?.progress === undefined)
+    expect(first.task('a', 0)?.progress).toBeUndefined()
+    first.writeProgress()
+    await first.flush(1000)
+    expect(progressed).toHaveBeenCalledTimes(1)
+    await Promise.all([first.close(), other.close()])
+  })
 
   test('keeps the newest state of each, writes it as Kafka Connect does, and reads it again', async () => {
     const log = new MemoryLog()

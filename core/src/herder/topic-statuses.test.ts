@@ -19,6 +19,7 @@ async function statusStore(
     workerId: 'w1:1',
     isMine: () => false,
     changed: () => undefined,
+    progressed: () => undefined,
     topicsReset,
   })
   await store.start()

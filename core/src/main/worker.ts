@@ -97,10 +97,11 @@ export async function startWorker(
     encryption,
     clientSettings,
     plugins,
-    startRunner: (onStatus, mayRun, onTopic) => {
+    startRunner: (onStatus, mayRun, onTopic, onProgress) => {
       const { lease } = cluster
       const hosts = new TaskHosts({
         onTopic,
+        onProgress,
         config,
         clientSettings,
         configProviders,

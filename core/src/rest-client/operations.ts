@@ -33,6 +33,16 @@ export type ClusterEvent =
       readonly trace?: string
     }
   | {
+      readonly connector: string
+      readonly task: number
+      /** In a line */
+      readonly text: string
+      /** By name, with the unit in it: `rows_done`, `lag_bytes` */
+      readonly figures: Readonly<Record<string, number>>
+      /** When that was new */
+      readonly at: string
+    }
+  | {
       readonly workers: readonly {
         readonly worker_id: string
         readonly leader: boolean
@@ -333,6 +343,16 @@ export type TaskConfig = { readonly id: TaskId; readonly config: Config }
 
 export type TaskId = { readonly connector: string; readonly task: number }
 
+/** How a task gets on, where it runs and says so */
+export type TaskProgress = {
+  /** In a line */
+  readonly text: string
+  /** By name, with the unit in it: `rows_done`, `lag_bytes` */
+  readonly figures: Readonly<Record<string, number>>
+  /** When that was new */
+  readonly at: string
+}
+
 export type TaskState = {
   readonly id: number
   /** `STALLED`: it has work and does not get on; the trace says what it waits for */
@@ -343,6 +363,7 @@ export type TaskState = {
   readonly version?: string
   /** Why it failed, or what it waits for */
   readonly trace?: string
+  readonly progress?: TaskProgress
 }
 
 export type WantedConnector = {

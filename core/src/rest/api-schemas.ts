@@ -60,9 +60,19 @@ export const stateFields = {
 
 const connectorState: JsonSchema = { title: 'ConnectorState', ...object(stateFields, ['version', 'trace']) }
 
+export const progressFields = {
+  text: about('In a line', text),
+  figures: mapOf({ type: 'number' }, 'By name, with the unit in it: `rows_done`, `lag_bytes`'),
+  at: about('When that was new', text),
+}
+const taskProgress: JsonSchema = {
+  title: 'TaskProgress',
+  ...about('How a task gets on, where it runs and says so', object(progressFields)),
+}
+
 export const taskState: JsonSchema = {
   title: 'TaskState',
-  ...object({ id: integer, ...stateFields }, ['version', 'trace']),
+  ...object({ id: integer, ...stateFields, progress: taskProgress }, ['version', 'trace', 'progress']),
 }
 
 export const connectorStatus: JsonSchema = {

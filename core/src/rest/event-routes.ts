@@ -1,7 +1,7 @@
 import type { FastifyInstance, FastifySchema } from 'fastify'
 import type { Herder } from '../herder/herder.ts'
 import type { RingEvent } from '../herder/event-ring.ts'
-import { config, stateFields } from './api-schemas.ts'
+import { config, progressFields, stateFields } from './api-schemas.ts'
 import { EventStream } from './event-stream.ts'
 import { RestError } from './rest-error.ts'
 import { about, flag, integer, listOf, object, oneOfTexts, query, text, type JsonSchema } from './route-schema.ts'
@@ -23,6 +23,7 @@ const data: JsonSchema = {
     about('`status`: of the connector or of a task', {
       ...object({ ...ofConnector, task: integer, ...stateFields }, ['task', 'version', 'trace']),
     }),
+    about('`progress`: how a task gets on', object({ ...ofConnector, task: integer, ...progressFields })),
     about(
       '`workers`',
       object({

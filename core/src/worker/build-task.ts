@@ -1,5 +1,13 @@
 /** Puts a task together from its spec: plugin, settings, converters, transforms, error policy, run loop. */
-import { ConfigError, type Converter, type ConverterDefinition, type Sink, type Source } from '@tidewire/sdk'
+import {
+  ConfigError,
+  ConnectError,
+  type Converter,
+  type ConverterDefinition,
+  type Sink,
+  type Source,
+  type TaskProgress,
+} from '@tidewire/sdk'
 import type { LogClient } from '../client/client.ts'
 import {
   sinkSettings,
@@ -15,13 +23,14 @@ import type { Logger } from '../logging/logger.ts'
 import { loadConnector, loadConverter } from '../plugin/load.ts'
 import type { ActiveTopics } from './active-topics.ts'
 import { AtLeastOnceCommit } from './at-least-once-commit.ts'
-import type { ByteBudget } from './byte-budget.ts'
+import type { ByteBudget, ByteShare } from './byte-budget.ts'
 import { parseConnectorConfig, requireValid } from './connector-config.ts'
 import { ConnectorOffsetStore } from './connector-offset-store.ts'
 import { DeadLetterQueue } from './dead-letter-queue.ts'
 import { DeliveryTracker } from './delivery.ts'
 import { ErrorPolicy } from './error-policy.ts'
 import { ExactlyOnceCommit, type TransactionBoundary } from './exactly-once-commit.ts'
+import { followFrom } from './follow-topic.ts'
 import type { HostSettings } from './host-messages.ts'
 import type { Lease } from './lease.ts'
 import { ensureInternalTopics } from './internal-topics.ts'
@@ -32,8 +41,8 @@ import { noteSecrets, resolveTask, scrubbedLogger } from './resolve-task.ts'
 import { SinkConversion } from './sink-conversion.ts'
 import { SinkTaskRunner } from './sink-task-runner.ts'
 import { SourceConversion } from './source-conversion.ts'
-import { SourceTaskRunner } from './source-task-runner.ts'
-import { SourceTopics } from './source-topics.ts'
+import { SourceTaskRunner, type Following } from './source-task-runner.ts'
+import { illegalTopic, SourceTopics } from './source-topics.ts'
 import { taskChain } from './task-chain.ts'
 import { taskClient } from './task-client.ts'
 import type { TaskActivity } from './task-activity.ts'
@@ -55,6 +64,8 @@ export interface TaskSurroundings {
   /** For a task whose connector is somebody else to the log, or reaches it in another way. */
   readonly openClient: OpenClient
   readonly activeTopics: ActiveTopics
+  /** What the task tells of how it gets on. */
+  readonly progress: (progress: TaskProgress) => void
   /** See task-client.ts. */
   readonly mayRun: () => Promise<boolean>
   readonly providers: ConfigProviders
@@ -141,6 +152,8 @@ function buildSource(definition: Source, parts: Parts): TaskRunner {
     share,
     logger,
     paused: spec.targetState === 'PAUSED',
+    follow: followerOf(parts, share),
+    progress: around.progress,
     close,
     makeCommit: (callbacks) => {
       const { activity } = around
@@ -151,6 +164,28 @@ function buildSource(definition: Source, parts: Parts): TaskRunner {
     },
   })
   return runner
+}
+
+function followerOf(
+  { clients, around: { settings, logger } }: Parts,
+  share: ByteShare,
+): (following: Following) => Promise<void> {
+  const { consumer: client, consumerOptions, admin } = clients
+  return async (following) => {
+    const { topic } = following
+    const problem = illegalTopic(topic, settings.internalTopics)
+    if (problem !== undefined) throw new ConnectError(problem)
+    return followFrom({
+      ...following,
+      client,
+      clientId: consumerOptions.clientId,
+      memory: share.holder(),
+      logger,
+      create: async () => {
+        if (settings.createTopics) await admin.admin.createTopics([{ topic, partitions: 1, replicationFactor: -1 }])
+      },
+    })
+  }
 }
 
 function chainOf(
@@ -265,6 +300,7 @@ function buildSink(definition: Sink, parts: Parts): TaskRunner {
     maxPutRecords: clients.maxPollRecords,
     share,
     flushIntervalMs: settings.flushIntervalMs,
+    progress: around.progress,
     retryDelayMaxMs: framework['errors.retry.delay.max.ms'],
     logger,
     paused: spec.targetState === 'PAUSED',

@@ -1,8 +1,9 @@
 import type { FollowedRecord } from '@tidewire/sdk'
 import { beforeEach, describe, expect, test } from 'vitest'
+import { LogError } from '../client/client.ts'
 import { silentLogger } from '../logging/logger.ts'
 import { shareOfItsOwn } from './byte-budget.ts'
-import { followTopic } from './follow-topic.ts'
+import { followFrom, followTopic } from './follow-topic.ts'
 import { until } from './testing/conditions.ts'
 import { FakeLog, fakeLogClient } from './testing/fake-log-client.ts'
 
@@ -112,5 +113,60 @@ describe('a topic that is followed', () => {
     expect(failures).toEqual([new Error('not this')])
     await expect(follow('names', refuse)).rejects.toThrow('not this')
     abort.abort()
+  })
+})
+
+describe('a topic with one partition that a source follows', () => {
+  beforeEach(() => log.createTopic('signals'))
+
+  const produceTo = async (topic: string, ...values: readonly string[]): Promise<void> => {
+    const records = values.map((value) => ({ topic, partition: 0, key: 'k', value }))
+    await fakeLogClient(log).producer().produce(records)
+  }
+  const followAt = (topic: string, from: number | undefined): Promise<void> =>
+    followFrom({
+      client: fakeLogClient(log),
+      clientId: 'c',
+      topic,
+      from,
+      onRecord: note,
+      signal: abort.signal,
+      memory: shareOfItsOwn(1024 * 1024).holder(),
+      logger: silentLogger,
+      onFailure: (error) => failures.push(error),
+      create: async () => log.createTopic(topic),
+    })
+
+  test('is told from an offset on, or what is written from then on', async () => {
+    await produceTo('signals', 'a', 'b', 'c')
+    await followAt('signals', 1)
+    await until(() => told.length === 2)
+    expect(told).toEqual(['k=b', 'k=c'])
+    told = []
+    abort.abort()
+    abort = new AbortController()
+    await followAt('signals', undefined)
+    await produceTo('signals', 'd')
+    await until(() => told.length > 0)
+    abort.abort()
+    expect(told).toEqual(['k=d'])
+    expect(failures).toEqual([])
+  })
+
+  test('is told from its beginning where the offset is none of it', async () => {
+    await produceTo('signals', 'a')
+    log.failNext('poll', new LogError('OFFSET_OUT_OF_RANGE', 'not there', { retriable: false }))
+    await followAt('signals', 40)
+    await until(() => told.length > 0)
+    abort.abort()
+    expect(told).toEqual(['k=a'])
+  })
+
+  test('is made where there is none, and has one partition only', async () => {
+    await followAt('new', undefined)
+    await produceTo('new', 'a')
+    await until(() => told.length > 0)
+    abort.abort()
+    await expect(followAt('names', 0)).rejects.toThrow('topic names has 2 partitions: it must have one')
   })
 })

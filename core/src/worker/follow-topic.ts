@@ -34,53 +34,88 @@ const maxTurnMs = 10
  * @throws ConnectError where the topic does not exist or cannot be read, or the task ends first
  */
 export async function followTopic(options: FollowOptions): Promise<void> {
-  const { client, topic, clientId, memory } = options
+  const { topic } = options
   const count = await partitionsOf(options)
-  const partitions = Array.from({ length: count }, (_, partition) => ({ topic, partition }))
-  // Not the very end: a transaction that is open there, of a source that waits for a device, may be so for long.
-  const ends = await client.admin.offsets(partitions, 'latest', 'read_committed')
-  const reader = client.reader({ ...(clientId === undefined ? {} : { clientId }), maxBytes, memory })
-  const follower = new Follower(
-    options,
-    reader,
-    count,
-    new Map(ends.map(({ partition, offset }) => [partition, offset])),
-  )
-  return follower.start()
+  if (count === undefined) throw new ConnectError(`topic ${topic} does not exist`)
+  const ends = await committedEnds(options, count)
+  const beginning = new Map(Array.from({ length: count }, (_, partition) => [partition, 0]))
+  return new Follower({ ...options, grows: true }, beginning, ends).start()
 }
 
-/** @throws ConnectError */
-async function partitionsOf({ client, topic }: Pick<FollowOptions, 'client' | 'topic'>): Promise<number> {
-  let description
+export interface FollowFromOptions extends FollowOptions {
+  /** Undefined: the end of what is committed. */
+  readonly from: number | undefined
+  /** Makes the topic where there is none. */
+  readonly create: () => Promise<void>
+}
+
+/**
+ * See `SourceTaskContext.followTopic` of the SDK.
+ * @throws ConnectError where the topic cannot be read or has more than one partition, or the task ends first
+ */
+export async function followFrom(options: FollowFromOptions): Promise<void> {
+  const { topic, from, create } = options
+  let count = await partitionsOf(options)
+  if (count === undefined) {
+    await create()
+    count = await partitionsOf(options)
+  }
+  if (count !== 1) {
+    const found =
+      count === undefined ? 'does not exist' : `has ${count} partitions: it must have one to be read in order`
+    throw new ConnectError(`topic ${topic} ${found}`)
+  }
+  const start = from ?? (await committedEnds(options, 1)).get(0) ?? 0
+  return new Follower({ ...options, grows: false }, new Map([[0, start]]), new Map()).start()
+}
+
+/** Not the very end: a transaction that is open there, of a source that waits for a device, may be so for long. */
+async function committedEnds({ client, topic }: FollowOptions, count: number): Promise<Map<number, number>> {
+  const partitions = Array.from({ length: count }, (_, partition) => ({ topic, partition }))
+  const ends = await client.admin.offsets(partitions, 'latest', 'read_committed')
+  return new Map(ends.map(({ partition, offset }) => [partition, offset]))
+}
+
+/** Undefined: there is no such topic. @throws ConnectError */
+async function partitionsOf({ client, topic }: Pick<FollowOptions, 'client' | 'topic'>): Promise<number | undefined> {
   try {
-    ;[description] = await client.admin.topics([topic])
+    const [description] = await client.admin.topics([topic])
+    return description?.partitions
   } catch (error) {
     throw unreadable(topic, error)
   }
-  if (description === undefined) throw new ConnectError(`topic ${topic} does not exist`)
-  return description.partitions
+}
+
+interface FollowerOptions extends FollowOptions {
+  /** Partitions that come later are read too. */
+  readonly grows: boolean
 }
 
 class Follower {
-  readonly #options: FollowOptions
+  readonly #options: FollowerOptions
   readonly #reader: Reader
   /** By partition: the next offset to read. */
-  readonly #positions = new Map<number, number>()
+  readonly #positions: Map<number, number>
   /** Where the partitions ended at the call, of those that have not been read so far. */
   readonly #ahead: Map<number, number>
   readonly #ready = Promise.withResolvers<void>()
   #isReady = false
   #nextLook = performance.now() + lookMs
 
-  constructor(options: FollowOptions, reader: Reader, partitions: number, ends: ReadonlyMap<number, number>) {
+  /**
+   * @param positions where to begin
+   * @param ends up to where to read before it is ready
+   */
+  constructor(options: FollowerOptions, positions: Map<number, number>, ends: Map<number, number>) {
+    const { client, clientId, memory } = options
     this.#options = options
-    this.#reader = reader
-    this.#ahead = new Map(ends)
-    for (let partition = 0; partition < partitions; partition++) this.#positions.set(partition, 0)
+    this.#reader = client.reader({ ...(clientId === undefined ? {} : { clientId }), maxBytes, memory })
+    this.#positions = positions
+    this.#ahead = ends
   }
 
   async start(): Promise<void> {
-    this.#assign('earliest')
+    this.#assign('position')
     void this.#follow()
     return this.#ready.promise
   }
@@ -173,6 +208,7 @@ class Follower {
   /** A partition that has come since is read from its beginning. */
   async #look(): Promise<void> {
     this.#nextLook = performance.now() + lookMs
+    if (!this.#options.grows) return
     const [description] = await this.#options.client.admin.topics([this.#options.topic])
     const count = description?.partitions ?? 0
     if (count <= this.#positions.size) return

@@ -5,6 +5,7 @@ import type { ChainKind } from '../config/transform-settings.ts'
 import type { PluginRef } from '../plugin/manifest.ts'
 import type { WorkerClientSettings } from './task-clients.ts'
 import type { InternalTopic } from './internal-topics.ts'
+import type { ShownProgress } from './task-progress.ts'
 import type { TaskId, TaskSpec } from './task-spec.ts'
 import type { LoggedLine } from './thread-logger.ts'
 
@@ -113,6 +114,13 @@ export type HostMessage =
   | { readonly kind: 'stalled'; readonly id: TaskId; readonly generation: number; readonly trace: string }
   /** It has used a topic for the first time; see active-topics.ts. */
   | { readonly kind: 'topic'; readonly id: TaskId; readonly generation: number; readonly topic: string }
+  /** How it gets on, by itself; at most once a second. */
+  | {
+      readonly kind: 'progress'
+      readonly id: TaskId
+      readonly generation: number
+      readonly progress: ShownProgress
+    }
   /** A task that writes in transactions has fenced its predecessor: may it go on? */
   | { readonly kind: 'mayRun'; readonly id: TaskId; readonly generation: number; readonly question: number }
   | ({ readonly kind: 'log' } & LoggedLine)

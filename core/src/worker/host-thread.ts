@@ -31,5 +31,6 @@ port.on('message', (request: HostRequest) => {
 setInterval(() => {
   const { used_heap_size: heapBytes, heap_size_limit: heapLimitBytes } = getHeapStatistics()
   host.lookForStalls()
+  host.tellProgress()
   post({ kind: 'alive', heapBytes, heapLimitBytes })
 }, settings.heartbeatMs)

@@ -59,6 +59,7 @@ export async function previewSource(
     maxBufferedBytes: framework['source.max.buffered.bytes'],
     holds: () => true,
     progress: () => undefined,
+    followTopic: async () => Promise.resolve(),
     preview: true,
     deadLetters: framework['errors.tolerance'] === 'all' && framework['errors.deadletterqueue.topic.name'] !== '',
     offsets: await storedOffsets(task, errand, around, framework['offsets.storage.topic']),

@@ -92,6 +92,7 @@ function start(setup: Setup) {
     flushIntervalMs: setup.flushIntervalMs ?? 3_600_000,
     retryDelayMaxMs: 2,
     logger: silentLogger,
+    progress: () => undefined,
     paused: setup.paused ?? false,
   })
   let isRunning = false

@@ -14,6 +14,7 @@ import {
   type SinkRecord,
   type SinkTask,
   type SinkTaskContext,
+  type TaskProgress,
   type TopicPartition,
   type TopicPartitionOffset,
 } from '@tidewire/sdk'
@@ -64,6 +65,8 @@ export interface SinkTaskOptions {
   /** `errors.retry.delay.max.ms`. */
   readonly retryDelayMaxMs: number
   readonly logger: Logger
+  /** Is told how the task gets on, by itself. */
+  readonly progress: (progress: TaskProgress) => void
   readonly paused: boolean
 }
 
@@ -225,7 +228,7 @@ export class SinkTaskRunner implements TaskRunner {
         this.#consumer.seek(position)
         this.#positions.handOver(position, position.offset)
       },
-      progress: () => undefined,
+      progress: this.#options.progress,
       requestCommit: () => (this.#commitRequested = true),
       report: (record, error) => {
         const reported = this.#report(record, error)

@@ -20,6 +20,7 @@ import { budgetBuffer, ByteBudget, guaranteedBytes, loansBuffer, shareOfItsOwn, 
 import { DeliveryTracker } from './delivery.ts'
 import { ErrorPolicy } from './error-policy.ts'
 import { ExactlyOnceCommit } from './exactly-once-commit.ts'
+import { followFrom } from './follow-topic.ts'
 import { OffsetStore } from './offset-store.ts'
 import { SourceConversion } from './source-conversion.ts'
 import { SourceTaskRunner } from './source-task-runner.ts'
@@ -140,6 +141,16 @@ describe.each([
       share,
       logger: silentLogger,
       paused: setup.paused ?? false,
+      progress: () => undefined,
+      follow: async (following) =>
+        followFrom({
+          ...following,
+          client,
+          clientId: undefined,
+          memory: share.holder(),
+          logger: silentLogger,
+          create: async () => log.createTopic(following.topic),
+        }),
       close: async () => Promise.resolve(),
       makeCommit: (callbacks) => {
         const activity = unwatchedActivity()
@@ -198,6 +209,25 @@ describe.each([
     expect(await ended).toBeUndefined()
     expect(log.values('t')).toEqual(values(0, 95))
     expect(await storedOffset()).toBe(95)
+  })
+
+  test('what it follows is told to the reading that asked for it, and to none that is over', async () => {
+    const told: string[] = []
+    let readings = 0
+    const { runner } = start({
+      read: async function* ({ followTopic, signal }: Context): SourceBatches {
+        const reading = ++readings
+        await followTopic('signals', undefined, () => void told.push(`reading ${reading}`))
+        yield batchOf(0, 1)
+        if (reading === 1) throw new RetriableError('once')
+        await aborted(signal)
+      },
+    })
+    await until(() => readings === 2 && log.values('t').length === 2)
+    log.append({ topic: 'signals', partition: 0, key: null, value: 'x' }, undefined)
+    await until(() => told.length > 0)
+    await runner.stop(1000)
+    expect(told).toEqual(['reading 2'])
   })
 
   test('goes on from the stored offset', async () => {

@@ -12,6 +12,7 @@ import {
   type SourceDefinition,
   type SourceRecord,
   type SourceTaskContext,
+  type TaskProgress,
 } from '@tidewire/sdk'
 import type { Logger } from '../logging/logger.ts'
 import { messageOf } from '../logging/message-of.ts'
@@ -19,6 +20,7 @@ import type { ByteShare, ShareHolder } from './byte-budget.ts'
 import type { CommitStep } from './commit-step.ts'
 import type { DeliveryTracker } from './delivery.ts'
 import type { ErrorPolicy } from './error-policy.ts'
+import type { FollowFromOptions } from './follow-topic.ts'
 import type { SourceOffsets } from './offset-store.ts'
 import type { SourceConversion } from './source-conversion.ts'
 import type { SourceTopics } from './source-topics.ts'
@@ -51,9 +53,16 @@ export interface SourceTaskOptions {
   readonly share: ByteShare
   readonly logger: Logger
   readonly paused: boolean
+  /** For topics that the source follows. */
+  readonly follow: (following: Following) => Promise<void>
+  /** Is told how the task gets on, by itself. */
+  readonly progress: (progress: TaskProgress) => void
   /** Lets go of what was opened for this task alone, beyond what is closed with its parts. */
   readonly close: () => Promise<void>
 }
+
+/** What a source asked to follow, and when that is to end. */
+export type Following = Pick<FollowFromOptions, 'topic' | 'from' | 'onRecord' | 'signal' | 'onFailure'>
 
 type Polled = readonly SourceRecord[] | SourceBatch
 
@@ -82,6 +91,8 @@ export class SourceTaskRunner implements TaskRunner {
   /** When the source was asked for a batch; for ever in the future while it is not open. */
   #askedAt = Infinity
   #batches: AsyncIterator<Polled> | undefined
+  /** Aborted when what `read` gave is done with, be it to call it again. */
+  #reading = new AbortController()
   #paused: boolean
   #ended: Promise<void> | undefined
   /** Ends the wait that the loop is in, if it is in one. */
@@ -111,12 +122,16 @@ export class SourceTaskRunner implements TaskRunner {
       log: logger,
       maxBufferedBytes,
       holds: (bytes) => this.#holds(bytes),
-      progress: () => undefined,
+      progress: options.progress,
       preview: false,
       deadLetters: options.policy.hasDeadLetters,
       offsets: {
         get: async (partition) => offsets.get(connector, partition),
         getAll: async (partitions) => partitions.map((partition) => offsets.get(connector, partition)),
+      },
+      followTopic: async (topic, from, onRecord) => {
+        const signal = AbortSignal.any([options.abort.signal, this.#reading.signal])
+        return options.follow({ topic, from, onRecord, signal, onFailure: (error) => this.fail(error) })
       },
     }
   }
@@ -212,8 +227,10 @@ export class SourceTaskRunner implements TaskRunner {
 
   async #read(onRunning: () => void, onBatch: () => void): Promise<void> {
     const { definition, tracker, conversion, topics, offsets, activity } = this.#options
-    // What an earlier one held is gone with it.
+    // What an earlier one held is gone with it, and what it follows is nobody's.
     this.#holds(0)
+    this.#reading.abort()
+    this.#reading = new AbortController()
     await this.#uninterrupted(this.#log.during('waits for the log to give the stored offsets', offsets.refresh()))
     const opening = activity.call('start', () => definition.read(this.#context))
     const source = await this.#uninterrupted(Promise.resolve(opening))

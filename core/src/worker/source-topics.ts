@@ -17,6 +17,17 @@ export interface SourceTopicsOptions {
 
 const legalName = /^[a-zA-Z0-9._-]{1,249}$/
 
+/** Why a connector has nothing to do with a topic of this name, if it has not. */
+export function illegalTopic(topic: string, internalTopics: readonly string[]): string | undefined {
+  if (!legalName.test(topic) || topic === '.' || topic === '..') {
+    return `${JSON.stringify(topic)} is not a topic name: letters, digits, '.', '_' and '-', at most 249`
+  }
+  if (topic.startsWith('__') || internalTopics.includes(topic)) {
+    return `topic ${topic} is internal: connectors cannot write to it`
+  }
+  return undefined
+}
+
 /** The topics that a source task writes to: which it may, and that they exist. */
 export class SourceTopics {
   readonly #options: SourceTopicsOptions
@@ -44,14 +55,8 @@ export class SourceTopics {
       return
     }
     if (topic === undefined || topic === '') throw new DataError('the record has no topic')
-    if (!legalName.test(topic) || topic === '.' || topic === '..') {
-      throw new DataError(
-        `${JSON.stringify(topic)} is not a topic name: letters, digits, '.', '_' and '-', at most 249`,
-      )
-    }
-    if (topic.startsWith('__') || this.#options.internalTopics.includes(topic)) {
-      throw new DataError(`topic ${topic} is internal: connectors cannot write to it`)
-    }
+    const problem = illegalTopic(topic, this.#options.internalTopics)
+    if (problem !== undefined) throw new DataError(problem)
     this.#allowed.add(topic)
     this.#missing.push(topic)
   }

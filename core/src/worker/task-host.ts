@@ -33,6 +33,7 @@ import { taskKey, type TaskId, type TaskSpec } from './task-spec.ts'
 import { scrubbedLogger } from './resolve-task.ts'
 import { TaskActivity } from './task-activity.ts'
 import { isOvertaken } from './task-client.ts'
+import { ProgressNews } from './task-progress.ts'
 import type { TaskRunner } from './task-runner.ts'
 import { within } from './time-limit.ts'
 import { parsePart } from './transform-chain.ts'
@@ -45,6 +46,7 @@ interface HostedTask {
   readonly activity: TaskActivity
   readonly topics: ActiveTopics
   readonly secrets: Secrets
+  readonly progress: ProgressNews
   /** Undefined until it is put together. */
   runner: TaskRunner | undefined
   paused: boolean
@@ -146,6 +148,7 @@ export class TaskHost {
       activity: new TaskActivity(slot, this.#turns),
       topics: new ActiveTopics(this.#settings.trackTopics ? (topic) => this.#tellTopic(spec, topic) : undefined),
       secrets: new Secrets(),
+      progress: new ProgressNews(),
       runner: undefined,
       paused: spec.targetState === 'PAUSED',
       stopping: false,
@@ -190,6 +193,7 @@ export class TaskHost {
       mayRun: () => this.#mayRun(spec),
       providers: this.#providers,
       secrets: task.secrets,
+      progress: task.progress.tell,
       ...shared,
     })
     if (task.stopping || task.failed) return
@@ -319,6 +323,16 @@ export class TaskHost {
     await shared?.offsets.close()
     await shared?.client.close()
     return undefined
+  }
+
+  /** To be called every second or so: tells what tasks say of how they get on, where that is news. */
+  tellProgress(): void {
+    for (const { spec, progress, secrets, running, stopping, failed } of this.#tasks.values()) {
+      if (!running || stopping || failed) continue
+      const news = progress.take(secrets.scrub)
+      if (news !== undefined)
+        this.#post({ kind: 'progress', id: idOf(spec), generation: spec.generation, progress: news })
+    }
   }
 
   /** To be called every second or so: tells of tasks that have work and do not get on with it, and of those that do again. */

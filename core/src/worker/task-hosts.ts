@@ -19,6 +19,7 @@ import { HostHandle, type Death } from './host-handle.ts'
 import { traceOf, type HostCall, type HostCalls, type HostMessage, type HostSettings } from './host-messages.ts'
 import { endlessLease } from './lease.ts'
 import { defaultRestartLimits, isPermanent, RestartPolicy, type RestartLimits } from './restart-policy.ts'
+import type { ShownProgress } from './task-progress.ts'
 import { taskKey, type TaskId, type TaskSpec, type TaskStatus } from './task-spec.ts'
 import { within } from './time-limit.ts'
 
@@ -36,6 +37,8 @@ export interface TaskHostsOptions {
   readonly onStatus: (status: TaskStatus) => void
   /** A task has used a topic for the first time (KIP-558). Left out: nobody is told. */
   readonly onTopic?: (id: TaskId, topic: string) => void
+  /** How a run of a task gets on; at most once a second. Left out: nobody is told. */
+  readonly onProgress?: (id: TaskId, run: number, progress: ShownProgress) => void
   /** Until when this worker counts as a member of its cluster; see lease.ts. Default: for ever. */
   readonly lease?: SharedArrayBuffer
   /** Whether this run of a task may go on, by the newest config and assignment. Default: it may. */
@@ -303,6 +306,10 @@ export class TaskHosts {
     if (task?.host !== host || task.spec.generation !== message.generation) return
     if (message.kind === 'topic') {
       this.#options.onTopic?.(message.id, message.topic)
+      return
+    }
+    if (message.kind === 'progress') {
+      this.#options.onProgress?.(message.id, message.generation, message.progress)
       return
     }
     clearTimeout(task.slowStart)

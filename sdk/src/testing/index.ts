@@ -1,5 +1,6 @@
 /** Runs connectors without a worker, for the tests of a connector. Works with any test runner. */
 export type { ConformanceCase, ConformanceSystem } from './conformance.ts'
+export type { FollowedText, FollowedTexts } from './followed-topics.ts'
 export type { LogLine } from './logs.ts'
 export { OffsetStore, type StoredOffset } from './offset-store.ts'
 export { parseConfig, type RawConfig } from './parse-config.ts'
@@ -13,10 +14,4 @@ export {
   type PredicateConformance,
   type TransformConformance,
 } from './transform-conformance.ts'
-export {
-  runTransform,
-  testPredicate,
-  type FollowedText,
-  type TransformRun,
-  type TransformRunOptions,
-} from './transform-run.ts'
+export { runTransform, testPredicate, type TransformRun, type TransformRunOptions } from './transform-run.ts'

@@ -1,5 +1,5 @@
 import type { Settings } from '../config.ts'
-import type { PutResult, Sink, SinkTask, SinkTaskContext } from '../connector.ts'
+import type { PutResult, Sink, SinkTask, SinkTaskContext, TaskProgress } from '../connector.ts'
 import { originalPosition, type SinkRecord, type TopicPartition, type TopicPartitionOffset } from '../record.ts'
 import { recordingLogger, type LogLine } from './logs.ts'
 import { parseConfig, type RawConfig } from './parse-config.ts'
@@ -66,6 +66,8 @@ export class SinkRun {
   maxBufferedBytes: number
   /** What the task said last that it holds. */
   heldBytes = 0
+  /** How the task said last that it gets on. */
+  progress: TaskProgress | undefined
   private readonly stopping = new AbortController()
   private readonly store: Positions
   private readonly positions = new Positions()
@@ -167,7 +169,9 @@ export class SinkRun {
         holds: (bytes) => {
           this.heldBytes = bytes
         },
-        progress: () => undefined,
+        progress: (progress) => {
+          this.progress = progress
+        },
         requestCommit: () => {
           this.commitRequested = true
         },

@@ -118,3 +118,39 @@ describe('a run of a source', () => {
     expect([...offsets]).toEqual([])
   })
 })
+
+describe('a source that follows a topic', () => {
+  const following = defineSource({
+    name: 'source',
+    doc: 'x',
+    config: defineConfig({}),
+    async *read(context) {
+      const texts: string[] = []
+      const from = (await context.offsets.get({ signals: 1 }))?.['next']
+      await context.followTopic('signals', from as number | undefined, ({ offset, value }) => {
+        texts.push(`${offset}: ${new TextDecoder().decode(value!)}`)
+      })
+      for (let n = 1; !context.signal.aborted; n++) {
+        context.progress({ text: `${n} batches`, figures: { batches: n } })
+        yield [{ ...record(n), value: texts.splice(0).join(', ') }]
+      }
+    },
+  })
+
+  test('is told what is written, from its offset on or from the end, and says how it gets on', async () => {
+    const topics = { signals: [{ value: 'a' }, { value: 'b' }] }
+    const run = runSource(following, {}, { topics })
+    expect(values(await run.take(1))).toEqual([''])
+    await run.write('signals', { value: 'c' })
+    expect(values(await run.take(1))).toEqual(['2: c'])
+    expect(run.progress).toEqual({ text: '2 batches', figures: { batches: 2 } })
+    await run.stop()
+    const offsets = [{ partition: { signals: 1 }, offset: { next: 1 } }]
+    const again = runSource(following, {}, { topics, offsets })
+    expect(values(await again.take(1))).toEqual(['1: b'])
+    await again.stop()
+    const preview = runSource(following, {}, { topics, offsets, preview: true })
+    expect(values(await preview.take(1))).toEqual([''])
+    await preview.stop()
+  })
+})

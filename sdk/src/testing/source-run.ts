@@ -1,6 +1,7 @@
 import type { Settings } from '../config.ts'
-import type { Source, SourceBatch, SourceBatches, SourceTaskContext } from '../connector.ts'
+import type { Source, SourceBatch, SourceBatches, SourceTaskContext, TaskProgress } from '../connector.ts'
 import type { SourceRecord } from '../record.ts'
+import { FollowedTopics, type FollowedText, type FollowedTexts } from './followed-topics.ts'
 import { recordingLogger, type LogLine } from './logs.ts'
 import { OffsetStore, type StoredOffset } from './offset-store.ts'
 import { parseConfig, type RawConfig } from './parse-config.ts'
@@ -18,6 +19,8 @@ export interface SourceRunOptions {
   readonly preview?: boolean
   /** See the context's field of that name. Default false. */
   readonly deadLetters?: boolean
+  /** The topics that there are to follow, with what is in them. Default: none. */
+  readonly topics?: FollowedTexts
 }
 
 /** The task of a source, to be started in the context that a run makes, less its config. */
@@ -44,10 +47,13 @@ export class SourceRun {
   private readonly maxBufferedBytes: number
   /** What the task said last that it holds. */
   heldBytes = 0
+  /** How the task said last that it gets on. */
+  progress: TaskProgress | undefined
   /** The answer to the task's `holds`; a test may change it, as other tasks of a worker do. */
   hasRoom = true
   private readonly preview: boolean
   private readonly deadLetters: boolean
+  private readonly topics: FollowedTopics
   private readonly stopping = new AbortController()
   private iterator: Promise<AsyncIterator<readonly SourceRecord[] | SourceBatch>> | undefined
   /** Kept when a wait runs into its limit, so that the next one gets what the task answers to the first. */
@@ -65,6 +71,7 @@ export class SourceRun {
     this.maxBufferedBytes = options.maxBufferedBytes ?? 16 * 2 ** 20
     this.preview = options.preview ?? false
     this.deadLetters = options.deadLetters ?? false
+    this.topics = new FollowedTopics(options.topics)
   }
 
   /**
@@ -118,6 +125,11 @@ export class SourceRun {
     }
   }
 
+  /** Adds a record to a topic; a task that follows it has been told of it on return. @throws what the task throws then */
+  async write(topic: string, record: FollowedText): Promise<void> {
+    await this.topics.write(topic, record)
+  }
+
   /**
    * Stops the task: aborts its signal, then returns its generator. What is not acknowledged stays so. Stopping twice
    * is the same as once.
@@ -125,6 +137,7 @@ export class SourceRun {
    */
   async stop(): Promise<void> {
     this.stopping.abort()
+    this.topics.end()
     const end = async () => {
       try {
         const iterator = await this.iterator
@@ -172,7 +185,12 @@ export class SourceRun {
         this.heldBytes = bytes
         return this.hasRoom
       },
-      progress: () => undefined,
+      progress: (progress) => {
+        this.progress = progress
+      },
+      followTopic: async (topic, from, onRecord) => {
+        if (!this.preview) await this.topics.follow(topic, from, onRecord)
+      },
       preview: this.preview,
       deadLetters: this.deadLetters,
       offsets: {

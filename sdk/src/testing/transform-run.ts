@@ -1,33 +1,21 @@
 import type { Settings } from '../config.ts'
 import { ConnectError } from '../errors.ts'
-import type {
-  ConnectRecord,
-  FollowedRecord,
-  PredicateDefinition,
-  Transform,
-  TransformDefinition,
-} from '../transform.ts'
+import type { FollowedRecord } from '../record.ts'
+import type { ConnectRecord, PredicateDefinition, Transform, TransformDefinition } from '../transform.ts'
+import { FollowedTopics, type FollowedText, type FollowedTexts } from './followed-topics.ts'
 import { recordingLogger, type LogLine } from './logs.ts'
 import { parseConfig, type RawConfig } from './parse-config.ts'
 import { defaultTimeoutMs, within } from './time-limit.ts'
-
-/** A record of a topic that a transform follows, of texts or bytes; all but the value may be left out. */
-export type FollowedText = {
-  readonly key?: string | Uint8Array | null
-  readonly value: string | Uint8Array | null
-} & Partial<Omit<FollowedRecord, 'key' | 'value'>>
 
 /** What a run of a transform may be given. */
 export interface TransformRunOptions {
   /** Of which kind the connector is. Default: source. */
   readonly type?: 'source' | 'sink'
   /** The topics that there are to follow, with what is in them. Default: none. */
-  readonly topics?: Readonly<Record<string, readonly FollowedText[]>>
+  readonly topics?: FollowedTexts
   /** How long a call may take before the test fails. Default 4 s. */
   readonly timeoutMs?: number
 }
-
-type Tell = (record: FollowedRecord) => void | Promise<void>
 
 /** A transform, run without a worker. */
 export class TransformRun {
@@ -38,17 +26,14 @@ export class TransformRun {
   private readonly name: string
   private readonly timeoutMs: number
   private readonly ending = new AbortController()
-  private readonly followers: { readonly topic: string; readonly tell: Tell }[] = []
-  private readonly topics: Map<string, FollowedRecord[]>
+  private readonly topics: FollowedTopics
   private readonly transform: Promise<Transform>
 
   /** Use {@link runTransform}. */
   constructor(definition: TransformDefinition, config: RawConfig, options: TransformRunOptions) {
     this.name = definition.name
     this.timeoutMs = options.timeoutMs ?? defaultTimeoutMs
-    this.topics = new Map(
-      Object.entries(options.topics ?? {}).map(([topic, records]) => [topic, records.map(followed)]),
-    )
+    this.topics = new FollowedTopics(options.topics)
     const parsed = parseConfig(definition, config)
     const context = {
       connector: 'test',
@@ -58,7 +43,10 @@ export class TransformRun {
       log: recordingLogger(this.logs),
       signal: this.ending.signal,
       holds: (bytes: number) => (this.heldBytes = bytes),
-      followTopic: async (topic: string, tell: Tell) => this.follow(topic, tell),
+      followTopic: async (topic: string, tell: (record: FollowedRecord) => void | Promise<void>) => {
+        if (!this.topics.has(topic)) throw new ConnectError(`topic ${topic} does not exist`)
+        return this.topics.follow(topic, 0, tell)
+      },
     } as const
     this.transform = Promise.resolve().then(() => definition.create(parsed, context))
     this.transform.catch(() => undefined)
@@ -86,10 +74,7 @@ export class TransformRun {
   /** Adds a record to a topic; a transform that follows it has been told of it on return. */
   async write(topic: string, record: FollowedText): Promise<void> {
     await this.call('create', this.transform)
-    const records = this.topics.get(topic) ?? []
-    const added = followed(record, records.length)
-    this.topics.set(topic, [...records, added])
-    for (const follower of this.followers) if (follower.topic === topic) await follower.tell(added)
+    await this.topics.write(topic, record)
   }
 
   /** Ends the task that it works in. */
@@ -97,13 +82,6 @@ export class TransformRun {
     this.ending.abort()
     const transform = await this.call('create', this.transform)
     await this.call('close', transform.close?.())
-  }
-
-  private async follow(topic: string, tell: Tell): Promise<void> {
-    const records = this.topics.get(topic)
-    if (records === undefined) throw new ConnectError(`topic ${topic} does not exist`)
-    this.followers.push({ topic, tell })
-    for (const record of records) await tell(record)
   }
 
   private async call<T>(what: string, answer: T | Promise<T>): Promise<T> {
@@ -133,10 +111,4 @@ export function testPredicate<S extends Settings>(
   record: ConnectRecord,
 ): boolean {
   return predicate.create(parseConfig(predicate, config)).test(record)
-}
-
-function followed({ key = null, value, ...more }: FollowedText, offset: number): FollowedRecord {
-  const bytes = (given: string | Uint8Array | null) =>
-    typeof given === 'string' ? new TextEncoder().encode(given) : given
-  return { partition: 0, offset, headers: [], timestamp: 0, ...more, key: bytes(key), value: bytes(value) }
 }

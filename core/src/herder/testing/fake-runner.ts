@@ -1,6 +1,7 @@
 /** Task hosts that run nothing: they note what they are asked, and tell the states that a test wants told. */
 import type { ConfigProblems } from '@tidewire/sdk'
 import type { ErrandKind, Errands } from '../../worker/errand-messages.ts'
+import type { ShownProgress } from '../../worker/task-progress.ts'
 import type { TaskId, TaskSpec, TaskStatus } from '../../worker/task-spec.ts'
 import type { TaskRunner } from '../task-runner.ts'
 
@@ -20,9 +21,19 @@ export class FakeRunner implements TaskRunner {
   startError: Error | undefined
   closed = false
   readonly #onStatus: (status: TaskStatus) => void
+  readonly #onProgress: (id: TaskId, run: number, progress: ShownProgress) => void
 
-  constructor(onStatus: (status: TaskStatus) => void) {
+  constructor(
+    onStatus: (status: TaskStatus) => void,
+    onProgress: (id: TaskId, run: number, progress: ShownProgress) => void,
+  ) {
     this.#onStatus = onStatus
+    this.#onProgress = onProgress
+  }
+
+  tellProgress(id: string, progress: ShownProgress): void {
+    const { connector, task, generation } = this.running.get(id)!
+    this.#onProgress({ connector, task }, generation, progress)
   }
 
   tell(id: string, state: TaskStatus['state'], trace?: string): void {

@@ -31,7 +31,7 @@ export async function startHerder(log = new MemoryLog(), options: Partial<Herder
     config,
     converterSettings,
     plugins: testPlugins,
-    startRunner: (onStatus) => (runner = new FakeRunner(onStatus)),
+    startRunner: (onStatus, _mayRun, _onTopic, onProgress) => (runner = new FakeRunner(onStatus, onProgress)),
     workerId: '127.0.0.1:8083',
     logger: silentLogger,
     planTimeoutMs: 1000,
