@@ -34,6 +34,7 @@ async function capturedTables({ client, config, tables }: Capture): Promise<Tabl
     const chosen = snapshotTables(await listRelations(client), {
       captures: (id) => tables.filter.captures(id),
       viaRoot: config['publish.via.partition.root'],
+      order: undefined,
       include: undefined,
     })
     return [...new Set(chosen.map(({ root }) => root))]

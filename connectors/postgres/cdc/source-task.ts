@@ -2,12 +2,14 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { ConfigError, type SourceBatch, type SourceTaskContext } from '@tidewire/sdk'
 import { openCapture, type Capture } from './capture.ts'
 import type { CdcConfig } from './config.ts'
+import { SignalledSnapshots } from './incremental/signalled-snapshots.ts'
 import { positionOf, serverPartition, type StreamPosition } from './offset.ts'
 import { planOf, type Plan } from './plan.ts'
 import { preparePublication } from './prepare-publication.ts'
-import { createSlot, dropSlot, lookAtSlot, type CreatedSlot, type Slot } from './replication/slot.ts'
+import { dropSlot, lookAtSlot, type Slot } from './replication/slot.ts'
 import { currentLsn } from './replication/server.ts'
 import { parseStreamParams, WalStream } from './replication/wal-stream.ts'
+import { makeSlot, snapshotSlot } from './snapshot-slot.ts'
 import { runSnapshot, type SnapshotStart } from './snapshot/run-snapshot.ts'
 import { Stream } from './stream.ts'
 
@@ -36,7 +38,7 @@ export async function* readChanges(context: SourceTaskContext<CdcConfig>): Async
       from = { kind: 'stream', commitLsn: start.lsn, partial: undefined }
       if (plan.stream) await pause(config['streaming.delay.ms'], context.signal)
     }
-    if (plan.stream && !context.signal.aborted) yield* stream(capture, from, slot)
+    if (plan.stream && !context.signal.aborted) yield* stream(capture, from, slot, plan.from === undefined)
   } finally {
     if (plan.stream && config['slot.drop.on.stop']) await dropSlot(capture.client, config['slot.name'], 5_000)
   }
@@ -58,31 +60,15 @@ async function snapshotStart(capture: Capture, plan: Plan, slot: Slot | undefine
   // One that has lost its changes is made anew.
   if (slot?.lost !== undefined) await dropSlot(capture.client, config['slot.name'], 5_000)
   const isKept = plan.stream && (slot === undefined || slot.lost !== undefined)
-  const made = await makeSlot(capture, isKept ? config['slot.name'] : temporaryName(config['slot.name']), !isKept)
+  const made = await (isKept ? makeSlot(capture, config['slot.name'], false) : snapshotSlot(capture))
   return { lsn: made.consistentLsn, exported: made.snapshotName, resumed: undefined, release: () => made.release() }
-}
-
-/** A slot may have 63 characters. */
-const temporaryName = (slot: string): string => `${slot.slice(0, 48)}_snap_${process.pid}`
-
-function makeSlot({ address, config, context }: Capture, name: string, temporary: boolean): Promise<CreatedSlot> {
-  return createSlot(address, {
-    name,
-    temporary,
-    exportSnapshot: true,
-    failover: config['slot.failover'],
-    timeoutMs: 90_000,
-    retries: config['slot.max.retries'],
-    retryDelayMs: config['slot.retry.delay.ms'],
-    signal: context.signal,
-    log: context.log,
-  })
 }
 
 async function* stream(
   capture: Capture,
   position: StreamPosition | undefined,
   slot: Slot | undefined,
+  isFirst: boolean,
 ): AsyncGenerator<SourceBatch> {
   const { address, config, context, server } = capture
   const from = position ?? { kind: 'stream', commitLsn: await slotPosition(capture, slot), partial: undefined }
@@ -100,7 +86,14 @@ async function* stream(
     log: context.log,
   })
   try {
-    yield* new Stream(capture, wal, from).batches()
+    const signalled = await SignalledSnapshots.open(capture, () => {
+      wal.wake()
+    })
+    try {
+      yield* new Stream(capture, wal, from, isFirst, signalled).batches()
+    } finally {
+      await signalled.close()
+    }
   } finally {
     await wal.close()
   }

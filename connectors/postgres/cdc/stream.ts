@@ -3,6 +3,7 @@ import { problemOf } from '../link/errors.ts'
 import type { Capture } from './capture.ts'
 import type { SourceState } from './events/event-writer.ts'
 import type { TableShape } from './events/table-shape.ts'
+import type { SignalledSnapshots } from './incremental/signalled-snapshots.ts'
 import { serverPartition, streamOffset, type PartialTransaction, type StreamPosition } from './offset.ts'
 import type { RowChange, WalMessage } from './replication/wal-message.ts'
 import type { WalStream } from './replication/wal-stream.ts'
@@ -10,6 +11,9 @@ import { SlotXmin } from './slot-xmin.ts'
 import { StreamProgress } from './stream-progress.ts'
 
 type Message<K extends WalMessage['kind']> = Extract<WalMessage, { readonly kind: K }>
+
+/** How often the server is asked for its position, while that is waited for. */
+const askMs = 10
 
 /**
  * Makes the messages of the stream into batches of events, from a position on.
@@ -22,6 +26,7 @@ export class Stream {
   readonly #wal: WalStream
   readonly #progress: StreamProgress
   readonly #slotXmin: SlotXmin
+  readonly #signalled: SignalledSnapshots
   /** By relation id; undefined: not captured. */
   readonly #shapes = new Map<number, TableShape | undefined>()
   /** Takes what is not told. */
@@ -29,6 +34,8 @@ export class Stream {
   #records: SourceRecord[] = []
   /** End of the last transaction that was read whole. */
   #commitLsn: number
+  /** The same as events tell it: as in Debezium none after a snapshot, and a message outside of transactions is one of its own. */
+  #toldCommitLsn: number | undefined
   #commitTimeUs: number | undefined
   #xid: number | undefined
   #isOpen = false
@@ -42,14 +49,26 @@ export class Stream {
   #givenLsn: number
   #heartbeatAt = Infinity
   #storeAt: number
+  /** Whether all that was read of the slot has been taken. */
+  #isAllTaken = true
+  #askedAt = 0
 
-  constructor(capture: Capture, wal: WalStream, from: StreamPosition) {
+  /** @param isFirst whether nothing was streamed before: the position is that of a snapshot, or of the slot */
+  constructor(
+    capture: Capture,
+    wal: WalStream,
+    from: StreamPosition,
+    isFirst: boolean,
+    signalled: SignalledSnapshots,
+  ) {
     this.#capture = capture
     this.#wal = wal
-    this.#progress = new StreamProgress(capture, () => this.#givenLsn)
+    this.#progress = new StreamProgress(capture, () => this.#givenLsn, () => signalled.progress)
     this.#slotXmin = new SlotXmin(capture)
+    this.#signalled = signalled
     this.#commitLsn = from.commitLsn
     this.#givenLsn = from.commitLsn
+    this.#toldCommitLsn = isFirst ? undefined : from.commitLsn
     this.#delivered = from.partial
     const { config } = capture
     if (config['heartbeat.interval.ms'] > 0) this.#heartbeatAt = performance.now() + config['heartbeat.interval.ms']
@@ -64,16 +83,38 @@ export class Stream {
       // A batch ends where a transaction does, if one does: such a batch can be a transaction of its own.
       const lastEnd = messages.findLastIndex(({ kind }) => kind === 'commit')
       for (const [index, message] of messages.entries()) {
+        this.#isAllTaken = false
+        if (message.kind === 'begin' && this.#signalled.isBefore(message.commitLsn)) {
+          yield* this.#signalledRows(message.commitLsn)
+        }
         const pending = this.#take(message)
         if (pending !== undefined) await pending
-        if (index === lastEnd && this.#records.length > 0) yield this.#batch()
+        if (index !== lastEnd) continue
+        if (this.#records.length > 0) yield this.#batch()
+        yield* this.#signalledRows(this.#commitLsn)
       }
+      this.#isAllTaken = true
       await this.#beat()
       await this.#slotXmin.refresh()
-      if (this.#records.length > 0) yield this.#batch()
-      else if (this.#isStoreDue()) yield this.#batch()
+      if (!this.#isOpen) yield* this.#signalledRows(this.#isIdle ? this.#wal.walEnd : this.#commitLsn)
+      if (this.#records.length > 0 || this.#isStoreDue()) yield this.#batch()
       this.#progress.tell()
     }
+  }
+
+  /**
+   * Between two transactions: what signals have asked for.
+   * @param toldLsn all that was committed before has been told
+   */
+  async *#signalledRows(toldLsn: number): AsyncGenerator<SourceBatch> {
+    for await (const records of this.#signalled.run(toldLsn)) {
+      for (const record of records) this.#records.push(record)
+      yield this.#batch()
+    }
+    const { awaitedLsn } = this.#signalled
+    if (awaitedLsn === undefined || toldLsn >= awaitedLsn || performance.now() < this.#askedAt + askMs) return
+    this.#askedAt = performance.now()
+    this.#wal.askPosition()
   }
 
   /** @returns a promise only where the database has to be asked */
@@ -108,10 +149,12 @@ export class Stream {
   }
 
   async #relation({ relation }: Message<'relation'>): Promise<void> {
+    this.#signalled.announced(relation)
     this.#shapes.set(relation.id, await this.#capture.tables.relation(relation))
   }
 
   #begin({ lsn, xid, commitTimeUs }: Message<'begin'>): void {
+    this.#signalled.began(xid)
     this.#isOpen = true
     this.#xid = xid
     this.#commitTimeUs = commitTimeUs
@@ -127,13 +170,16 @@ export class Stream {
     this.#capture.events.end(this.#records, this.#state(lsn))
     this.#progress.ended(this.#commitTimeUs)
     this.#commitLsn = endLsn
+    this.#toldCommitLsn = endLsn
     this.#isOpen = false
     this.#delivered = undefined
     this.#changes = 0
   }
 
   #change(change: RowChange): Promise<void> | undefined {
-    const into = this.#into(this.#wasDelivered(change.lsn))
+    const wasDelivered = this.#wasDelivered(change.lsn)
+    this.#signalled.changed(change, !wasDelivered)
+    const into = this.#into(wasDelivered)
     const shape = this.#shapes.get(change.relationId)
     if (shape === undefined) return undefined
     this.#progress.count(change.kind)
@@ -149,6 +195,7 @@ export class Stream {
   }
 
   #truncate({ lsn, relationIds }: Message<'truncate'>): void {
+    this.#signalled.truncated(relationIds)
     const into = this.#into(this.#wasDelivered(lsn))
     for (const id of relationIds) {
       const shape = this.#shapes.get(id)
@@ -161,6 +208,7 @@ export class Stream {
     const { lsn, transactional, prefix } = message
     // Outside of a transaction there is nothing to count in; after a crash it may come again.
     const into = this.#into(transactional && this.#wasDelivered(lsn))
+    if (!transactional) this.#toldCommitLsn = lsn
     if (!this.#capture.messages.captures(prefix)) return
     this.#capture.events.message(into, message, this.#state(lsn, transactional))
     this.#progress.count('message')
@@ -183,9 +231,10 @@ export class Stream {
   #state(lsn: number, isInTransaction = true): SourceState {
     return {
       lsn,
-      lastCommitLsn: this.#commitLsn,
+      lastCommitLsn: this.#toldCommitLsn,
       txId: isInTransaction ? this.#xid : undefined,
-      commitTimeUs: (isInTransaction ? this.#commitTimeUs : undefined) ?? Date.now() * 1000,
+      // Outside of a transaction that of the one before, as Debezium has it.
+      commitTimeUs: this.#commitTimeUs ?? Date.now() * 1000,
       snapshot: 'false',
       xmin: this.#slotXmin.value,
       origin: this.#origin?.name,
@@ -197,9 +246,7 @@ export class Stream {
   #batch(): SourceBatch {
     const records = this.#records
     this.#records = []
-    // An idle stream has nothing before its position that is still to come.
-    const isIdle = !this.#isOpen && this.#wal.idle && this.#capture.confirmsIdle
-    const commitLsn = Math.max(this.#commitLsn, this.#givenLsn, isIdle ? this.#wal.walEnd : 0)
+    const commitLsn = Math.max(this.#commitLsn, this.#givenLsn, this.#idleLsn)
     const isPartial = this.#isOpen && this.#changes > 0
     const partial = isPartial ? { xid: this.#xid!, lsn: this.#changeLsn, changes: this.#changes } : undefined
     const offset = streamOffset({ commitLsn, partial }, { timeUs: this.#commitTimeUs, xid: this.#xid })
@@ -207,7 +254,10 @@ export class Stream {
     this.#storeAt = performance.now() + this.#capture.config['status.update.interval.ms']
     return {
       records,
-      offsets: [{ partition: serverPartition(this.#capture.config['topic.prefix']), offset }],
+      offsets: [
+        { partition: serverPartition(this.#capture.config['topic.prefix']), offset },
+        ...this.#signalled.takeOffsets(),
+      ],
       durable: () => {
         if (this.#capture.confirms) this.#wal.confirm(commitLsn)
       },
@@ -217,15 +267,25 @@ export class Stream {
 
   /** Whether a position is to be stored though nothing was captured, so that the server need not keep its log. */
   #isStoreDue(): boolean {
-    if (this.#isOpen || performance.now() < this.#storeAt) return false
-    return (
-      Math.max(this.#commitLsn, this.#wal.idle && this.#capture.confirmsIdle ? this.#wal.walEnd : 0) > this.#givenLsn
-    )
+    if (this.#isOpen) return false
+    if (this.#signalled.isChanged) return true
+    return performance.now() >= this.#storeAt && Math.max(this.#commitLsn, this.#idleLsn) > this.#givenLsn
+  }
+
+  /** Whether nothing is still to come of what was committed before the position of the server. */
+  get #isIdle(): boolean {
+    return !this.#isOpen && this.#isAllTaken && this.#wal.idle
+  }
+
+  /** That position, where it may be stored; else 0. */
+  get #idleLsn(): number {
+    return this.#isIdle && this.#capture.confirmsIdle ? this.#wal.walEnd : 0
   }
 
   #waitMs(): number {
     const next = Math.min(this.#heartbeatAt, this.#storeAt)
-    return Math.min(Math.max(next - performance.now(), 1), 1000)
+    const waitMs = Math.min(this.#signalled.waitMs, this.#signalled.awaitedLsn === undefined ? 1000 : askMs)
+    return Math.min(Math.max(next - performance.now(), 1), waitMs)
   }
 
   async #beat(): Promise<void> {

@@ -99,6 +99,7 @@ async function tryTables(client: pg.Client, config: CdcConfig, problems: Problem
   const chosen = snapshotTables(await listRelations(client), {
     captures: (id) => filter.captures(id),
     viaRoot: config['publish.via.partition.root'],
+    order: undefined,
     include: undefined,
   })
   // The filter may be meant for tables to come.

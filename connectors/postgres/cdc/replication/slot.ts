@@ -35,15 +35,17 @@ export interface Slot {
  */
 export async function lookAtSlot(client: pg.Client, name: string): Promise<Slot | undefined> {
   let row: SlotRow | undefined
+  let standby: boolean
   try {
-    const result = await client.query<{ row: SlotRow; here: string }>(
-      `SELECT pg_catalog.to_jsonb(s) AS row, pg_catalog.current_database() AS here
+    const result = await client.query<{ row: SlotRow; here: string; standby: boolean }>(
+      `SELECT pg_catalog.to_jsonb(s) AS row, pg_catalog.current_database() AS here, pg_catalog.pg_is_in_recovery() AS standby
        FROM pg_catalog.pg_replication_slots s WHERE slot_name = $1`,
       [name],
     )
     row = result.rows[0]?.row
     if (row === undefined) return undefined
     checkUse(row, result.rows[0]!.here)
+    standby = result.rows[0]!.standby
   } catch (error) {
     throw problemOf(error, `looking at slot "${name}"`)
   }
@@ -58,7 +60,7 @@ export async function lookAtSlot(client: pg.Client, name: string): Promise<Slot 
     walStatus: row.wal_status ?? undefined,
     safeWalBytes: row.safe_wal_size ?? undefined,
     failover: row.failover ?? false,
-    lost: lossOf(row),
+    lost: lossOf(row, standby),
   }
 }
 
@@ -98,13 +100,14 @@ function checkUse(row: SlotRow, database: string): void {
   )
 }
 
-function lossOf(row: SlotRow): string | undefined {
+function lossOf(row: SlotRow, standby: boolean): string | undefined {
   if (row.invalidation_reason != null) {
     return `the server has invalidated it (${row.invalidation_reason.replaceAll('_', ' ')})`
   }
   if (row.conflicting === true) return 'the server has invalidated it, for a conflict with recovery'
   if (row.wal_status === 'lost') return 'the server has removed log that it still needed (max_slot_wal_keep_size)'
-  if (row.synced === true) return 'it is the copy of a slot on the primary, which the standby keeps up to date'
+  // It stays marked so on a standby that was promoted, where it is used like any other.
+  if (row.synced === true && standby) return 'it is the copy of a slot on the primary, which the standby keeps up to date'
   return undefined
 }
 

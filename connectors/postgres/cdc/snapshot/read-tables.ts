@@ -2,7 +2,7 @@ import type { SourceRecord } from '@tidewire/sdk'
 import type pg from 'pg'
 import { problemOf } from '../../link/errors.ts'
 import { copyRows } from './copy-rows.ts'
-import { segmentsOf, type Progress, type Segment } from './segments.ts'
+import { isRead, segmentsOf, unread, type Progress, type Segment } from './segments.ts'
 
 /** Debezium's marks of a snapshot's rows, in `source.snapshot`. */
 export type RowMark = 'first' | 'first_in_data_collection' | 'true' | 'last_in_data_collection' | 'last'
@@ -36,6 +36,8 @@ export interface TablesRun<R, T extends TableToRead<R>> {
   readonly left: (table: T) => readonly Progress[]
   /** Whether the server goes straight to a range of blocks (PostgreSQL 14 and later). */
   readonly seeksBlocks: boolean
+  /** Whether the server says which values are kept out of line (PostgreSQL 17 and later). */
+  readonly tellsOutOfLine: boolean
   readonly batchRows: number
   /** Makes records of a row. */
   readonly emit: (table: T, row: R, mark: RowMark, into: SourceRecord[]) => void
@@ -55,7 +57,7 @@ interface Work<T> {
   readonly progress: Progress
 }
 
-/** Blocks that are read by one statement, and after which a crash goes on. 32 MiB. */
+/** Blocks that are read by one statement. 32 MiB. */
 const stride = 4096
 
 /**
@@ -83,11 +85,14 @@ export function allOf(
   seeksBlocks: boolean,
 ): Progress[] {
   const segments = isWhole(seeksBlocks, table) ? [whole] : segmentsOf(table.blocks, readers)
-  return segments.map((segment) => ({ ...segment, next: segment.from }))
+  return segments.map(unread)
 }
 
 function workOf<R, T extends TableToRead<R>>(run: TablesRun<R, T>, table: T): Work<T>[] {
-  return run.left(table).map((progress) => ({ table, progress }))
+  return run
+    .left(table)
+    .filter((progress) => !isRead(progress))
+    .map((progress) => ({ table, progress }))
 }
 
 /** Says which rows are the first and the last. */
@@ -103,7 +108,7 @@ class Marks<T> {
     const isFirst = this.#isFirst
     this.#isFirst = false
     // What is gone on with has had its first row.
-    if (progress.next > progress.from || progress.index > 0) return 'true'
+    if (progress.next > progress.from || progress.item > 0 || progress.index > 0) return 'true'
     return isFirst ? 'first' : 'first_in_data_collection'
   }
 
@@ -141,15 +146,17 @@ async function* readSegment<R, T extends TableToRead<R>>(
   marks: Marks<T>,
 ): AsyncGenerator<TableBatch<T>> {
   const { table } = item
+  const isCut = !isWhole(run.seeksBlocks, table)
   let { progress } = item
   let records: SourceRecord[] = []
   let rows = 0
   // A row is told with the next one, since only then is it known that it is not the last.
-  let held: { readonly row: R } | undefined
+  let held: HeldRow<R> | undefined
   let mark = marks.first(item)
-  const tell = (row: R, as: RowMark): void => {
+  const tell = ({ row, block, item: number }: HeldRow<R>, as: RowMark): void => {
     run.emit(table, row, as, records)
     rows++
+    if (isCut) progress = { ...progress, next: block, item: number }
   }
   const batch = (isTableDone: boolean): TableBatch<T> => {
     const full = { table, progress, records, rows, isTableDone }
@@ -160,42 +167,62 @@ async function* readSegment<R, T extends TableToRead<R>>(
   for (const range of rangesOf(progress)) {
     for await (const { bytes, starts } of copyRows(client, queryOf(run, table, range))) {
       for (let line = 0; line + 1 < starts.length; line++) {
-        const row = table.readRow(bytes, starts[line]!, starts[line + 1]! - 1)
         if (held !== undefined) {
-          tell(held.row, mark)
+          tell(held, mark)
           mark = 'true'
         }
-        held = { row }
-        // All before this range has been told, now that a row of it is held.
-        if (progress.next < range.from) progress = { ...progress, next: range.from }
+        held = rowAt(table, isCut, bytes, starts[line]!, starts[line + 1]! - 1)
         if (rows >= run.batchRows) yield batch(false)
       }
     }
     if (run.signal.aborted) return
   }
   const last = marks.done(table)
-  // Of one row that is the first of all and its table's last, the former is said.
-  if (held !== undefined) tell(held.row, mark === 'first' && last !== 'last' ? mark : last)
-  progress = { ...progress, next: progress.to }
+  if (held !== undefined) tell(held, last)
+  progress = { ...progress, next: progress.to, item: 0 }
   yield batch(last !== 'true')
 }
 
-type Range = Pick<Segment, 'from' | 'to'>
+interface HeldRow<R> {
+  readonly row: R
+  /** Of its `ctid`. */
+  readonly block: number
+  readonly item: number
+}
 
-function rangesOf({ to, next }: Progress): Range[] {
+const [openBracket, comma, closeBracket] = [0x28, 0x2c, 0x29]
+
+/** The row of a line, which begins with its `ctid` where the table is cut: `(block,item)` and a tab. */
+function rowAt<R>(table: TableToRead<R>, isCut: boolean, bytes: Buffer, start: number, end: number): HeldRow<R> {
+  if (!isCut) return { row: table.readRow(bytes, start, end), block: 0, item: 0 }
+  if (bytes[start] !== openBracket) throw new Error(`a row of ${table.name} has no ctid`)
+  let at = start + 1
+  let block = 0
+  for (let byte = bytes[at]!; byte !== comma; byte = bytes[++at]!) block = block * 10 + byte - 0x30
+  let item = 0
+  at++
+  for (let byte = bytes[at]!; byte !== closeBracket; byte = bytes[++at]!) item = item * 10 + byte - 0x30
+  return { row: table.readRow(bytes, at + 2, end), block, item }
+}
+
+type Range = Pick<Progress, 'from' | 'to' | 'item'>
+
+function rangesOf({ to, next, item }: Progress): Range[] {
   const ranges = []
-  for (let at = next; at < to; at += stride) ranges.push({ from: at, to: Math.min(at + stride, to) })
+  for (let at = next; at < to; at += stride)
+    ranges.push({ from: at, item: at === next ? item : 0, to: Math.min(at + stride, to) })
   return ranges
 }
 
-function queryOf<R, T extends TableToRead<R>>(run: TablesRun<R, T>, table: T, { from, to }: Range): string {
+function queryOf<R, T extends TableToRead<R>>(run: TablesRun<R, T>, table: T, { from, item, to }: Range): string {
   if (table.statement !== undefined) return table.statement
+  const isCut = !isWhole(run.seeksBlocks, table)
   const conditions = []
-  if (!isWhole(run.seeksBlocks, table)) conditions.push(`ctid >= '(${from},0)'::tid`, `ctid < '(${to},0)'::tid`)
+  if (isCut) conditions.push(`ctid > '(${from},${item})'::tid`, `ctid < '(${to},0)'::tid`)
   if (table.condition !== undefined) conditions.push(`(${table.condition})`)
-  if (run.resumed !== undefined) conditions.push(unchangedSince(run.resumed, table.toastable))
+  if (run.resumed !== undefined) conditions.push(unchangedSince(run.resumed, table.toastable, run.tellsOutOfLine))
   const where = conditions.length === 0 ? '' : ` WHERE ${conditions.join(' AND ')}`
-  return `SELECT ${table.columns} FROM ONLY ${table.relation}${where}`
+  return `SELECT ${isCut ? 'ctid, ' : ''}${table.columns} FROM ONLY ${table.relation}${where}`
 }
 
 /**
@@ -205,18 +232,22 @@ function queryOf<R, T extends TableToRead<R>>(run: TablesRun<R, T>, table: T, { 
  *
  * `xmin` has 32 bits. As the row is visible, its transaction is the newest with those bits that has begun.
  */
-function unchangedSince(snapshot: string, toastable: readonly string[]): string {
+function unchangedSince(snapshot: string, toastable: readonly string[], tellsOutOfLine: boolean): string {
   const now = '(txid_snapshot_xmax(txid_current_snapshot()))'
   const near = `((${now} >> 32 << 32) | xmin::text::bigint)`
   const xid = `(CASE WHEN ${near} >= ${now} THEN ${near} - 4294967296 ELSE ${near} END)`
   // Below 3 are the transactions that were before all others.
   const isSeen = `(xmin::text::bigint < 3 OR txid_visible_in_snapshot(${xid}, '${snapshot}'::txid_snapshot))`
-  const isLong = toastable.map((column) => `pg_column_size(${column}) > ${shortestOutOfLine}`)
-  return `(${[isSeen, ...isLong].join(' OR ')})`
+  const isOutOfLine = toastable.map((column) =>
+    tellsOutOfLine
+      ? `pg_column_toast_chunk_id(${column}) IS NOT NULL`
+      : `pg_column_size(${column}) > ${shortestOutOfLine}`,
+  )
+  return `(${[isSeen, ...isOutOfLine].join(' OR ')})`
 }
 
-/** A value that takes less is never kept out of line, since the pointer to it would be no shorter. */
-const shortestOutOfLine = 32
+/** A value that takes no more is never kept out of line, since the pointer to it would be no shorter. */
+const shortestOutOfLine = 20
 
 /** What several generators give, as it comes. Ends all of them when one fails or it is itself ended. */
 async function* merged<B>(sources: readonly AsyncGenerator<B>[]): AsyncGenerator<B> {

@@ -7,7 +7,7 @@ import type { Capture } from '../capture.ts'
 import type { Row } from '../events/table-shape.ts'
 import { serverPartition, snapshotOffset, streamOffset, tablePartition } from '../offset.ts'
 import { allOf, readTables, type RowMark } from './read-tables.ts'
-import { progressOf, progressOffset, type Progress } from './segments.ts'
+import { isRead, progressOf, progressOffset, type Progress } from './segments.ts'
 import { SnapshotProgress } from './snapshot-progress.ts'
 import { tablesToRead, type CapturedTable } from './tables-to-read.ts'
 
@@ -23,7 +23,7 @@ export interface SnapshotStart {
 }
 
 /** How a snapshot's state is told by the database. */
-interface Seen {
+export interface Seen {
   readonly visible: string
   readonly xid: number
   readonly timeUs: number
@@ -50,7 +50,8 @@ export async function* runSnapshot(capture: Capture, start: SnapshotStart): Asyn
     const left = new Map(
       tables.map((table) => [table, known?.get(table) ?? allOf(table, readers.length, seeksBlocks)] as const),
     )
-    const progress = new SnapshotProgress(tables, (said) => {
+    const done = tables.filter((table) => left.get(table)!.every(isRead))
+    const progress = new SnapshotProgress(tables, done.length, (said) => {
       context.progress(said)
     })
     context.log.info(resumed === undefined ? 'the snapshot begins' : 'the snapshot goes on', {
@@ -69,6 +70,7 @@ export async function* runSnapshot(capture: Capture, start: SnapshotStart): Asyn
       resumed,
       left: (table) => left.get(table)!,
       seeksBlocks,
+      tellsOutOfLine: capture.server.version >= 170_000,
       batchRows: config['max.batch.size'],
       signal: context.signal,
       emit: (table: CapturedTable, row: Row, snapshot: RowMark, into: SourceRecord[]): void => {
@@ -88,8 +90,8 @@ export async function* runSnapshot(capture: Capture, start: SnapshotStart): Asyn
     if (context.signal.aborted) return
     progress.done()
     context.log.info('the snapshot is complete', { tables: tables.length, rows: progress.rowsDone })
-    const done = streamOffset({ commitLsn: lsn, partial: undefined }, seen)
-    yield { records: [], offsets: [{ partition: serverPartition(prefix), offset: done }] }
+    const complete = streamOffset({ commitLsn: lsn, partial: undefined }, seen)
+    yield { records: [], offsets: [{ partition: serverPartition(prefix), offset: complete }] }
   } finally {
     await Promise.all(readers.map(disconnect))
   }
@@ -100,8 +102,12 @@ const tableOffset = (prefix: string, { name, file }: CapturedTable, progress: Pr
   offset: progressOffset(progress, { lsn, file }),
 })
 
-/** Opens as many sessions as are to read, which all see the same. */
-async function openReaders(
+/**
+ * Opens as many sessions as are to read, which all see the same; whoever asked ends them.
+ * @param exported undefined: what is committed now
+ * @throws ConnectError
+ */
+export async function openReaders(
   { address, config, context }: Capture,
   exported: string | undefined,
   readers: pg.Client[],
@@ -124,7 +130,8 @@ async function openReaders(
   }
 }
 
-async function whatIsSeen(client: pg.Client): Promise<Seen> {
+/** @throws ConnectError */
+export async function whatIsSeen(client: pg.Client): Promise<Seen> {
   try {
     const { rows } = await client.query<{ visible: string; xid: string; time: string }>(
       `SELECT pg_catalog.txid_current_snapshot()::text AS visible,

@@ -9,10 +9,15 @@ export interface Segment {
   readonly to: number
 }
 
-/** How far a segment has been read: all blocks before `next` are in the log. */
+/** How far a segment has been read: all blocks before `next` are in the log, and of that one the rows up to `item`. */
 export interface Progress extends Segment {
   readonly next: number
+  /** A row's number within its block, from 1; 0: none of it. */
+  readonly item: number
 }
+
+/** Nothing of it has been read. */
+export const unread = (segment: Segment): Progress => ({ ...segment, next: segment.from, item: 0 })
 
 /** Cutting costs a sort of its own at the server for nothing, below this. 16 MiB. */
 const leastBlocks = 2048
@@ -28,6 +33,9 @@ export function segmentsOf(blocks: number, readers: number): Segment[] {
   }))
 }
 
+/** Whether nothing of it is left; so is a table without blocks. */
+export const isRead = ({ next, to }: Progress): boolean => next >= to
+
 /** Tells what is stored from what another snapshot has left, or was true of the table before it was rewritten. */
 export interface ProgressKey {
   /** The consistent point of the snapshot. */
@@ -36,13 +44,14 @@ export interface ProgressKey {
   readonly file: number
 }
 
-export const progressOffset = ({ of, from, to, next }: Progress, { lsn, file }: ProgressKey): SourceOffset => ({
+export const progressOffset = ({ of, from, to, next, item }: Progress, { lsn, file }: ProgressKey): SourceOffset => ({
   lsn,
   file,
   of,
   from,
   to,
   next,
+  item,
 })
 
 /** What is stored; undefined: nothing that still holds. */
@@ -52,7 +61,9 @@ export function progressOf(
   { lsn, file }: ProgressKey,
 ): Progress | undefined {
   if (stored?.['lsn'] !== lsn || stored['file'] !== file) return undefined
-  const { of, from, to, next } = stored
-  if (![of, from, to, next].every((value) => Number.isSafeInteger(value))) return undefined
-  return { index, of: of as number, from: from as number, to: to as number, next: next as number }
+  const [of, from, to, next, item] = ['of', 'from', 'to', 'next', 'item'].map((name) => stored[name])
+  if (!isCount(of) || !isCount(from) || !isCount(to) || !isCount(next) || !isCount(item)) return undefined
+  return { index, of, from, to, next, item }
 }
+
+const isCount = (value: unknown): value is number => Number.isSafeInteger(value)

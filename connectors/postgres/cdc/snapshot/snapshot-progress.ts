@@ -11,12 +11,13 @@ export class SnapshotProgress {
   readonly #tables: number
   readonly #estimate: number
   readonly #started = performance.now()
-  #tablesDone = 0
+  #tablesDone: number
   #rowsDone = 0
 
-  constructor(tables: readonly Table[], tell: (progress: TaskProgress) => void) {
+  constructor(tables: readonly Table[], tablesDone: number, tell: (progress: TaskProgress) => void) {
     this.#tell = tell
     this.#tables = tables.length
+    this.#tablesDone = tablesDone
     this.#estimate = tables.reduce((sum, { rowEstimate }) => sum + rowEstimate, 0)
   }
 
@@ -29,6 +30,7 @@ export class SnapshotProgress {
   }
 
   done(): void {
+    this.#tablesDone = this.#tables
     this.#say(`snapshot: complete, ${grouped(this.#rowsDone)} rows of ${this.#tables} tables`)
   }
 

@@ -19,11 +19,17 @@ export type RowOrder = 'disabled' | 'ascending' | 'descending'
 /**
  * The captured tables, in the order in which they are to be read. To be called once the snapshot is taken: rows that it
  * sees are in the blocks that a table has then.
+ * @param isAsked which of them, by `schema.table`; left out: those of `snapshot.include.collection.list`
  * @throws ConnectError
  */
-export async function tablesToRead(tables: EventTables, client: pg.Client, order: RowOrder): Promise<CapturedTable[]> {
-  const found = await tables.tables()
-  const files = await fileNodes(
+export async function tablesToRead(
+  tables: EventTables,
+  client: pg.Client,
+  order: RowOrder,
+  isAsked?: (name: string) => boolean,
+): Promise<CapturedTable[]> {
+  const found = await tables.tables(isAsked)
+  const files = await filesOf(
     client,
     found.map(({ relation }) => tableName(relation)),
   )
@@ -37,8 +43,8 @@ export async function tablesToRead(tables: EventTables, client: pg.Client, order
       statement:
         statement === undefined ? undefined : `SELECT ${columns} FROM (${withoutEnd(statement)}) AS overridden`,
       blocks,
-      toastable: toastable.map(quoteIdentifier),
-      file: files[index]!,
+      toastable: files[index]!.hasToast ? toastable.map(quoteIdentifier) : [],
+      file: files[index]!.node,
       rowEstimate: Math.max(rows, 0),
       readRow: (bytes: Buffer, start: number, end: number) => shape.readCopyRow(bytes, start, end),
     }
@@ -50,14 +56,22 @@ export async function tablesToRead(tables: EventTables, client: pg.Client, order
 
 const withoutEnd = (statement: string): string => statement.trim().replace(/;$/, '')
 
-async function fileNodes(client: pg.Client, relations: readonly string[]): Promise<number[]> {
+interface TableFiles {
+  readonly node: number
+  /** Whether any value is kept out of line. */
+  readonly hasToast: boolean
+}
+
+async function filesOf(client: pg.Client, relations: readonly string[]): Promise<TableFiles[]> {
   try {
-    const { rows } = await client.query<{ file: string | null }>(
-      `SELECT pg_catalog.pg_relation_filenode(pg_catalog.to_regclass(name)) AS file
-       FROM unnest($1::text[]) WITH ORDINALITY AS listed(name, place) ORDER BY place`,
+    const { rows } = await client.query<{ node: string | null; toast: boolean }>(
+      `SELECT pg_catalog.pg_relation_filenode(c.oid) AS node,
+        coalesce(pg_catalog.pg_relation_size(nullif(c.reltoastrelid, 0)), 0) > 0 AS toast
+       FROM unnest($1::text[]) WITH ORDINALITY AS listed(name, place)
+       LEFT JOIN pg_catalog.pg_class c ON c.oid = pg_catalog.to_regclass(name) ORDER BY place`,
       [relations],
     )
-    return rows.map(({ file }) => Number(file ?? 0))
+    return rows.map(({ node, toast }) => ({ node: Number(node ?? 0), hasToast: toast }))
   } catch (error) {
     throw problemOf(error, 'looking up the tables to capture')
   }
