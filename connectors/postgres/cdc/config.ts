@@ -1,6 +1,7 @@
 import { defineConfig, type ConfigOf, type ConfigProblems } from '@tidewire/sdk'
 import { connectionSettings } from '../link/connection-settings.ts'
 import { checkEvents, eventSettings, type NamedSettings } from './events/settings.ts'
+import { signalSettings } from './incremental/settings.ts'
 import { inertSettings, pacingSettings, replicationSettings, snapshotSettings } from './settings.ts'
 import { typeSettings } from './type-settings.ts'
 
@@ -39,6 +40,7 @@ export const cdcSettings = defineConfig({
   ...typeSettings,
   ...replicationSettings,
   ...snapshotSettings,
+  ...signalSettings,
   ...pacingSettings,
   ...inertSettings,
 })

@@ -1,6 +1,7 @@
 import { defineSource } from '@tidewire/sdk'
 import { checkOffsets } from './alter-offsets.ts'
 import { cdcSettings, checkCdc, unsupportedSettings } from './config.ts'
+import { signalTopic } from './incremental/settings.ts'
 import { readChanges } from './source-task.ts'
 import { tryCapture } from './try-out.ts'
 import { version } from './version.ts'
@@ -19,5 +20,6 @@ export const postgresCdc = defineSource({
   alterOffsets: checkOffsets,
   exactlyOnce: true,
   transactionBoundaries: true,
+  signals: { topic: signalTopic, key: (config) => config['topic.prefix'] },
   read: readChanges,
 })

@@ -1,3 +1,4 @@
+import type { TaskProgress } from '@tidewire/sdk'
 import { currentLsn } from './replication/server.ts'
 import type { Capture } from './capture.ts'
 
@@ -10,6 +11,7 @@ const askMs = 5_000
 export class StreamProgress {
   readonly #capture: Capture
   readonly #position: () => number
+  readonly #beside: () => TaskProgress | undefined
   readonly #counts: Record<Kind, number> = { insert: 0, update: 0, delete: 0, truncate: 0, message: 0 }
   #transactions = 0
   #lastCommitMs: number | undefined
@@ -17,9 +19,14 @@ export class StreamProgress {
   #lagBytes = 0
   #askAt = 0
 
-  constructor(capture: Capture, position: () => number) {
+  /**
+   * @param position how far the stream is
+   * @param beside what else the task does
+   */
+  constructor(capture: Capture, position: () => number, beside: () => TaskProgress | undefined) {
     this.#capture = capture
     this.#position = position
+    this.#beside = beside
   }
 
   count(kind: Kind): void {
@@ -52,8 +59,10 @@ export class StreamProgress {
     // With nothing behind, what was committed last is no longer late.
     if (this.#lagBytes === 0) this.#lagMs = 0
     const events = Object.values(this.#counts).reduce((sum, count) => sum + count, 0)
+    const text = `streaming: ${events.toLocaleString('en')} changes, ${this.#lagBytes.toLocaleString('en')} bytes behind the server`
+    const beside = this.#beside()
     context.progress({
-      text: `streaming: ${events.toLocaleString('en')} changes, ${this.#lagBytes.toLocaleString('en')} bytes behind the server`,
+      text: beside === undefined ? text : `${beside.text}; ${text}`,
       figures: {
         lag_bytes: this.#lagBytes,
         lag_ms: Math.round(this.#lagMs),
@@ -63,6 +72,7 @@ export class StreamProgress {
         deletes: this.#counts.delete,
         truncates: this.#counts.truncate,
         messages: this.#counts.message,
+        ...beside?.figures,
         ...(this.#lastCommitMs === undefined ? {} : { last_commit_ms: Math.round(this.#lastCommitMs) }),
       },
     })

@@ -54,16 +54,14 @@ export class Stream {
   #askedAt = 0
 
   /** @param isFirst whether nothing was streamed before: the position is that of a snapshot, or of the slot */
-  constructor(
-    capture: Capture,
-    wal: WalStream,
-    from: StreamPosition,
-    isFirst: boolean,
-    signalled: SignalledSnapshots,
-  ) {
+  constructor(capture: Capture, wal: WalStream, from: StreamPosition, isFirst: boolean, signalled: SignalledSnapshots) {
     this.#capture = capture
     this.#wal = wal
-    this.#progress = new StreamProgress(capture, () => this.#givenLsn, () => signalled.progress)
+    this.#progress = new StreamProgress(
+      capture,
+      () => this.#givenLsn,
+      () => signalled.progress,
+    )
     this.#slotXmin = new SlotXmin(capture)
     this.#signalled = signalled
     this.#commitLsn = from.commitLsn
@@ -284,8 +282,10 @@ export class Stream {
 
   #waitMs(): number {
     const next = Math.min(this.#heartbeatAt, this.#storeAt)
-    const waitMs = Math.min(this.#signalled.waitMs, this.#signalled.awaitedLsn === undefined ? 1000 : askMs)
-    return Math.min(Math.max(next - performance.now(), 1), waitMs)
+    const waitMs = Math.min(Math.max(next - performance.now(), 1), 1000)
+    // Within a transaction nothing else can be told.
+    if (this.#isOpen) return waitMs
+    return Math.min(waitMs, this.#signalled.waitMs, this.#signalled.awaitedLsn === undefined ? waitMs : askMs)
   }
 
   async #beat(): Promise<void> {

@@ -2,6 +2,7 @@ import { isDeepStrictEqual } from 'node:util'
 import type { Logger } from '@tidewire/sdk'
 import type pg from 'pg'
 import { problemOf } from '../../link/errors.ts'
+import type { TableId } from '../../link/identifier.ts'
 import type { PgColumn, TypeOptions } from '../../types/column-reader.ts'
 import type { TypeCatalog } from '../../types/type-catalog.ts'
 import type { Relation } from '../replication/wal-message.ts'
@@ -39,7 +40,8 @@ export class EventTables {
   readonly #builder: ShapeBuilder
   /** By the table's oid. */
   readonly #known = new Map<number, Known>()
-  readonly #relations = new Map<TableShape, Relation>()
+  /** As the stream has announced what a shape was made of. */
+  readonly #relations = new WeakMap<TableShape, Relation>()
 
   /** @throws TypeError with what is wrong with a setting; `checkEvents` finds it before */
   constructor(options: EventTablesOptions) {
@@ -87,18 +89,49 @@ export class EventTables {
   }
 
   /**
-   * The captured tables as they are now, in the order in which a snapshot reads them.
+   * The shape of a table as the catalog has it now.
+   * @returns undefined: it does not exist any more
    * @throws ConnectError
    */
-  async tables(): Promise<SnapshotTable[]> {
+  async table(oid: number): Promise<TableShape | undefined> {
+    return this.#guarded('looking up a table', async () => {
+      const table = (await lookUpTables(this.#options.client, [oid])).get(oid)
+      if (table === undefined) return undefined
+      await this.#refreshUnknown(table.columns)
+      return this.#shapeOf(oid, this.#builder.factsOf(table, table.columns, table.keyColumns, true))
+    })
+  }
+
+  /**
+   * The captured tables, each once: partitions are tables of their own, or are told as of their root and left out.
+   * @throws ConnectError
+   */
+  async names(): Promise<TableId[]> {
+    return this.#guarded('looking up the tables to capture', async () => {
+      const chosen = snapshotTables(await listRelations(this.#options.client), {
+        captures: (id) => this.filter.captures(id),
+        viaRoot: this.#options.config['publish.via.partition.root'],
+        order: undefined,
+        include: undefined,
+      })
+      return [...new Set(chosen.map(({ root }) => root))]
+    })
+  }
+
+  /**
+   * The captured tables as they are now, in the order in which a snapshot reads them.
+   * @param isAsked which of them, by `schema.table`; left out: those of `snapshot.include.collection.list`
+   * @throws ConnectError
+   */
+  async tables(isAsked?: (name: string) => boolean): Promise<SnapshotTable[]> {
     return this.#guarded('looking up the tables to capture', async () => {
       const { client, config, named } = this.#options
       const relations = await listRelations(client)
       const chosen = snapshotTables(relations, {
-        captures: (id) => this.filter.captures(id),
+        captures: (id) => this.filter.captures(id) && (isAsked === undefined || isAsked(`${id.schema}.${id.table}`)),
         viaRoot: config['publish.via.partition.root'],
         order: config['table.include.list'],
-        include: config['snapshot.include.collection.list'],
+        include: isAsked === undefined ? config['snapshot.include.collection.list'] : undefined,
       })
       const found = await lookUpTables(client, [
         ...new Set(chosen.flatMap(({ root, relation }) => [root.oid, relation.oid])),
@@ -140,7 +173,6 @@ export class EventTables {
   #shapeOf(oid: number, facts: TableFacts): TableShape {
     const known = this.#known.get(oid)
     if (known !== undefined && isDeepStrictEqual(known.facts, facts)) return known.shape
-    if (known !== undefined) this.#relations.delete(known.shape)
     const shape = this.#builder.build(facts)
     this.#known.set(oid, { facts, shape })
     return shape

@@ -233,8 +233,8 @@ const escapes: Readonly<Record<number, number>> = {
   0x76: 0x0b, // \v
 }
 
-/** @returns how many bytes there are now at the beginning of `into` */
-function unescape(bytes: Buffer, start: number, end: number, into: Buffer): number {
+/** Undoes the escapes of COPY’s text form. @returns how many bytes there are now at the beginning of `into` */
+export function unescape(bytes: Buffer, start: number, end: number, into: Buffer): number {
   let length = 0
   for (let at = start; at < end; at++) {
     const byte = bytes[at]!

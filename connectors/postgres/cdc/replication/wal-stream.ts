@@ -61,6 +61,10 @@ export class WalStream {
   #broken: ConnectError | undefined
   #socketError: Error | undefined
   #wake: (() => void) | undefined
+  /** Whether {@link WalStream.read} is to return though nothing has come. */
+  #isWoken = false
+  /** Whether the next keepalive is the answer to {@link WalStream.askPosition}. */
+  #isAsked = false
 
   private constructor(client: pg.Client, options: WalStreamOptions, serverTimeoutMs: number) {
     this.#client = client
@@ -129,7 +133,8 @@ export class WalStream {
   }
 
   /**
-   * What has come: at least one message, or none after `waitMs` or when the signal is aborted. One reader at a time.
+   * What has come: at least one message, or none after `waitMs`, when it is woken or when the signal is aborted. One reader
+   * at a time.
    * @throws ConnectError when all is read and the stream has broken; the same one again at each further call
    */
   async read(maxMessages: number, waitMs: number): Promise<readonly WalMessage[]> {
@@ -140,7 +145,10 @@ export class WalStream {
       if (messages.length > 0) return messages
       if (this.#broken !== undefined) throw this.#broken
       const leftMs = deadline - performance.now()
-      if (leftMs <= 0 || this.#options.signal.aborted) return messages
+      if (leftMs <= 0 || this.#isWoken || this.#options.signal.aborted) {
+        this.#isWoken = false
+        return messages
+      }
       await this.#arrival(leftMs)
     }
   }
@@ -159,6 +167,18 @@ export class WalStream {
     this.#confirmTimer ??= setTimeout(() => {
       this.#sendStatus(false)
     }, confirmDelayMs)
+  }
+
+  /** Has a {@link WalStream.read} that waits return, or the next one that would wait. */
+  wake(): void {
+    this.#isWoken = true
+    this.#wakeUp()
+  }
+
+  /** Asks the server how far it is: of an idle one the stream has no other word. Its answer wakes the reader. */
+  askPosition(): void {
+    this.#isAsked = true
+    this.#sendStatus(true)
   }
 
   /** Sends the last confirmed position, and ends the stream and its connection, within a second or so. Never throws. */
@@ -244,6 +264,8 @@ export class WalStream {
     const { bytes, start } = this.#frames
     if (bytes[start] !== contents.keepalive) return
     this.#walEnd = Math.max(this.#walEnd, readLsn(bytes, start + 1))
+    if (this.#isAsked) this.#isWoken = true
+    this.#isAsked = false
     if (bytes[start + 17] === 1) this.#sendStatus(false)
   }
 
