@@ -35,6 +35,8 @@ export class SourceConversion {
   readonly #chain: TransformChain | undefined
 
   /** @param chain where the connector has transforms */
+  #lastHeaders: { given?: readonly Header[]; topic: string; converted: OutHeader[] } = { topic: '', converted: [] }
+
   constructor(
     converters: RecordConverters,
     policy: ErrorPolicy,
@@ -148,10 +150,14 @@ export class SourceConversion {
     return this.#signal.aborted
   }
 
+  /** A source that gives many records the same list of headers has it converted once. */
   #headers(topic: string, headers: readonly Header[]): OutHeader[] | Promise<OutHeader[]> {
+    if (headers === this.#lastHeaders.given && topic === this.#lastHeaders.topic) return this.#lastHeaders.converted
     const { converter } = this.#converters.header
     const convert = ({ schema, value }: Header) => converter.fromConnect(topic, schema, value)
-    return convertEach(headers, convert, (value, { key }) => ({ key, value }))
+    const converted = convertEach(headers, convert, (value, { key }) => ({ key, value }))
+    if (!isPending(converted)) this.#lastHeaders = { given: headers, topic, converted }
+    return converted
   }
 
   /** @throws ConnectError where errors are not tolerated */

@@ -70,6 +70,7 @@ export class EventWriter {
   readonly #heartbeatSchemas
   readonly #messageSchemas
   #transaction: TransactionCounts | undefined
+  #lastSource: { readonly shape: TableShape; readonly state: SourceState; readonly block: Fields } | undefined
   #processed: Instant = instantOf(0)
   #committed: Instant = instantOf(0)
 
@@ -233,7 +234,7 @@ export class EventWriter {
       value: {
         before,
         after,
-        source: this.#source(shape.id.schema, shape.id.table, state),
+        source: this.#sourceOf(shape, state),
         transaction: this.#transactionBlock(shape.name, state),
         op,
         ts_ms: processed.ms,
@@ -243,6 +244,15 @@ export class EventWriter {
       valueSchema: shape.valueSchema,
       headers,
     })
+  }
+
+  /** All rows of a table that a snapshot reads with one mark have the same block. */
+  #sourceOf(shape: TableShape, state: SourceState): Fields {
+    const last = this.#lastSource
+    if (last !== undefined && last.shape === shape && last.state === state) return last.block
+    const block = this.#source(shape.id.schema, shape.id.table, state)
+    this.#lastSource = { shape, state, block }
+    return block
   }
 
   #source(schema: string, table: string, state: SourceState): Fields {

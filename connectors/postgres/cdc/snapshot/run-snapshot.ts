@@ -4,6 +4,7 @@ import { connect, disconnect } from '../../link/connect.ts'
 import { problemOf } from '../../link/errors.ts'
 import { quoteLiteral } from '../../link/identifier.ts'
 import type { Capture } from '../capture.ts'
+import type { SourceState } from '../events/event-writer.ts'
 import type { Row } from '../events/table-shape.ts'
 import { serverPartition, snapshotOffset, streamOffset, tablePartition } from '../offset.ts'
 import { allOf, readTables, type RowMark } from './read-tables.ts'
@@ -64,6 +65,7 @@ export async function* runSnapshot(capture: Capture, start: SnapshotStart): Asyn
       known?.has(table) === true ? [] : left.get(table)!.map((segment) => tableOffset(prefix, table, segment, lsn)),
     )
     yield { records: [], offsets: [{ partition: serverPartition(prefix), offset }, ...cuts] }
+    const states = statesOf(lsn, seen)
     const batches = readTables({
       tables,
       readers,
@@ -74,13 +76,7 @@ export async function* runSnapshot(capture: Capture, start: SnapshotStart): Asyn
       batchRows: config['max.batch.size'],
       signal: context.signal,
       emit: (table: CapturedTable, row: Row, snapshot: RowMark, into: SourceRecord[]): void => {
-        events.read(into, table.shape, row, {
-          lsn,
-          lastCommitLsn: undefined,
-          txId: seen.xid,
-          commitTimeUs: seen.timeUs,
-          snapshot,
-        })
+        events.read(into, table.shape, row, states[snapshot])
       },
     })
     for await (const { table, rows, isTableDone, records, progress: place } of batches) {
@@ -94,6 +90,24 @@ export async function* runSnapshot(capture: Capture, start: SnapshotStart): Asyn
     yield { records: [], offsets: [{ partition: serverPartition(prefix), offset: complete }] }
   } finally {
     await Promise.all(readers.map(disconnect))
+  }
+}
+
+/** What the events of rows tell of where they are, by their marks. */
+function statesOf(lsn: number, { xid, timeUs }: Seen): Record<RowMark, SourceState> {
+  const state = (snapshot: RowMark): SourceState => ({
+    lsn,
+    lastCommitLsn: undefined,
+    txId: xid,
+    commitTimeUs: timeUs,
+    snapshot,
+  })
+  return {
+    first: state('first'),
+    first_in_data_collection: state('first_in_data_collection'),
+    true: state('true'),
+    last_in_data_collection: state('last_in_data_collection'),
+    last: state('last'),
   }
 }
 
