@@ -7,6 +7,7 @@ import { badge, fill, hrefOf, make } from './dom.ts'
 import { button, confirm, tell } from './notices.ts'
 import { offsetsPanel } from './offsets-panel.ts'
 import type { Console, Page, Panel } from './page.ts'
+import { askForSignal } from './signal-dialog.ts'
 import { statusPanel } from './status-panel.ts'
 import { topicsPanel } from './topics-panel.ts'
 
@@ -37,7 +38,16 @@ export function connectorPage(app: Console, name: string, asked = 'status'): Pag
       text,
     ),
   )
-  fill(body, actions(app, name), make('nav', { class: 'tabs', 'aria-label': `Pages of ${name}` }, ...tabs), place)
+  const signal = button('Signal…', () => askForSignal(app, name), {
+    title: 'Asks something of its tasks while they run',
+  })
+  signal.hidden = true
+  fill(
+    body,
+    actions(app, name, signal),
+    make('nav', { class: 'tabs', 'aria-label': `Pages of ${name}` }, ...tabs),
+    place,
+  )
 
   const changed = (): void => {
     const connector = state.get(name)
@@ -50,6 +60,11 @@ export function connectorPage(app: Console, name: string, asked = 'status'): Pag
     const plugin = config['connector.class'] ?? ''
     fill(about, badge(connector.state?.state ?? 'UNASSIGNED'), ` ${type}, ${plugin}`)
     if (panel === undefined) {
+      // Where the worker does not answer the page says so itself.
+      void takesSignals(app, plugin).then(
+        (takes) => (signal.hidden = !takes),
+        () => undefined,
+      )
       panel = panels[tab].make(app, name)
       place.append(panel.element)
     } else panel.changed?.()
@@ -64,7 +79,7 @@ export function connectorPage(app: Console, name: string, asked = 'status'): Pag
   }
 }
 
-function actions({ client, go }: Console, name: string): HTMLElement {
+function actions({ client, go }: Console, name: string, signal: HTMLElement): HTMLElement {
   const path = { name }
   const restart = (query: InputOf<'POST /connectors/{name}/restart'>['query']) => async (): Promise<void> => {
     await client.call('POST /connectors/{name}/restart', { path, query: { includeTasks: true, ...query } })
@@ -84,6 +99,7 @@ function actions({ client, go }: Console, name: string): HTMLElement {
     button('Restart failed', restart({ onlyFailed: true }), {
       title: 'What of the connector and its tasks has failed',
     }),
+    signal,
     button(
       'Delete…',
       async () => {
@@ -95,6 +111,14 @@ function actions({ client, go }: Console, name: string): HTMLElement {
       },
       { class: 'danger' },
     ),
+  )
+}
+
+async function takesSignals({ client, signal }: Console, plugin: string): Promise<boolean> {
+  const plugins = await client.call('GET /connector-plugins', { signal })
+  const [name, simple] = [plugin.trim(), `.${plugin.trim()}`]
+  return plugins.some(
+    (each) => each.signals === true && [each.class, each.name].some((own) => own === name || own.endsWith(simple)),
   )
 }
 

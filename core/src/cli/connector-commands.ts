@@ -28,6 +28,7 @@ export function connectorCommands(program: Command): void {
   reading(connector)
   changing(connector)
   states(connector)
+  signals(connector)
   trying(connector)
   offsets(connector)
   deadLetters(connector)
@@ -173,6 +174,26 @@ function states(connector: Command): void {
       await runOnWorker(options, (rest, out) =>
         restartConnectors(rest, out, names, { task, onlyFailed, connectorOnly }),
       )
+    })
+}
+
+function signals(connector: Command): void {
+  asksWorker(connector.command('signal'))
+    .description('sends a connector a signal: something that its tasks are to do while they run')
+    .argument('<connector>')
+    .argument('<type>', 'which; the connector says which there are')
+    .option('--data <json>', 'what more there is to say, a JSON object')
+    .option('--id <id>', 'tells it apart; one is made where there is none')
+    .addHelpText(
+      'after',
+      examples(
+        `tidewire connector signal orders execute-snapshot --data '{"type": "incremental", "data-collections": ["public.orders"]}'`,
+      ),
+    )
+    .action(async (name: string, type: string, options: Options<{ data?: string; id?: string }>) => {
+      const { signalConnector } = await import('./connector-signals.ts')
+      const { data, id } = options
+      await runOnWorker(options, (rest, out) => signalConnector(rest, out, name, type, { data, id }))
     })
 }
 

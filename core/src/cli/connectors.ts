@@ -75,12 +75,17 @@ export async function describeConnector(rest: RestClient, out: Output, name: str
     name,
     type: info.type,
     ...stateOf(status.connector),
-    tasks: status.tasks.map((task) => ({ id: task.id, ...stateOf(task) })),
+    tasks: status.tasks.map((task) => ({
+      id: task.id,
+      ...stateOf(task),
+      ...(task.progress === undefined ? {} : { progress: task.progress }),
+    })),
     ...(topics === undefined ? {} : { topics }),
     config: info.config,
   }
   await out.show(described, () => {
     const { connector, tasks } = status
+    const getsOn = tasks.some(({ progress }) => progress !== undefined)
     const parts = [
       formatPairs([
         ['Name', out.paint('bold', harmless(name))],
@@ -91,8 +96,13 @@ export async function describeConnector(rest: RestClient, out: Output, name: str
         ...(topics === undefined ? [] : [['Topics', harmless(topics.join(', ') || '–')] as const]),
       ]),
       out.table(
-        ['TASK', 'STATE', 'WORKER'],
-        tasks.map((task) => [task.id, task.state, task.worker_id]),
+        ['TASK', 'STATE', 'WORKER', ...(getsOn ? ['PROGRESS'] : [])],
+        tasks.map((task) => [
+          task.id,
+          task.state,
+          task.worker_id,
+          ...(getsOn ? [harmless(task.progress?.text ?? '')] : []),
+        ]),
         { STATE: stateStyle },
       ),
       out.table(['SETTING', 'VALUE'], Object.entries(info.config).sort()),

@@ -23,6 +23,7 @@ import { ConfigStore, type Config } from './config-store.ts'
 import { ConnectorActor, type ActorContext } from './connector-actor.ts'
 import { ConnectorErrands } from './connector-errands.ts'
 import { ConnectorOffsets } from './connector-offsets.ts'
+import { ConnectorSignals } from './connector-signals.ts'
 import { ConnectorTopics } from './connector-topics.ts'
 import { ConnectorViews } from './connector-views.ts'
 import { ConnectorWrites } from './connector-writes.ts'
@@ -100,6 +101,8 @@ export class Herder {
   readonly errands: ConnectorErrands
   /** Offsets of connectors, to read and to change. */
   readonly offsets: ConnectorOffsets
+  /** To connectors that take them. */
+  readonly signals: ConnectorSignals
   /** Of writes by REST. */
   readonly audit: AuditLog
   readonly keys: SessionKeys
@@ -214,6 +217,15 @@ export class Herder {
       runner: () => this.#ready().runner,
       catchUp: () => this.catchUp(),
       fence: (connector) => this.fence(connector),
+    })
+    this.signals = new ConnectorSignals({
+      client,
+      config,
+      views: this.views,
+      plugins,
+      runner: () => this.#ready().runner,
+      catchUp: () => this.catchUp(),
+      planTimeoutMs: options.planTimeoutMs ?? defaultPlanTimeoutMs,
     })
     this.audit = new AuditLog({ client, config, logger })
     this.topics = new ConnectorTopics(store, this.#statuses, config)

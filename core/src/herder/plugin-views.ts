@@ -18,6 +18,8 @@ export interface PluginInfo {
   readonly version?: string
   /** The short name; `connector.class` takes either. */
   readonly name: string
+  /** Set where a connector takes signals. */
+  readonly signals?: true
   /** Why the plugin cannot be used. Its type is then unknown. */
   readonly error?: string
   /** Where the plugin that cannot be used is. */
@@ -56,7 +58,10 @@ export class PluginViews {
       name: plugin.manifest.name,
     })
     return [
-      ...connectors.map((plugin) => entry(plugin, plugin.manifest.type)),
+      ...connectors.map((plugin) => ({
+        ...entry(plugin, plugin.manifest.type),
+        ...(plugin.manifest.hasSignals ? { signals: true as const } : {}),
+      })),
       ...(connectorsOnly
         ? []
         : [

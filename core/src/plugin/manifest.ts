@@ -29,6 +29,8 @@ export interface ConnectorManifest extends PartManifest {
   /** Whether it has a `tryOut`, for deep validations. */
   readonly hasTryOut: boolean
   readonly hasTasks: boolean
+  /** Whether it takes signals. */
+  readonly hasSignals: boolean
 }
 
 export interface ConverterManifest extends PartManifest {
@@ -107,6 +109,7 @@ function connectorManifest(part: unknown, pluginVersion: string): ConnectorManif
     hasCheck: typeof field(part, 'check') === 'function',
     hasTryOut: typeof field(part, 'tryOut') === 'function',
     hasTasks: typeof field(part, 'tasks') === 'function',
+    hasSignals: typeof field(field(part, 'signals'), 'topic') === 'function',
   }
 }
 

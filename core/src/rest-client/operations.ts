@@ -205,6 +205,8 @@ export type Plugin = {
   readonly version?: string
   /** Its short name, which `connector.class` takes too */
   readonly name: string
+  /** True where a connector takes signals */
+  readonly signals?: boolean
   /** Why it could not be loaded */
   readonly error?: string
   /** Where what could not be loaded is */
@@ -318,6 +320,15 @@ export type ShownBytes = {
   /** Of all of it */
   readonly size: number
   readonly truncated?: boolean
+}
+
+export type Signal = {
+  /** Tells it apart, at most 128 characters; one is made where there is none */
+  readonly id?: string
+  /** Which: letters, digits, `.`, `_` and `-`, at most 64 */
+  readonly type: string
+  /** What more there is to say */
+  readonly data?: Readonly<Record<string, unknown>>
 }
 
 export type TailedBytes = {
@@ -518,6 +529,12 @@ export interface Operations {
   }
   /** Lets a paused or stopped connector go on */
   'PUT /connectors/{name}/resume': { readonly path: { readonly name: string }; readonly answer: undefined }
+  /** Sends a connector a signal: something that its tasks are to do while they run */
+  'POST /connectors/{name}/signals': {
+    readonly path: { readonly name: string }
+    readonly body: Signal
+    readonly answer: { readonly id: string }
+  }
   /** States of a connector and its tasks */
   'GET /connectors/{name}/status': { readonly path: { readonly name: string }; readonly answer: ConnectorStatus }
   /** Stops a connector: it has no tasks until it is resumed */

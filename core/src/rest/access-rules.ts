@@ -68,6 +68,8 @@ const rules: Readonly<Record<string, AccessRule>> = {
   'PUT /connectors/:/stop': operate,
   'GET /connectors/:/topics': view,
   'PUT /connectors/:/topics/reset': operate,
+  // What it has the connector do is the connector's to say, and may be as much as its config can.
+  'POST /connectors/:/signals': admin,
   'GET /connectors/:/offsets': view,
   // Records are passed over, or come twice: no call brings that back.
   'PATCH /connectors/:/offsets': admin,

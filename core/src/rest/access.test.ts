@@ -169,6 +169,7 @@ describe('by name and password', () => {
         ['POST', '/connectors/preview', { config: source }, 'admin'],
         ['PUT', '/connector-plugins/test-source/config/validate', source, 'operate'],
         ['PUT', '/connector-plugins/test-source/config/validate?deep=true', source, 'admin'],
+        ['POST', '/connectors/one/signals', { type: 'log' }, 'admin'],
         ['PUT', '/connectors/one/config', source, 'admin'],
         ['PUT', '/admin/drain', undefined, 'admin'],
       ]

@@ -88,10 +88,11 @@ export const plugin: JsonSchema = {
       type: oneOfTexts(['source', 'sink', 'converter', 'header_converter', 'transformation', 'predicate', 'unknown']),
       version: text,
       name: about('Its short name, which `connector.class` takes too', text),
+      signals: about('True where a connector takes signals', flag),
       error: about('Why it could not be loaded', text),
       location: about('Where what could not be loaded is', text),
     },
-    ['version', 'error', 'location'],
+    ['version', 'signals', 'error', 'location'],
   ),
 }
 

@@ -1,5 +1,6 @@
 import { isErrorKind, isRetriable } from '@tidewire/sdk'
 import { NotLeaderError } from '../cluster/cluster.ts'
+import { NoSignalsError } from '../herder/connector-signals.ts'
 import { NotOwnerError } from '../herder/connector-writes.ts'
 
 /** Kafka Connect's error body; `error_code` is the HTTP status. */
@@ -31,7 +32,7 @@ export function isElsewhere(error: unknown): error is NotLeaderError | NotOwnerE
 export function statusOf(error: unknown): number {
   if (isErrorKind(error, 'ConfigError')) return 400
   if (isErrorKind(error, 'NotFoundError')) return 404
-  if (isErrorKind(error, 'AlreadyExistsError')) return 409
+  if (isErrorKind(error, 'AlreadyExistsError') || error instanceof NoSignalsError) return 409
   if (isElsewhere(error) || isErrorKind(error, 'RetriableError')) return 409
   // The log is away, or its answer was not in time.
   if (isRetriable(error)) return 503

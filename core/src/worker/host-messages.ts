@@ -6,7 +6,7 @@ import type { PluginRef } from '../plugin/manifest.ts'
 import type { WorkerClientSettings } from './task-clients.ts'
 import type { InternalTopic } from './internal-topics.ts'
 import type { ShownProgress } from './task-progress.ts'
-import type { TaskId, TaskSpec } from './task-spec.ts'
+import type { SignalPlace, TaskId, TaskSpec } from './task-spec.ts'
 import type { LoggedLine } from './thread-logger.ts'
 
 /** What a host thread is told at birth. */
@@ -80,6 +80,8 @@ export interface HostCalls {
     args: { readonly kind: ChainKind; readonly ref: PluginRef; readonly config: Config }
     answer: Record<string, string[]>
   }
+  /** Undefined: with this config the connector takes none. */
+  signalPlace: { args: { readonly ref: PluginRef; readonly config: Config }; answer: SignalPlace | undefined }
   close: { args: object; answer: undefined }
 }
 

@@ -29,7 +29,7 @@ import { Lease } from './lease.ts'
 import { logClients, type OpenClient } from './log-clients.ts'
 import { OffsetStore } from './offset-store.ts'
 import { isPermanent } from './restart-policy.ts'
-import { taskKey, type TaskId, type TaskSpec } from './task-spec.ts'
+import { taskKey, type SignalPlace, type TaskId, type TaskSpec } from './task-spec.ts'
 import { scrubbedLogger } from './resolve-task.ts'
 import { TaskActivity } from './task-activity.ts'
 import { isOvertaken } from './task-client.ts'
@@ -108,6 +108,7 @@ export class TaskHost {
     plan: async ({ ref, config, maxTasks }) => this.#plan(ref, config, maxTasks),
     check: async ({ ref, config }) => this.#check(ref, config),
     checkPart: async ({ kind, ref, config }) => this.#checkPart(kind, ref, config),
+    signalPlace: async ({ ref, config }) => this.#signalPlace(ref, config),
     close: async () => this.#close(),
   }
 
@@ -298,6 +299,18 @@ export class TaskHost {
     } catch (error) {
       throw secrets.scrubAll(error)
     }
+  }
+
+  async #signalPlace(ref: PluginRef, raw: Config): Promise<SignalPlace | undefined> {
+    return this.#withConfig(ref, raw, (connector, resolved) => {
+      requireValid(resolved.errors)
+      const { config, problems } = parseConnectorConfig(connector, resolved.config)
+      requireValid(problems)
+      const signals = connector.type === 'source' ? connector.signals : undefined
+      const topic = signals?.topic(config)
+      const key = signals?.key?.(config)
+      return topic === undefined ? undefined : { topic, ...(key === undefined ? {} : { key }) }
+    })
   }
 
   /** What is thrown holds no secrets. */

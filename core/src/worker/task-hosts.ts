@@ -20,7 +20,7 @@ import { traceOf, type HostCall, type HostCalls, type HostMessage, type HostSett
 import { endlessLease } from './lease.ts'
 import { defaultRestartLimits, isPermanent, RestartPolicy, type RestartLimits } from './restart-policy.ts'
 import type { ShownProgress } from './task-progress.ts'
-import { taskKey, type TaskId, type TaskSpec, type TaskStatus } from './task-spec.ts'
+import { taskKey, type SignalPlace, type TaskId, type TaskSpec, type TaskStatus } from './task-spec.ts'
 import { within } from './time-limit.ts'
 
 export interface TaskHostsOptions {
@@ -180,6 +180,11 @@ export class TaskHosts {
   /** As {@link check}, of a transform or a predicate and its own settings. */
   async checkPart(kind: ChainKind, ref: PluginRef, config: Config): Promise<ConfigProblems> {
     return this.#askPlanner('checkPart', { kind, ref, config }, ref)
+  }
+
+  /** Where the connector reads signals from; undefined: with this config it takes none. */
+  async signalPlace(ref: PluginRef, config: Config): Promise<SignalPlace | undefined> {
+    return this.#askPlanner('signalPlace', { ref, config }, ref)
   }
 
   /** See errand-runner.ts. */

@@ -49,6 +49,13 @@ export interface TaskStatus extends TaskId {
   readonly generation: number
 }
 
+/** Where a connector reads signals from. */
+export interface SignalPlace {
+  readonly topic: string
+  /** Of the records. Left out: they have none. */
+  readonly key?: string
+}
+
 /** A text by which maps know a task. */
 export function taskKey({ connector, task }: TaskId): string {
   return `${connector}-${task}`

@@ -2,7 +2,7 @@
 import type { ConfigProblems } from '@tidewire/sdk'
 import type { ErrandKind, Errands } from '../../worker/errand-messages.ts'
 import type { ShownProgress } from '../../worker/task-progress.ts'
-import type { TaskId, TaskSpec, TaskStatus } from '../../worker/task-spec.ts'
+import type { SignalPlace, TaskId, TaskSpec, TaskStatus } from '../../worker/task-spec.ts'
 import type { TaskRunner } from '../task-runner.ts'
 
 type Config = Readonly<Record<string, string>>
@@ -88,6 +88,10 @@ export class FakeRunner implements TaskRunner {
 
   async checkPart(): Promise<ConfigProblems> {
     return this.partProblems
+  }
+
+  async signalPlace(): Promise<SignalPlace | undefined> {
+    return undefined
   }
 
   async close(): Promise<void> {
