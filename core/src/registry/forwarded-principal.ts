@@ -9,15 +9,20 @@ import { createHash, createPublicKey, generateKeyPairSync, sign, verify, type Ke
 import type { FastifyRequest } from 'fastify'
 import { roles } from '../rest/access-rules.ts'
 import type { Principal } from '../rest/principal.ts'
+import { RestError } from '../rest/rest-error.ts'
 import { errors } from './registry-error.ts'
 
 const principalHeader = 'x-tidewire-principal'
 const proofHeader = 'x-tidewire-principal-signature'
+/** For how long what is signed holds, and by how much the clocks of registries may differ. */
+const MAX_AGE_MS = 60_000
 
 /** What is signed, beside method and path of the one request that it holds for. */
 interface Told extends Pick<Principal, 'name' | 'login' | 'role'> {
   readonly key: string
   readonly bodyDigest: string
+  /** When it was signed, in milliseconds since 1970: who overhears a request cannot send it again later. */
+  readonly signedAt: number
 }
 
 interface Passed {
@@ -46,8 +51,9 @@ export class PrincipalSigner {
     this.#privateKey = privateKey
   }
 
+  /** To be asked for anew when the request is sent again: it holds for a minute. */
   headersFor({ name, login, role }: Principal, { method, path, body }: Passed): Record<string, string> {
-    const told: Told = { name, login, role, key: this.publicKey, bodyDigest: digestOf(body) }
+    const told: Told = { name, login, role, key: this.publicKey, bodyDigest: digestOf(body), signedAt: Date.now() }
     const text = Buffer.from(JSON.stringify(told)).toString('base64url')
     const proof = sign(null, statement(method, path, text), this.#privateKey)
     return { [principalHeader]: text, [proofHeader]: proof.toString('base64url') }
@@ -58,6 +64,7 @@ export class PrincipalSigner {
  * Undefined where no registry says so.
  * @param keys of the registries in the group
  * @throws RegistryError 50004 where it is one that is not known to be in the group, or not yet: it will ask again
+ * @throws RestError 403 where it was said too long ago
  */
 export function forwardedPrincipal(
   { method, url, headers }: Pick<FastifyRequest, 'method' | 'url' | 'headers'>,
@@ -70,7 +77,15 @@ export function forwardedPrincipal(
   if (!keys.has(told.key)) throw errors.leaderUnknown()
   const key = createPublicKey({ key: Buffer.from(told.key, 'base64url'), type: 'spki', format: 'der' })
   if (!verify(null, statement(method, url, text), key, Buffer.from(proof, 'base64url'))) return undefined
-  const { name, login, role, bodyDigest } = told
+  const { name, login, role, bodyDigest, signedAt } = told
+  const ageMs = Date.now() - signedAt
+  if (Math.abs(ageMs) > MAX_AGE_MS) {
+    const where = `${Math.round(Math.abs(ageMs) / 1000)} s ${ageMs > 0 ? 'before' : 'after'} the time here`
+    throw new RestError(
+      403,
+      `The registry that passes this request on signed it ${where}; ${MAX_AGE_MS / 1000} s are allowed. Set the clocks of the registries right, or ask the leader itself`,
+    )
+  }
   return { principal: { name, login, role: roles.find((known) => known === role) }, bodyDigest }
 }
 
@@ -81,7 +96,7 @@ export function digestOf(body: string): string {
 function parseTold(text: string): Told | undefined {
   try {
     const told = JSON.parse(Buffer.from(text, 'base64url').toString()) as Told | null
-    return typeof told?.key === 'string' ? told : undefined
+    return typeof told?.key === 'string' && typeof told.signedAt === 'number' ? told : undefined
   } catch {
     return undefined
   }
