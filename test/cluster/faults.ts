@@ -2,7 +2,7 @@
 import { askRest } from '../support/ask-rest.ts'
 import { until } from '../support/until.ts'
 import type { ConnectorConfig, ConnectorsModel } from './connectors-model.ts'
-import type { Random } from './random.ts'
+import type { Random } from '../support/random.ts'
 import { pause, type TestCluster, type TestWorkerProcess } from './test-cluster.ts'
 
 export interface FaultContext {

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { ConnectorsModel, noConnector } from './connectors-model.ts'
 import { FaultDeck, type FaultContext } from './faults.ts'
 import { JournalJudge, type JournalLine } from './journal-judge.ts'
-import { seededRandom } from './random.ts'
+import { seededRandom } from '../support/random.ts'
 import { SequenceJudge, type Delivery } from './sequence-judge.ts'
 
 // What judges the cluster is worth nothing if it cannot find fault.

@@ -1,6 +1,6 @@
 /** Creates, changes and deletes connectors, one after another, by whatever worker comes; each answer is remembered. */
 import type { ConnectorsModel } from './connectors-model.ts'
-import type { Random } from './random.ts'
+import type { Random } from '../support/random.ts'
 import { pause, type TestCluster } from './test-cluster.ts'
 
 export interface RestLoad {

@@ -6,24 +6,14 @@ import type pg from 'pg'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { askRest } from '../support/ask-rest.ts'
 import { postgresMissing, startPostgres, type TestPostgres } from '../support/postgres.ts'
+import { seededRandom, seedOfRun, type Random } from '../support/random.ts'
 import { readTopic } from '../support/read-topic.ts'
 import { newPlace, startPlatform, type Place, type Platform } from '../support/tidewire.ts'
 import { until } from '../support/until.ts'
 
 const kills = Number(process.env['TIDEWIRE_KILLS'] ?? 6)
-const seed = Number(process.env['TIDEWIRE_SEED'] ?? Date.now() % 100_000)
+const seed = seedOfRun()
 const missing = await postgresMissing()
-
-/** Mulberry32: the same numbers for the same seed. */
-function randomOf(start: number): () => number {
-  let state = start
-  return () => {
-    state = (state + 0x6d2b79f5) | 0
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state)
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
-  }
-}
 
 interface Change {
   readonly op: string
@@ -35,11 +25,11 @@ interface Change {
 class Writer {
   transactions = 0
   readonly #postgres: TestPostgres
-  readonly #random: () => number
+  readonly #random: Random
   readonly #done: Promise<void>
   #isStopped = false
 
-  constructor(postgres: TestPostgres, random: () => number) {
+  constructor(postgres: TestPostgres, random: Random) {
     this.#postgres = postgres
     this.#random = random
     this.#done = this.#write()
@@ -69,16 +59,16 @@ class Writer {
   }
 
   #transaction(): string {
-    const statements = Array.from({ length: 1 + Math.floor(this.#random() * 8) }, () => {
-      const id = Math.floor(this.#random() * 3000)
-      const what = this.#random()
-      if (what < 0.4) return `INSERT INTO account VALUES (${id}, 0, 'new') ON CONFLICT (id) DO NOTHING`
-      if (what < 0.8) return `UPDATE account SET balance = balance + 1, note = md5(random()::text) WHERE id = ${id}`
-      if (what < 0.9)
+    const statements = Array.from({ length: this.#random.between(1, 8) }, () => {
+      const id = this.#random.below(3000)
+      const what = this.#random.below(10)
+      if (what < 4) return `INSERT INTO account VALUES (${id}, 0, 'new') ON CONFLICT (id) DO NOTHING`
+      if (what < 8) return `UPDATE account SET balance = balance + 1, note = md5(random()::text) WHERE id = ${id}`
+      if (what < 9)
         return `UPDATE account SET id = id + 100000 WHERE id = ${id} AND NOT EXISTS (SELECT FROM account WHERE id = ${id + 100_000})`
       return `DELETE FROM account WHERE id = ${id}`
     })
-    return `BEGIN; ${statements.join('; ')}; ${this.#random() < 0.9 ? 'COMMIT' : 'ROLLBACK'}`
+    return `BEGIN; ${statements.join('; ')}; ${this.#random.below(10) < 9 ? 'COMMIT' : 'ROLLBACK'}`
   }
 }
 
@@ -102,7 +92,7 @@ describe.skipIf(missing !== undefined)(`with seed ${seed}${missing === undefined
   })
 
   test(`after ${kills} kills the topic makes the table, with no event twice`, async () => {
-    const random = randomOf(seed)
+    const random = seededRandom(seed)
     const posted = await askRest(platform.rest, 'POST', '/connectors', {
       body: {
         name: 'accounts',
@@ -122,12 +112,12 @@ describe.skipIf(missing !== undefined)(`with seed ${seed}${missing === undefined
         },
       },
     })
-    expect(JSON.stringify(posted)).toContain("201")
-    const writers = [new Writer(postgres, randomOf(seed + 1)), new Writer(postgres, randomOf(seed + 2))]
+    expect(JSON.stringify(posted)).toContain('201')
+    const writers = [new Writer(postgres, seededRandom(seed + 1)), new Writer(postgres, seededRandom(seed + 2))]
     for (let kill = 0; kill < kills; kill++) {
       // From within the snapshot to long after it.
-      await new Promise((resolve) => setTimeout(resolve, 300 + random() * 3000))
-      if (random() < 0.6) {
+      await new Promise((resolve) => setTimeout(resolve, random.between(300, 3300)))
+      if (random.below(10) < 6) {
         await platform.stop('SIGKILL')
         platform = await startPlatform(place, { args: ['--empty'] })
       } else {
