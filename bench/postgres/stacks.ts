@@ -23,7 +23,7 @@ export type StartStack = () => Promise<Stack>
 
 export const startTidewireStack: StartStack = async () => {
   const place = await newPlace()
-  const platform = await startPlatform(place)
+  const platform = await startPlatform(place, { args: ['--empty'] })
   return {
     ...measured('Tidewire', `127.0.0.1:${place.logPort}`, [platform.pid]),
     url: platform.rest,

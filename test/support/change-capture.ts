@@ -58,7 +58,7 @@ export async function debeziumStack(): Promise<CaptureStack> {
 
 export async function tidewireStack(): Promise<CaptureStack> {
   const place = await newPlace()
-  const platform = await startPlatform(place)
+  const platform = await startPlatform(place, { args: ['--empty'] })
   return {
     name: 'tidewire',
     address: `127.0.0.1:${place.logPort}`,
@@ -105,8 +105,8 @@ async function committedLsn(stack: CaptureStack, connector: string): Promise<num
 async function storedOffset(stack: CaptureStack, connector: string): Promise<StoredOffset['offset'] | undefined> {
   const { body } = await restClient(stack.url).ask('GET', `/connectors/${connector}/offsets`)
   const { offsets } = body as { readonly offsets: readonly StoredOffset[] }
-  // Ours also keeps how far the snapshot came with each table.
-  return offsets.find(({ partition }) => !('table' in partition))?.offset
+  // Ours also keeps how far the snapshot came with each table, and where it reads signals.
+  return offsets.find(({ partition }) => Object.keys(partition).join() === 'server')?.offset
 }
 
 /** @returns the events of each stack in its order, by topic */
