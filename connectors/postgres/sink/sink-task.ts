@@ -1,0 +1,219 @@
+import {
+  ConnectError,
+  isRetriable,
+  type SinkRecord,
+  type SinkTask,
+  type SinkTaskContext,
+  type TopicPartition,
+} from '@tidewire/sdk'
+import type pg from 'pg'
+import type { Address } from '../link/connection-settings.ts'
+import { problemOf } from '../link/errors.ts'
+import { BatchReader } from './batch-reader.ts'
+import { addressOf, optionsOf, type SinkOptions } from './options.ts'
+import { isRowError, isStaleShape, refusal, writeProblem } from './row-errors.ts'
+import { GroupingSchedule, OrderedSchedule, type Group } from './schedule.ts'
+import type { PostgresSinkConfig } from './settings.ts'
+import { SinkLink } from './sink-link.ts'
+import { makeOffsetsTable, StoredOffsets } from './stored-offsets.ts'
+import { parseTableName, TableNames } from './table-name.ts'
+import { isOneStatement, writeRows } from './write-rows.ts'
+
+type Context = SinkTaskContext<PostgresSinkConfig>
+
+/** Connects, and with `exactly.once` makes the table of positions. */
+export async function openPostgresSink(context: Context): Promise<SinkTask> {
+  const options = optionsOf(context.config)
+  const address = addressOf(context.config)
+  const task = new PostgresSinkTask(context, options, address)
+  await task.start()
+  return task
+}
+
+interface Refused {
+  readonly record: SinkRecord
+  readonly error: Error
+}
+
+/**
+ * Each `put` is one transaction, so that a flush has nothing left to do. It is tried as a whole, in as few statements as
+ * possible; where the server refuses a row, it is done again in the order of the log, and the refused rows are found by halving.
+ */
+class PostgresSinkTask implements SinkTask {
+  readonly #context: Context
+  readonly #options: SinkOptions
+  readonly #link: SinkLink
+  readonly #names: TableNames
+  readonly #offsets: StoredOffsets | undefined
+  readonly #offsetsTable: string
+  /** Passing failures in a row. */
+  #failures = 0
+
+  constructor(context: Context, options: SinkOptions, address: Address) {
+    this.#context = context
+    this.#options = options
+    this.#names = new TableNames(options, address.database)
+    this.#offsetsTable = parseTableName(context.config['offsets.table.name'], false, address.database).sql
+    // Dead letters that are put back have offsets that the positions are past, and move none.
+    const keepsOffsets = context.config['exactly.once'] && context.redrive === undefined
+    this.#offsets = keepsOffsets ? new StoredOffsets(this.#offsetsTable, context.connector) : undefined
+    this.#link = new SinkLink(address, context.signal, async (client) => {
+      await this.#offsets?.reload(client)
+      return BatchReader.load(client, options, this.#names, context.log)
+    })
+  }
+
+  async start(): Promise<void> {
+    await this.#link.open(async (client) => {
+      if (this.#offsets !== undefined) await makeOffsetsTable(client, this.#offsetsTable)
+    })
+  }
+
+  async open(partitions: readonly TopicPartition[]): Promise<void> {
+    if (this.#offsets === undefined || partitions.length === 0) return
+    const { client } = await this.#link.session()
+    try {
+      for (const position of await this.#offsets.claim(client, partitions)) this.#context.seek(position)
+    } catch (error) {
+      throw problemOf(error, `reading positions in ${this.#offsetsTable}`)
+    }
+  }
+
+  async put(records: readonly SinkRecord[]): Promise<void> {
+    if (records.length === 0) return
+    const end = this.#link.begin()
+    try {
+      await this.#write(records)
+      this.#failures = 0
+    } catch (error) {
+      throw await this.#failed(error)
+    } finally {
+      end()
+    }
+  }
+
+  close(partitions: readonly TopicPartition[]): void {
+    this.#offsets?.release(partitions)
+  }
+
+  async stop(): Promise<void> {
+    await this.#link.close()
+  }
+
+  async #write(records: readonly SinkRecord[]): Promise<void> {
+    const session = await this.#link.session()
+    const due = this.#offsets?.due(records) ?? records
+    if (due.length === 0) return
+    const phase = { committing: false }
+    try {
+      await this.#writeWhole(session, due, phase)
+    } catch (error) {
+      if (!isRowError(error) && !isStaleShape(error)) throw error
+      await session.client.query('ROLLBACK')
+      // Tables may have changed since they were looked at.
+      session.reader.forget()
+      await this.#writeCarefully(session, due, phase.committing)
+    }
+  }
+
+  async #writeWhole(
+    { client, reader }: Session,
+    records: readonly SinkRecord[],
+    phase: { committing: boolean },
+  ): Promise<void> {
+    const { batchRows, deletes } = this.#options
+    const schedule = new GroupingSchedule(deletes)
+    const refused = await reader.read(records, schedule)
+    const { groups } = schedule
+    if (this.#offsets === undefined && refused.length === 0) {
+      if (groups.length === 0) return
+      // One statement is a transaction by itself.
+      if (groups.length === 1 && isOneStatement(groups[0]!, batchRows)) {
+        await writeRows(client, groups[0]!, 0, groups[0]!.rows.length, batchRows)
+        return
+      }
+    }
+    await this.#transaction(client, records, phase, async () => {
+      for (const group of groups) await writeRows(client, group, 0, group.rows.length, batchRows)
+      await this.#report(refused)
+    })
+  }
+
+  /** @param checkAtOnce where it was the commit that failed, constraints that wait for it are checked with each statement */
+  async #writeCarefully(
+    { client, reader }: Session,
+    records: readonly SinkRecord[],
+    checkAtOnce: boolean,
+  ): Promise<void> {
+    const schedule = new OrderedSchedule()
+    const refused = await reader.read(records, schedule)
+    await this.#transaction(client, records, { committing: false }, async () => {
+      if (checkAtOnce) await client.query('SET CONSTRAINTS ALL IMMEDIATE')
+      for (const group of schedule.groups) {
+        await this.#writeHalving(client, group, 0, Math.max(1, group.rows.length), refused)
+      }
+      await this.#report(refused)
+    })
+  }
+
+  /** Writes rows [from, to); of those that are refused, tells why each is. */
+  async #writeHalving(client: pg.Client, group: Group, from: number, to: number, refused: Refused[]): Promise<void> {
+    await client.query('SAVEPOINT tidewire_rows')
+    try {
+      await writeRows(client, group, from, to, this.#options.batchRows)
+      await client.query('RELEASE SAVEPOINT tidewire_rows')
+    } catch (error) {
+      if (!isRowError(error)) throw error
+      await client.query('ROLLBACK TO SAVEPOINT tidewire_rows; RELEASE SAVEPOINT tidewire_rows')
+      if (to - from === 1) {
+        refused.push({ record: group.records[from]!, error: refusal(error, group.set.table.name.sql) })
+        return
+      }
+      const middle = from + Math.floor((to - from) / 2)
+      await this.#writeHalving(client, group, from, middle, refused)
+      await this.#writeHalving(client, group, middle, to, refused)
+    }
+  }
+
+  async #transaction(
+    client: pg.Client,
+    records: readonly SinkRecord[],
+    phase: { committing: boolean },
+    work: () => Promise<void>,
+  ): Promise<void> {
+    await client.query('BEGIN')
+    const committed = await this.#offsets?.advance(client, records)
+    await work()
+    phase.committing = true
+    await client.query('COMMIT')
+    committed?.()
+  }
+
+  /**
+   * Refused records are told before the transaction is committed: with positions in it, nobody would read them again if their
+   * dead letters were not in the log by then. Where errors are not tolerated it throws, and nothing is written.
+   */
+  async #report(refused: readonly Refused[]): Promise<void> {
+    await Promise.all(refused.map(({ record, error }) => this.#context.report(record, error)))
+  }
+
+  /** Whatever it was, the session's transaction is over: a new session begins with what the table of positions says. */
+  async #failed(error: unknown): Promise<unknown> {
+    await this.#link.drop()
+    const problem = error instanceof ConnectError ? error : writeProblem(error)
+    if (!isRetriable(problem)) return problem
+    const limit = this.#context.config['max.retries']
+    if (limit !== undefined && ++this.#failures > limit) {
+      return new ConnectError(`${problem.message} (${limit} retries, as max.retries says)`, {
+        code: problem.code,
+        cause: problem,
+      })
+    }
+    return problem
+  }
+}
+
+interface Session {
+  readonly client: pg.Client
+  readonly reader: BatchReader
+}

@@ -1,0 +1,158 @@
+import type { SinkRecord } from '@tidewire/sdk'
+import { describe, expect, test } from 'vitest'
+import { postgresMissing } from '../../../../test/support/postgres.ts'
+import { until } from '../../../../test/support/until.ts'
+import { customer, customerRecord } from './fixtures.ts'
+import { sinkServer } from './sink-database.ts'
+
+const missing = await postgresMissing()
+const table =
+  'CREATE TABLE customers (id bigint PRIMARY KEY, name varchar(10) NOT NULL, note text, score int CHECK (score < 100))'
+
+describe.skipIf(missing !== undefined)(`rows that are refused, and what passes by ${missing ?? ''}`, () => {
+  const { server, database } = sinkServer('debian')
+
+  describe.each([
+    { 'insert.mode': 'insert', 'exactly.once': true },
+    { 'insert.mode': 'insert', 'exactly.once': false },
+    { 'insert.mode': 'upsert', 'pk.mode': 'record_key', 'exactly.once': false },
+  ])('%o', (mode) => {
+    test('a bad row here and there: all others are written, and each is told with its reason', async () => {
+      const { run, sql } = await database(table)
+      const bad = new Map<number, readonly [object, RegExp]>([
+        [0, [{ name: 'much too long' }, /too long/]],
+        [17, [{ name: null }, /null value/]],
+        [18, [{ name: 'nul \0' }, /0x00/]],
+        [250, [{ name: 'x', score: 100 }, /check constraint/]],
+        [499, [{ name: 'x', score: 1e12 }, /out of range/]],
+      ])
+      const sink = run(mode)
+      await sink.put(Array.from({ length: 500 }, (_, n) => customerRecord(n, n, bad.get(n)?.[0] ?? { name: 'ok' })))
+      expect(sink.reported.map(({ record }) => record.offset).toSorted((a, b) => a - b)).toEqual([...bad.keys()])
+      for (const { record, error } of sink.reported) {
+        expect(error.message).toMatch(bad.get(record.offset)![1])
+        // The detail of the server quotes the whole row.
+        expect(error.message).not.toContain('Failing row')
+      }
+      expect(await sql('SELECT count(*)::int FROM customers')).toEqual([{ count: 495 }])
+      await sink.put([customerRecord(500, 500, { name: 'next' })])
+      expect(await sql('SELECT count(*)::int FROM customers')).toEqual([{ count: 496 }])
+    })
+  })
+
+  test('where errors are not tolerated, nothing of the batch is written', async () => {
+    const { run, sql } = await database(table)
+    const sink = run({ 'exactly.once': true })
+    const intolerant = sink as unknown as { readonly reported: { push: () => never } }
+    intolerant.reported.push = () => {
+      throw new Error('not tolerated')
+    }
+    await expect(sink.put([customerRecord(0, 1, { name: 'a' }), customerRecord(1, 2, { name: null })])).rejects.toThrow(
+      'not tolerated',
+    )
+    expect(await sql('SELECT * FROM customers')).toEqual([])
+    expect(await sql('SELECT next_offset FROM _tidewire_offsets')).toEqual([{ next_offset: null }])
+  })
+
+  test('a constraint that is checked at the commit, and rows whose order it allows', async () => {
+    const { run, sql } = await database(
+      table,
+      `CREATE TABLE orders (id bigint PRIMARY KEY, name text, note text, score int,
+         FOREIGN KEY (score) REFERENCES orders (id) DEFERRABLE INITIALLY DEFERRED)`,
+    )
+    const sink = run({ 'table.name.format': 'orders', 'exactly.once': true })
+    await sink.put([
+      customerRecord(0, 1, { name: 'child', score: 2 }),
+      customerRecord(1, 2, { name: 'parent', score: null }),
+    ])
+    expect(sink.reported).toEqual([])
+    await sink.put([
+      customerRecord(2, 3, { name: 'orphan', score: 99 }),
+      customerRecord(3, 4, { name: 'ok', score: 1 }),
+    ])
+    expect(sink.reported.map(({ record }) => record.offset)).toEqual([2])
+    expect(await sql('SELECT id::int FROM orders ORDER BY id')).toEqual([{ id: 1 }, { id: 2 }, { id: 4 }])
+  })
+
+  test('a trigger’s own exception refuses the row', async () => {
+    const { run, sql } = await database(
+      table,
+      `CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+         IF NEW.name = 'no' THEN RAISE EXCEPTION 'no such name'; END IF; RETURN NEW; END $$`,
+      'CREATE TRIGGER t BEFORE INSERT ON customers FOR EACH ROW EXECUTE FUNCTION refuse()',
+    )
+    const sink = run({})
+    await sink.put([customerRecord(0, 1, { name: 'no' }), customerRecord(1, 2, { name: 'yes' })])
+    expect(sink.reported.map(({ error }) => error.message)).toEqual([expect.stringContaining('no such name')])
+    expect(await sql('SELECT id::int FROM customers')).toEqual([{ id: 2 }])
+  })
+
+  test('a session that is ended between two batches is made anew', async () => {
+    const { run, sql } = await database(table)
+    const sink = run({ 'exactly.once': true })
+    await sink.put([customerRecord(0, 1, { name: 'a' })])
+    await sql(
+      "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'tidewire postgres-sink'",
+    )
+    await putUntilTaken(sink, [customerRecord(1, 2, { name: 'b' })])
+    expect(await sql('SELECT id::int FROM customers ORDER BY id')).toEqual([{ id: 1 }, { id: 2 }])
+  })
+
+  test('a server that is down is waited for; with max.retries not for ever', async () => {
+    const { run, sql } = await database(table)
+    const sink = run({})
+    const limited = run({ 'max.retries': 1 })
+    await sink.put([customerRecord(0, 1, { name: 'a' })])
+    await limited.put([customerRecord(1, 2, { name: 'b' })])
+    await server().stop()
+    const next = [customerRecord(2, 3, { name: 'c' })]
+    await expect(sink.put(next)).rejects.toMatchObject({ retriable: true })
+    await expect(limited.put(next)).rejects.toMatchObject({ retriable: true })
+    await expect(limited.put(next)).rejects.toMatchObject({
+      retriable: false,
+      message: expect.stringContaining('max.retries'),
+    })
+    await server().start()
+    await putUntilTaken(sink, next)
+    expect(await sql('SELECT id::int FROM customers ORDER BY id')).toEqual([{ id: 1 }, { id: 2 }, { id: 3 }])
+  })
+
+  test('a task that waits for a lock ends when it is told to', async () => {
+    const { run, name } = await database(table)
+    const other = await server().connect({ database: name })
+    try {
+      await other.query('BEGIN; LOCK TABLE customers')
+      const sink = run({})
+      const putting = sink.put([customerRecord(0, 1, { name: 'a' })]).catch((error: unknown) => error)
+      await until('the sink to wait', async () => {
+        const { rowCount } = await other.query('SELECT 1 FROM pg_locks WHERE NOT granted')
+        return (rowCount ?? 0) > 0
+      })
+      await sink.stop()
+      expect(await putting).toMatchObject({ retriable: true })
+    } finally {
+      await other.end()
+    }
+  })
+
+  test('without the right to write, the error says what to grant', async () => {
+    const { run, sql } = await database(table, 'CREATE ROLE guest LOGIN')
+    const sink = run({ 'connection.user': 'guest' })
+    await expect(sink.put([customerRecord(0, 1, { name: 'a' }, { valueSchema: customer })])).rejects.toMatchObject({
+      name: 'ConfigError',
+      message: expect.stringContaining('INSERT'),
+    })
+    await sql('DROP ROLE guest')
+  })
+
+  async function putUntilTaken(sink: { put: (records: SinkRecord[]) => Promise<unknown> }, records: SinkRecord[]) {
+    await until('the batch to be taken', async () => {
+      const failure = await sink.put(records).then(
+        () => undefined,
+        (error: unknown) => error as { retriable?: boolean },
+      )
+      if (failure !== undefined && failure.retriable !== true) throw failure as Error
+      return failure === undefined
+    })
+  }
+})
