@@ -38,6 +38,7 @@ import type { TaskRunner } from './task-runner.ts'
 import type { WorkerParts } from './task-spec.ts'
 import { ConfigValidator } from './validation.ts'
 import { WorkerRequests, type WorkerTls } from './worker-request.ts'
+import { workerMetrics } from './worker-metrics.ts'
 import { hasOthersToFence, ZombieFencing } from './zombie-fencing.ts'
 
 export interface HerderOptions {
@@ -316,6 +317,13 @@ export class Herder {
 
   get clusterId(): string {
     return this.#clusterId
+  }
+
+  /** What this worker has to tell of itself and of what it runs; see worker-metrics.ts. */
+  async metrics(): Promise<string> {
+    const { workerId, views, cluster } = this
+    const tasks = await this.#ready().runner.metrics()
+    return workerMetrics({ workerId, views, leads: cluster.leads, tasks })
   }
 
   /** See {@link ConnectorWrites.reencrypt}. */

@@ -4,6 +4,7 @@ import type { ChainKind } from '../config/transform-settings.ts'
 import type { PluginRef } from '../plugin/manifest.ts'
 import type { ErrandKind, Errands } from '../worker/errand-messages.ts'
 import type { ErrandCalls } from '../worker/errand-runner.ts'
+import type { WorkerTaskMetrics } from '../worker/task-metrics.ts'
 import type { SignalPlace, TaskId, TaskSpec } from '../worker/task-spec.ts'
 
 type Config = Readonly<Record<string, string>>
@@ -23,6 +24,8 @@ export interface TaskRunner {
   checkPart(kind: ChainKind, ref: PluginRef, config: Config): Promise<ConfigProblems>
   /** Where the connector reads signals from; undefined: with this config it takes none. @throws ConfigError */
   signalPlace(ref: PluginRef, config: Config): Promise<SignalPlace | undefined>
+  /** Of all tasks whose threads answer at once. */
+  metrics(): Promise<WorkerTaskMetrics[]>
   /** Does what is asked in a thread of its own, apart from tasks. @throws what it throws; ConnectError where it was cut off */
   runErrand<K extends ErrandKind>(
     kind: K,

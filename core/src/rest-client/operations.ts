@@ -570,6 +570,8 @@ export interface Operations {
   }
   /** Whether this worker is ready, and gets on */
   'GET /health': { readonly answer: Health }
+  /** Metrics of this worker and what it runs, for Prometheus */
+  'GET /metrics': object
   /** This document */
   'GET /openapi.json': { readonly answer: unknown }
   /** Records of a topic as server-sent events, as they come */

@@ -49,6 +49,7 @@ const rules: Readonly<Record<string, AccessRule>> = {
   'GET /openapi.json': view,
   'GET /docs': { needs: 'view', hasPage: true },
   'GET /events': view,
+  'GET /metrics': view,
 
   'GET /connectors': view,
   'POST /connectors': admin,

@@ -35,6 +35,7 @@ import { limitRates } from './request-rates.ts'
 import { sendHeaders, type HeaderRule } from './response-headers.ts'
 import { messageFor, RestError, statusOf, type ErrorBody } from './rest-error.ts'
 import { object, text } from './route-schema.ts'
+import { metricsRoute } from './metrics-route.ts'
 import { signalRoutes } from './signal-routes.ts'
 import { tailRoutes } from './tail-routes.ts'
 import { TrustedProxies } from './trusted-proxies.ts'
@@ -163,6 +164,7 @@ export async function startRest(options: RestOptions): Promise<RestServer> {
   errandRoutes(app, ready, closing.signal)
   offsetRoutes(app, ready, forwarding, closing.signal)
   signalRoutes(app, ready)
+  metricsRoute(app, ready)
   internalRoutes(app, ready)
   adminRoutes(app, ready, holdMs, closing.signal)
   reencryptRoute(app, forwarding)

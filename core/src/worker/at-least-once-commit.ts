@@ -44,6 +44,7 @@ export class AtLeastOnceCommit implements CommitStep {
   async #produce(batch: TrackedBatch, converted: ConvertedBatch): Promise<void> {
     if (converted.out.length > 0) {
       const { failures } = await this.#context.producer.produce(converted.out)
+      this.#context.activity.counts.written += converted.out.length - failures.length
       for (const { index, error } of failures) {
         this.#context.conversion.refuse(converted, converted.origins[index]!, 'KAFKA_PRODUCE', 'producer', error)
       }

@@ -203,20 +203,21 @@ export class ExactlyOnceCommit implements CommitStep {
    * @throws LogError, or ConnectError where a refused record fails the task
    */
   async #produceAll(sent: readonly Sent[], offsetRecords: Parameters<CommitContext['producer']['produce']>[0]) {
-    const { producer } = this.#context
+    const { producer, activity } = this.#context
     const filled = sent.filter(({ converted }) => converted.out.length > 0)
     const results = await Promise.allSettled([
       ...filled.map(({ converted }) => producer.produce(converted.out)),
       ...(offsetRecords.length > 0 ? [producer.produce(offsetRecords)] : []),
     ])
     let complete = true
-    results.forEach((result, i) => {
+    for (const [i, result] of results.entries()) {
       if (result.status === 'rejected') throw result.reason as Error
-      if (result.value.failures.length === 0) return
+      if (result.value.failures.length === 0) continue
       if (i >= filled.length) throw result.value.failures[0]!.error
       this.#takeOut(filled[i]!.converted, result.value)
       complete = false
-    })
+    }
+    if (complete) for (const { converted } of filled) activity.counts.written += converted.out.length
     return complete
   }
 

@@ -5,6 +5,7 @@ import type { ChainKind } from '../config/transform-settings.ts'
 import type { PluginRef } from '../plugin/manifest.ts'
 import type { WorkerClientSettings } from './task-clients.ts'
 import type { InternalTopic } from './internal-topics.ts'
+import type { TaskMetrics } from './task-metrics.ts'
 import type { ShownProgress } from './task-progress.ts'
 import type { SignalPlace, TaskId, TaskSpec } from './task-spec.ts'
 import type { LoggedLine } from './thread-logger.ts'
@@ -82,6 +83,7 @@ export interface HostCalls {
   }
   /** Undefined: with this config the connector takes none. */
   signalPlace: { args: { readonly ref: PluginRef; readonly config: Config }; answer: SignalPlace | undefined }
+  metrics: { args: object; answer: TaskMetrics[] }
   close: { args: object; answer: undefined }
 }
 

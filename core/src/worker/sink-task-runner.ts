@@ -309,6 +309,7 @@ export class SinkTaskRunner implements TaskRunner {
       const before = records.length + conversion.dropped
       const converting = activity.call('convert', () => conversion.convert(slice, records))
       const end = converting === undefined ? slice.to : await converting
+      activity.counts.read += end - slice.from
       if (records.length + conversion.dropped > before) activeTopics?.note(slice.topic)
       if (end === slice.to) continue
       // It takes its time: what there is so far is put, and the group is heard, before it goes on.
@@ -334,6 +335,7 @@ export class SinkTaskRunner implements TaskRunner {
     try {
       const answer = this.#options.activity.call('put', () => this.#task!.put(records))
       const result = answer instanceof Promise ? await answer : answer
+      this.#options.activity.counts.put += records.length - (result?.retry?.length ?? 0)
       this.#settle(result ?? undefined, after)
     } catch (error) {
       if (isRetriable(error) && records.length > 0) {

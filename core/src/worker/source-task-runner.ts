@@ -247,6 +247,7 @@ export class SourceTaskRunner implements TaskRunner {
       if (this.#paused && !(await this.#resumed())) return
       onBatch()
       const tracked = tracker.track(polled.value)
+      activity.counts.polled += tracked.records.length
       const converting = activity.call('convert', () => conversion.convert(tracked.records))
       const converted = converting instanceof Promise ? await this.#uninterrupted(converting) : converting
       if (converted.cutOff === true) return

@@ -6,6 +6,20 @@ interface CallUnderWay {
   readonly step: Step
   /** Milliseconds since the epoch. */
   readonly since: number
+  /** The same on a clock that only goes forward. */
+  readonly began: number
+}
+
+/** What a run of a task has done so far. */
+export interface TaskCounts {
+  /** Of a source: records that it gave, and that the log has taken. */
+  polled: number
+  written: number
+  /** Of a sink: records that were read for it, and that its `put` has accepted. */
+  read: number
+  put: number
+  /** Calls into its code that have returned, and how long they took. */
+  readonly calls: Map<Step, { count: number; ms: number }>
 }
 
 /** What of a task's own code is under way. The thread's turns are told of it, so that it can be named from outside. */
@@ -16,6 +30,7 @@ export class TaskActivity {
   step = 0
   readonly #turns: Pick<Turns, 'step'>
   readonly #calls: CallUnderWay[] = []
+  readonly counts: TaskCounts = { polled: 0, written: 0, read: 0, put: 0, calls: new Map() }
 
   constructor(slot: number, turns: Pick<Turns, 'step'>) {
     this.slot = slot
@@ -46,7 +61,7 @@ export class TaskActivity {
   }
 
   #begin(step: Step): CallUnderWay {
-    const call = { step, since: Date.now() }
+    const call = { step, since: Date.now(), began: performance.now() }
     this.#calls.push(call)
     this.#note()
     return call
@@ -54,6 +69,10 @@ export class TaskActivity {
 
   #end(call: CallUnderWay): void {
     this.#calls.splice(this.#calls.indexOf(call), 1)
+    let counted = this.counts.calls.get(call.step)
+    if (counted === undefined) this.counts.calls.set(call.step, (counted = { count: 0, ms: 0 }))
+    counted.count++
+    counted.ms += performance.now() - call.began
     this.#note()
   }
 

@@ -33,6 +33,7 @@ import { taskKey, type SignalPlace, type TaskId, type TaskSpec } from './task-sp
 import { scrubbedLogger } from './resolve-task.ts'
 import { TaskActivity } from './task-activity.ts'
 import { isOvertaken } from './task-client.ts'
+import { taskMetrics, type TaskMetrics } from './task-metrics.ts'
 import { ProgressNews } from './task-progress.ts'
 import type { TaskRunner } from './task-runner.ts'
 import { within } from './time-limit.ts'
@@ -109,6 +110,7 @@ export class TaskHost {
     check: async ({ ref, config }) => this.#check(ref, config),
     checkPart: async ({ kind, ref, config }) => this.#checkPart(kind, ref, config),
     signalPlace: async ({ ref, config }) => this.#signalPlace(ref, config),
+    metrics: async () => this.#metrics(),
     close: async () => this.#close(),
   }
 
@@ -255,6 +257,10 @@ export class TaskHost {
       this.#tellRunning(task)
     }
     return Promise.resolve(undefined)
+  }
+
+  #metrics(): Promise<TaskMetrics[]> {
+    return Promise.resolve([...this.#tasks.values()].map(({ spec, activity }) => taskMetrics(spec, activity.counts)))
   }
 
   #forgetTopics(id: TaskId): Promise<undefined> {

@@ -19,6 +19,7 @@ import { HostHandle, type Death } from './host-handle.ts'
 import { traceOf, type HostCall, type HostCalls, type HostMessage, type HostSettings } from './host-messages.ts'
 import { endlessLease } from './lease.ts'
 import { defaultRestartLimits, isPermanent, RestartPolicy, type RestartLimits } from './restart-policy.ts'
+import type { WorkerTaskMetrics } from './task-metrics.ts'
 import type { ShownProgress } from './task-progress.ts'
 import { taskKey, type SignalPlace, type TaskId, type TaskSpec, type TaskStatus } from './task-spec.ts'
 import { within } from './time-limit.ts'
@@ -63,6 +64,7 @@ interface Task {
   /** It has cost its neighbours their thread: from now on it has one of its own. */
   apart: boolean
   stalled: boolean
+  restarts: number
   /** While it waits to be started again. */
   restart: NodeJS.Timeout | undefined
   slowStart: NodeJS.Timeout | undefined
@@ -80,6 +82,8 @@ const heapWarning = { from: 0.85, again: 0.7 }
 /** Beyond the grace that a task has: for the thread to answer at all. */
 const answerMarginMs = 2000
 const plannerIdleMs = 5000
+/** For a thread to tell what its tasks have done. */
+const metricsWaitMs = 1000
 /** A task that takes longer to start is reported. */
 const slowStartMs = 60_000
 
@@ -130,6 +134,7 @@ export class TaskHosts {
       weight: Number.isFinite(weight) ? weight : 1,
       apart: spec.config['task.isolation']?.trim().toLowerCase() === 'thread',
       stalled: false,
+      restarts: 0,
       restart: undefined,
       slowStart: undefined,
     }
@@ -185,6 +190,19 @@ export class TaskHosts {
   /** Where the connector reads signals from; undefined: with this config it takes none. */
   async signalPlace(ref: PluginRef, config: Config): Promise<SignalPlace | undefined> {
     return this.#askPlanner('signalPlace', { ref, config }, ref)
+  }
+
+  /** Of all tasks whose threads answer at once; of one that is blocked nothing is known. */
+  async metrics(): Promise<WorkerTaskMetrics[]> {
+    const hosts = new Set([...this.#tasks.values()].flatMap(({ host }) => host ?? []))
+    const answers = [...hosts].map(async (host) => {
+      const asked = host.call('metrics', {}).catch(() => [])
+      return (await within(metricsWaitMs, asked)) ? asked : []
+    })
+    return (await Promise.all(answers)).flat().flatMap((each) => {
+      const task = this.#tasks.get(taskKey(each))
+      return task === undefined ? [] : [{ ...each, restarts: task.restarts }]
+    })
   }
 
   /** See errand-runner.ts. */
@@ -368,6 +386,7 @@ export class TaskHosts {
         task.apart = true
         this.#failed(task, { trace: `task ${culprit.task} ${culprit.cause}`, permanent: false, overtaken: false })
       } else {
+        task.restarts++
         this.#tell(task, 'RESTARTING', `its thread was lost: task ${culprit.task} ${culprit.cause}`)
         void this.#start(task)
       }
@@ -394,6 +413,7 @@ export class TaskHosts {
       this.#tell(task, 'FAILED', trace)
       return
     }
+    task.restarts++
     this.#tell(task, 'RESTARTING', trace)
     task.restart = setTimeout(() => void this.#start(task), delayMs)
   }

@@ -1,6 +1,7 @@
 /** Task hosts that run nothing: they note what they are asked, and tell the states that a test wants told. */
 import type { ConfigProblems } from '@tidewire/sdk'
 import type { ErrandKind, Errands } from '../../worker/errand-messages.ts'
+import type { WorkerTaskMetrics } from '../../worker/task-metrics.ts'
 import type { ShownProgress } from '../../worker/task-progress.ts'
 import type { SignalPlace, TaskId, TaskSpec, TaskStatus } from '../../worker/task-spec.ts'
 import type { TaskRunner } from '../task-runner.ts'
@@ -92,6 +93,10 @@ export class FakeRunner implements TaskRunner {
 
   async signalPlace(): Promise<SignalPlace | undefined> {
     return undefined
+  }
+
+  async metrics(): Promise<WorkerTaskMetrics[]> {
+    return []
   }
 
   async close(): Promise<void> {
