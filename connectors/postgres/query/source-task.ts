@@ -129,5 +129,6 @@ function tellProgress(readers: ReadonlyMap<string, TargetReader>, context: Conte
 }
 
 async function pause(ms: number, signal: AbortSignal): Promise<void> {
-  if (ms > 0) await delay(ms, undefined, { signal }).catch(() => undefined)
+  // A timer takes no more than 24 days.
+  if (ms > 0) await delay(Math.min(ms, 86_400_000), undefined, { signal }).catch(() => undefined)
 }

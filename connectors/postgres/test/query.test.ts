@@ -1,5 +1,5 @@
 /** postgres-query on a real server: its modes, late commits, types, tables that come and go. */
-import { Decimal, type SourceRecord } from '@tidewire/sdk'
+import { Decimal, type SourceBatch, type SourceRecord } from '@tidewire/sdk'
 import { runSource, sourceConformance, type OffsetStore, type SourceRun } from '@tidewire/sdk/testing'
 import type pg from 'pg'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
@@ -140,6 +140,10 @@ describe.skipIf(missing !== undefined)(`postgres-query${missing === undefined ? 
     test('under concurrent writers nothing is lost or doubled', async () => {
       await sql(`CREATE TABLE t (id serial PRIMARY KEY, worker int)`)
       const run = start(config)
+      const read: SourceRecord[] = []
+      const reading = (async () => {
+        while (!read.some((record) => rowOf(record)['worker'] === -1)) read.push(...(await run.take()))
+      })()
       const workers = await Promise.all([0, 1, 2, 3].map(() => session()))
       const writing = workers.map(async (client, worker) => {
         for (let round = 0; round < 40; round++) {
@@ -150,8 +154,9 @@ describe.skipIf(missing !== undefined)(`postgres-query${missing === undefined ? 
         }
       })
       await Promise.all(writing)
-      const committed = (await sql('SELECT id FROM t ORDER BY id')).map((row) => row['id'])
-      expect(ids(await run.take(committed.length))).toEqual(committed)
+      await sql(`INSERT INTO t (worker) VALUES (-1)`)
+      await reading
+      expect(ids(read)).toEqual((await sql('SELECT id FROM t ORDER BY id')).map((row) => row['id']))
     })
 
     test('a column that may be null, or has no order, is refused', async () => {
@@ -184,6 +189,35 @@ describe.skipIf(missing !== undefined)(`postgres-query${missing === undefined ? 
       await run.acknowledge(2)
       await run.stop()
       expect(ids(await start(config, run.offsets).take(2)).toSorted()).toEqual([2, 3])
+    })
+
+    test('transactions end where a time ends; batches do if that does not take too long', async () => {
+      await sql(`CREATE TABLE t (id int, updated timestamptz NOT NULL);
+        INSERT INTO t SELECT i, '2020-01-01+00'::timestamptz + (i / 150) * interval '1 s' FROM generate_series(0, 449) i;
+        INSERT INTO t SELECT i, '2021-01-01+00' FROM generate_series(1, 1000) i`)
+      const batches: SourceBatch[] = []
+      const watched: typeof postgresQuery = {
+        ...postgresQuery,
+        read: async function* (context) {
+          for await (const batch of await postgresQuery.read(context)) {
+            batches.push(batch as SourceBatch)
+            yield batch
+          }
+        },
+      }
+      const run = runSource(watched, configOf({ ...config, 'batch.max.rows': 100 }), { timeoutMs: 20_000 })
+      runs.push(run)
+      await run.take(1450)
+      expect(batches.map(({ records, transaction }) => [records.length, transaction])).toEqual([
+        ...[0, 1, 2].map(() => [150, 'commit']),
+        ...[400, 400].map((rows) => [rows, undefined]),
+        [200, 'commit'],
+      ])
+      for (const { records, transaction } of batches) {
+        const last = records.at(-1)!
+        const isWhole = last.sourceOffset!['timestamp'] === rowOf(last)['updated']
+        expect(isWhole).toBe(transaction === 'commit')
+      }
     })
 
     test('changed rows come again, and a transaction that writes is waited for', async () => {
