@@ -187,7 +187,7 @@ describe('of a sink', () => {
     await produce('values', ['1', '2'])
     await running.deploy('out', { ...lines(), ...transforms({ picky: { type: 'picky', values: '2' } }) })
     const trace = await until('the reason', async () => (await running.status('out')).tasks[0]?.trace)
-    expect(trace).toContain('failed at TRANSFORMATION (picky)')
+    expect(trace).toContain('failed at TRANSFORMATION (picky, transforms.picky)')
   })
 
   test('records that are put again come as they were routed', async () => {

@@ -509,7 +509,7 @@ describe('transforms and predicates', () => {
   test('are asked for their own rules, and unknown settings are warned of', async () => {
     const { herder, runner } = await start()
     runner.partProblems = { field: 'must be short' }
-    await expect(herder.writes.create('a', shaped)).rejects.toThrow('must be short')
+    await expect(herder.writes.create('a', shaped)).rejects.toThrow('\ntransforms.stamp.field: must be short\n')
     runner.partProblems = {}
     const strange = {
       ...shaped,

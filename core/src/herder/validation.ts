@@ -45,7 +45,10 @@ export class InvalidConfigError extends ConfigError {
 
   /** The warnings are told as well: an unknown setting is often a required one, mistyped. */
   constructor(errors: SettingErrors, warnings: readonly string[] = []) {
-    const messages = Object.values(errors).flat()
+    const messages = Object.entries(errors).flatMap(([name, texts]) =>
+      // What a plugin's own check says is often about the value alone.
+      texts.map((text) => (text.includes(name) ? text : `${name}: ${text}`)),
+    )
     super(
       `Connector configuration is invalid and contains the following ${messages.length} error(s):\n${[...messages, ...warnings].join('\n')}\n` +
         'You can also find the above list of errors at the endpoint `/connector-plugins/{connectorType}/config/validate`',

@@ -85,7 +85,7 @@ describe('transforms and predicates', () => {
     await expect(plugins.transform('is-late')).rejects.toThrow(
       'Failed to find any transform plugin with name is-late. Available: upper-value.',
     )
-    await expect(plugins.predicate('is-lat')).rejects.toThrow('did you mean is-late?')
+    await expect(plugins.predicate('is-lat')).rejects.toThrow('did you mean is-late? Available:')
   })
 
   test('must not declare what the framework reads below an alias', async () => {

@@ -165,8 +165,8 @@ export class PluginRegistry {
     return new NotFoundError(
       [
         `Failed to find any ${kind} plugin with name ${name}`,
-        nearest === undefined ? '' : `: did you mean ${nearest}?`,
-        `. Available: ${names.join(', ') || 'none'}.`,
+        nearest === undefined ? '.' : `: did you mean ${nearest}?`,
+        ` Available: ${names.join(', ') || 'none'}.`,
         broken.length === 0 ? '' : ` Plugins that could not be loaded: ${broken.join('; ')}.`,
       ].join(''),
     )

@@ -108,7 +108,7 @@ export class RegistryHttp {
         this.#current = (this.#current + 1) % this.#nodes.length
       }
     }
-    throw new RetriableError(`the schema registry does not answer: ${problems.join('; ')}`, {
+    throw new RetriableError(`the schema registry does not answer (schema.registry.url): ${problems.join('; ')}`, {
       code: 'REGISTRY_UNAVAILABLE',
     })
   }
@@ -258,12 +258,9 @@ function parsed<T>({ status, location, body }: Answer, asked: string, read: (jso
   }
   // A proxy, a sign-in page, a URL with another path: no record is to blame for them.
   const isAway = status === 408 || status === 429 || status >= 500
-  throw new RetriableError(
-    `${asked}: ${text}${isAway ? '' : ', no answer of a schema registry (schema.registry.url)'}`,
-    {
-      code: 'REGISTRY_UNAVAILABLE',
-    },
-  )
+  throw new RetriableError(`${asked}: ${text}${isAway ? '' : ', no answer of a schema registry'}`, {
+    code: 'REGISTRY_UNAVAILABLE',
+  })
 }
 
 /** What an error shows of an answer. */

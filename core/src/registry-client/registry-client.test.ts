@@ -240,7 +240,8 @@ describe('who asks', () => {
   })
 
   test.each<[Record<string, unknown>, RegExp]>([
-    [{ 'schema.registry.url': 'ftp://user:secret@x' }, /not a URL of http/],
+    [{ 'schema.registry.url': 'ftp://user:secret@x' }, /it is not a URL of http/],
+    [{ 'schema.registry.url': '127.0.0.1:8081' }, /127\.0\.0\.1:8081 is not a URL of http or https, such as/],
     [{ 'schema.registry.url': 'http://user:50%secret@x' }, /a % in a user or password is %25/],
     [{ 'basic.auth.credentials.source': 'USER_INFO' }, /user:password/],
     [{ 'basic.auth.credentials.source': 'SASL_INHERIT' }, /username/],

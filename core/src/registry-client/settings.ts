@@ -188,8 +188,12 @@ export function registryUrls(config: RegistryClientConfig): { readonly url: URL;
   return urls.map((text) => {
     const url = URL.parse(text)
     if (url === null || (url.protocol !== 'http:' && url.protocol !== 'https:')) {
-      // Not the text itself: it may hold a password.
-      throw new ConfigError('schema.registry.url: not a URL of http or https', { setting: 'schema.registry.url' })
+      // It may hold a password.
+      const given = text.includes('@') ? 'it' : text
+      throw new ConfigError(
+        `schema.registry.url: ${given} is not a URL of http or https, such as http://127.0.0.1:8081`,
+        { setting: 'schema.registry.url' },
+      )
     }
     const user = `${decoded(url.username)}:${decoded(url.password)}`
     url.username = ''

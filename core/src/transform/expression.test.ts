@@ -104,7 +104,7 @@ describe('without schemas', () => {
   })
 
   test.each([
-    ['value.none == 1', 'No such key: none'],
+    ['value.none == 1', 'No such key: none; has(…) tells whether it is there'],
     ['value.constructor == 1', 'No such key: constructor'],
     ['value["__proto__"] == 1', 'No such key: __proto__'],
     ['value.a', 'gives no true or false'],

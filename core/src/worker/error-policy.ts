@@ -25,6 +25,8 @@ export interface FailedRecord {
   readonly stage: Stage
   /** What failed: the converter, the connector. */
   readonly operation: string
+  /** Where a transform failed: the setting that names it, since there may be several of one type. */
+  readonly setting?: string | undefined
   readonly error: unknown
   readonly topic: string
   readonly partition?: number | string | undefined
@@ -128,8 +130,8 @@ export class ErrorPolicy {
   }
 
   #details(failed: FailedRecord): Record<string, unknown> {
-    const { stage, operation, error, topic, partition, offset, timestamp } = failed
-    const details = { stage, operation, error: error instanceof Error ? error.stack : String(error) }
+    const { stage, operation, setting, error, topic, partition, offset, timestamp } = failed
+    const details = { stage, operation, setting, error: error instanceof Error ? error.stack : String(error) }
     return this.#options.logMessages ? { ...details, topic, partition, offset, timestamp } : details
   }
 }
@@ -145,7 +147,7 @@ function isBlameless({ stage, error }: FailedRecord): boolean {
 
 /** The error that a task fails with over one record. Not to be restarted, unless the cause may pass. */
 function failure(failed: FailedRecord, tolerance: 'none' | 'all'): ConnectError {
-  const { stage, operation, error, topic, partition, offset } = failed
+  const { stage, operation, setting, error, topic, partition, offset } = failed
   const place = [
     `topic ${topic}`,
     ...(partition === undefined ? [] : [`partition ${partition}`]),
@@ -153,6 +155,7 @@ function failure(failed: FailedRecord, tolerance: 'none' | 'all'): ConnectError 
   ].join(', ')
   const reason = messageOf(error)
   const why = tolerance === 'none' ? ', and errors.tolerance is none' : ', for which it is not to blame'
-  const message = `record (${place}) failed at ${stage} (${operation})${why}: ${reason}`
+  const at = setting === undefined ? operation : `${operation}, ${setting}`
+  const message = `record (${place}) failed at ${stage} (${at})${why}: ${reason}`
   return isRetriable(error) ? new ConnectError(message, { cause: error }) : new DataError(message, { cause: error })
 }

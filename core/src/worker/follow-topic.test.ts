@@ -99,7 +99,7 @@ describe('a topic that is followed', () => {
   })
 
   test('must be there', async () => {
-    await expect(follow('nothing')).rejects.toThrow('topic nothing does not exist')
+    await expect(follow('nothing')).rejects.toThrow('topic nothing does not exist: create it, or correct its name')
   })
 
   test('fails the task where what it says cannot be taken: at once, and later', async () => {

@@ -36,7 +36,7 @@ const maxTurnMs = 10
 export async function followTopic(options: FollowOptions): Promise<void> {
   const { topic } = options
   const count = await partitionsOf(options)
-  if (count === undefined) throw new ConnectError(`topic ${topic} does not exist`)
+  if (count === undefined) throw new ConnectError(`topic ${topic} does not exist: create it, or correct its name`)
   const ends = await committedEnds(options, count)
   const beginning = new Map(Array.from({ length: count }, (_, partition) => [partition, 0]))
   return new Follower({ ...options, grows: true }, beginning, ends).start()

@@ -293,6 +293,7 @@ export class SinkConversion {
     const failed: FailedRecord = {
       stage,
       operation,
+      setting: stage === 'TRANSFORMATION' ? this.#chain?.setting : undefined,
       error,
       topic: tp.topic,
       partition: tp.partition,

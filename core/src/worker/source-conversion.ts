@@ -179,6 +179,7 @@ export class SourceConversion {
     const letter = this.#policy.handle({
       stage,
       operation,
+      setting: stage === 'TRANSFORMATION' ? this.#chain?.setting : undefined,
       error,
       topic,
       partition: sourcePartition && canonicalJson(sourcePartition),

@@ -178,7 +178,10 @@ describe('a chain', () => {
       contextOf: () => context,
       release: () => ended.push('released'),
     })
-    await expect(made.open()).rejects.toThrow('no table')
+    await expect(made.open()).rejects.toMatchObject({
+      name: 'ConnectError',
+      message: 'transform failing (transforms.failing): no table',
+    })
     await made.close()
     expect(ended).toEqual(['first', 'released'])
   })
@@ -272,7 +275,7 @@ describe('a source’s records', () => {
     expect(failed).toMatchObject([{ stage: 'TRANSFORMATION', operation: 'do-picky', topic: 't' }])
     expect(failed[0]!.bytes()).toMatchObject({ value: 'b' })
     await expect(convert(source('b'), parts, policy({ tolerance: 'none' }))).rejects.toThrow(
-      'failed at TRANSFORMATION (do-picky), and errors.tolerance is none: no B here',
+      'failed at TRANSFORMATION (do-picky, transforms.picky), and errors.tolerance is none: no B here',
     )
   })
 

@@ -1,5 +1,7 @@
 /** The transforms of one task: made from its spec, and gone through by each record in their order. */
 import {
+  ConfigError,
+  ConnectError,
   type ConfigOf,
   type ConfigProblems,
   type ConnectRecord,
@@ -19,6 +21,7 @@ import { loadPredicate, loadTransform } from '../plugin/load.ts'
 import { problemLists, requireValid } from './connector-config.ts'
 import type { ErrorPolicy } from './error-policy.ts'
 import { isPending } from './record-converters.ts'
+import { isPermanent } from './restart-policy.ts'
 import type { ChainPartSpec, TransformSpec } from './task-spec.ts'
 
 /** A transform that is not made yet. */
@@ -100,15 +103,25 @@ export class TransformChain {
 
   /**
    * Makes the transforms, each when those before it are there.
-   * @throws what a transform throws that cannot be made
+   * @throws what a transform throws that cannot be made, with its name
    */
   async open(): Promise<void> {
-    const { transforms, contextOf } = this.#options
-    for (const part of transforms) {
-      const step = { ...part, transform: await part.definition.create(part.config, contextOf(part.alias)) }
+    for (const part of this.#options.transforms) {
+      const step = { ...part, transform: await this.#make(part) }
       // The task ended meanwhile, and nobody comes to end this one.
       if (this.#closed) return this.#end(step)
       this.#steps.push(step)
+    }
+  }
+
+  async #make({ alias, definition, config }: LoadedTransform): Promise<Transform> {
+    try {
+      return await definition.create(config, this.#options.contextOf(alias))
+    } catch (error) {
+      const message = `transform ${definition.name} (transforms.${alias}): ${messageOf(error)}`
+      throw isPermanent(error)
+        ? new ConfigError(message, { cause: error })
+        : new ConnectError(message, { cause: error })
     }
   }
 
@@ -120,6 +133,11 @@ export class TransformChain {
   /** The alias of that transform. */
   get alias(): string {
     return this.#steps[this.#at]?.alias ?? ''
+  }
+
+  /** The setting that names it. */
+  get setting(): string {
+    return `transforms.${this.alias}`
   }
 
   /**

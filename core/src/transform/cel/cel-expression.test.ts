@@ -16,3 +16,9 @@ test.each(['{"x": 1}[value.text]', 'decimal(value.text)', 'value.text.matches(va
     expect(message.length).toBeLessThan(300)
   },
 )
+
+test('a variable that there is not: those that there are', () => {
+  expect(() => new CelExpression('temperature > 20')).toThrow(
+    'expression temperature > 20: Unknown variable: temperature; there are value, key, headers, topic, partition, offset, timestamp',
+  )
+})

@@ -81,9 +81,11 @@ const maxSummaryLength = 200
 
 /** The library's errors show the text with a mark below it; here the first line does. */
 function summaryOf(error: unknown): string {
-  const { summary, message } = error as { summary?: string; message: string }
+  const { code, summary, message } = error as { code?: string; summary?: string; message: string }
   const text = summary ?? message.split('\n', 1)[0]!
-  return text.length <= maxSummaryLength ? text : `${text.slice(0, maxSummaryLength)}…`
+  const told = text.length <= maxSummaryLength ? text : `${text.slice(0, maxSummaryLength)}…`
+  if (code === 'unknown_variable') return `${told}; there are ${variables.join(', ')}, and fields as in value.name`
+  return code === 'no_such_key' ? `${told}; has(…) tells whether it is there` : told
 }
 
 /** A name that the library passes over without a word. @throws RangeError */
