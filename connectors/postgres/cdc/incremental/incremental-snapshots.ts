@@ -138,7 +138,10 @@ export class IncrementalSnapshots {
 
   async *#told(attempt: Attempt, chunk: Chunk, toldLsn: number): AsyncGenerator<SourceRecord[]> {
     const { task, window } = attempt
-    if (window.spoilt !== undefined) return this.#again(window.spoilt)
+    if (window.spoilt !== undefined) {
+      this.#again(window.spoilt)
+      return
+    }
     if (toldLsn < chunk.seenLsn) return
     const { config, events, context } = this.#capture
     const state: SourceState = {
@@ -162,8 +165,7 @@ export class IncrementalSnapshots {
       this.#queue.changeFirst(undefined)
       this.#table = undefined
     } else {
-      const order = attempt.table.order.map(({ name }) => name)
-      this.#queue.changeFirst({ order, last: chunk.last, to: chunk.to, rows })
+      this.#queue.changeFirst({ last: chunk.last, to: chunk.to, rows })
     }
     this.#attempt = undefined
     this.#pauseMs = firstPauseMs
@@ -208,14 +210,16 @@ export class IncrementalSnapshots {
       return undefined
     }
     const order = table.order.map(({ name }) => name)
-    if (task.order !== undefined && !isDeepStrictEqual(task.order, order)) {
-      context.log.info('the incremental snapshot of a table begins anew, since its key is another one', {
+    if (isDeepStrictEqual(task.order, order)) return table
+    const isNew = task.order === undefined
+    context.log.info(
+      `the incremental snapshot of a table begins${isNew ? '' : ' anew, since its key is another one'}`,
+      {
         table: nameOf(task),
-      })
-      this.#queue.changeFirst({ order, last: undefined, to: undefined, rows: 0 })
-    } else if (task.last === undefined) {
-      context.log.info('the incremental snapshot of a table begins', { table: nameOf(task), rows: table.rows })
-    }
+        rows: table.rows,
+      },
+    )
+    this.#queue.changeFirst({ order, last: undefined, to: undefined, rows: 0 })
     return table
   }
 
@@ -265,10 +269,13 @@ export class IncrementalSnapshots {
     const problem = problemOf(error, what)
     const state = sqlStateOf(error) ?? ''
     // A conflict with the recovery of a standby, or a deadlock.
-    if (state.startsWith('40')) return this.#again(problem.message)
+    const passes = state.startsWith('40')
     // The statement is at fault, or a value, or a privilege is missing.
-    if (!/^(42|22|0A)/.test(state)) throw problem
-    if (++this.#refusals < mostRefusals) return this.#again(problem.message)
+    if (!passes && !/^(42|22|0A)/.test(state)) throw problem
+    if (passes || ++this.#refusals < mostRefusals) {
+      this.#again(problem.message)
+      return
+    }
     this.#capture.context.log.error(`the incremental snapshot passes over table ${nameOf(task)}: ${problem.message}`)
     this.#queue.changeFirst(undefined)
     this.#forget()

@@ -1,4 +1,11 @@
-import { isRetriable, type FollowedRecord, type SourceOffset, type SourcePartition } from '@tidewire/sdk'
+import {
+  isRetriable,
+  type ConnectError,
+  type FollowedRecord,
+  type SourceOffset,
+  type SourcePartition,
+} from '@tidewire/sdk'
+import { problemOf } from '../../link/errors.ts'
 import type { Capture } from '../capture.ts'
 import { signalTopic } from './settings.ts'
 import { parseSignal, type Signal } from './signal.ts'
@@ -23,7 +30,7 @@ export class SignalTopic {
   /** Signals that were sent before this time, milliseconds since 1970, are not for us. */
   readonly #since: number
   #isChanged: boolean
-  #failure: unknown
+  #failure: ConnectError | undefined
 
   private constructor(capture: Capture, topic: string, wake: () => void, stored: SourceOffset | undefined) {
     this.#capture = capture
@@ -93,7 +100,7 @@ export class SignalTopic {
     const { context } = this.#capture
     if (context.signal.aborted) return
     if (isRetriable(error)) {
-      this.#failure = error
+      this.#failure = problemOf(error, `reading signals from topic ${this.#topic}`)
       this.#wake()
     } else {
       context.log.warn(`signals are not taken from topic ${this.#topic}: ${String(error)}`)
