@@ -15,14 +15,21 @@ export interface CopyLines {
  */
 export async function* copyRows(client: pg.Client, query: string): AsyncGenerator<CopyLines> {
   const stream = client.query(copyTo(`COPY (${query}) TO STDOUT`))
-  let rest: Buffer = Buffer.alloc(0)
+  // Of a line that has not ended yet: put together once, when it has, since a row may be of many megabytes.
+  let pieces: Buffer[] = []
   for await (const chunk of stream as AsyncIterable<Buffer>) {
-    const bytes: Buffer = rest.length === 0 ? chunk : Buffer.concat([rest, chunk])
+    const firstEnd = chunk.indexOf(newline)
+    if (firstEnd < 0) {
+      pieces.push(chunk)
+      continue
+    }
+    const before = pieces.reduce((sum, { length }) => sum + length, 0)
+    const bytes = before === 0 ? chunk : Buffer.concat([...pieces, chunk])
     const starts = [0]
-    for (let end = bytes.indexOf(newline, rest.length); end >= 0; end = bytes.indexOf(newline, end + 1))
-      starts.push(end + 1)
-    rest = bytes.subarray(starts.at(-1))
-    if (starts.length > 1) yield { bytes, starts }
+    for (let end = before + firstEnd; end >= 0; end = bytes.indexOf(newline, end + 1)) starts.push(end + 1)
+    const rest = bytes.subarray(starts.at(-1))
+    pieces = rest.length === 0 ? [] : [rest]
+    yield { bytes, starts }
   }
-  if (rest.length > 0) throw new Error(`COPY ended in the middle of a row: ${query}`)
+  if (pieces.length > 0) throw new Error(`COPY ended in the middle of a row: ${query}`)
 }
