@@ -47,7 +47,8 @@ export class SinkLink {
         () => undefined,
       )
     }
-    this.#signal.addEventListener('abort', cutOff)
+    if (this.#signal.aborted) cutOff()
+    else this.#signal.addEventListener('abort', cutOff)
     return () => {
       this.#signal.removeEventListener('abort', cutOff)
       done.abort()
@@ -55,13 +56,12 @@ export class SinkLink {
   }
 
   /** Ends the session, whatever state it is in. */
-  async drop(): Promise<void> {
+  drop(): void {
     const client = this.#connected
     this.#session = undefined
     this.#connected = undefined
     // Not by the protocol's good-bye: it would wait for what the server is doing.
     if (client !== undefined) socketOf(client).destroy()
-    return Promise.resolve()
   }
 
   async close(): Promise<void> {
@@ -83,7 +83,7 @@ export class SinkLink {
       this.#session = session
       return session
     } catch (error) {
-      await this.drop()
+      this.drop()
       throw problemOf(error, 'looking at the database')
     }
   }

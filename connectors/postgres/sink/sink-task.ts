@@ -75,6 +75,7 @@ class PostgresSinkTask implements SinkTask {
     try {
       for (const position of await this.#offsets.claim(client, partitions)) this.#context.seek(position)
     } catch (error) {
+      this.#link.drop()
       throw problemOf(error, `reading positions in ${this.#offsetsTable}`)
     }
   }
@@ -86,7 +87,7 @@ class PostgresSinkTask implements SinkTask {
       await this.#write(records)
       this.#failures = 0
     } catch (error) {
-      throw await this.#failed(error)
+      throw this.#failed(error)
     } finally {
       end()
     }
@@ -198,8 +199,8 @@ class PostgresSinkTask implements SinkTask {
   }
 
   /** Whatever it was, the session's transaction is over: a new session begins with what the table of positions says. */
-  async #failed(error: unknown): Promise<unknown> {
-    await this.#link.drop()
+  #failed(error: unknown): ConnectError {
+    this.#link.drop()
     const problem = error instanceof ConnectError ? error : writeProblem(error)
     if (!isRetriable(problem)) return problem
     const limit = this.#context.config['max.retries']

@@ -19,10 +19,8 @@ export function targetTypeOf(typeOid: number, catalog: TypeCatalog): TargetType 
 
 const numbers = new Set(['int2', 'int4', 'int8', 'oid', 'float4', 'float8', 'numeric', 'money'])
 const texts = new Set(['text', 'varchar', 'bpchar', 'char', 'name', 'citext'])
-const times = new Set(['date', 'time', 'timetz', 'timestamp', 'timestamptz', 'interval'])
 
 export const isNumber = ({ name }: TargetType): boolean => numbers.has(name)
 export const isText = ({ name }: TargetType): boolean => texts.has(name)
-export const isTime = ({ name }: TargetType): boolean => times.has(name)
 export const isJson = ({ name }: TargetType): boolean => name === 'json' || name === 'jsonb'
 export const isBits = ({ name }: TargetType): boolean => name === 'bit' || name === 'varbit'
