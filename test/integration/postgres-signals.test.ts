@@ -198,12 +198,23 @@ describe.skipIf(missing !== undefined)(`signals to postgres-cdc${missing === und
     )
     const run = await start({ 'max.batch.size': 10 })
     await streaming(run)
-    for (let id = 1; id <= 300; id++) await sql(`UPDATE item SET name = 'new' WHERE id = ${id}`)
+    const client = await postgres.connect({ database })
+    for (let id = 1; id <= 300; id++) await client.query(`UPDATE item SET name = 'new' WHERE id = ${id}`)
+    await client.end()
     await snapshot(run, ['public.item'])
-    const records = await takeUntil(run, () => logged(run, complete))
-    const states = (op: string) =>
-      records.filter((record) => opOf(record) === op).map((record) => eventOf(record)!.after)
-    expect(states('u')).toHaveLength(300)
+    const records = [...(await run.take()), ...(await run.take())]
+    // The stream waits for us, and does not keep the rows from being read.
+    await until(
+      'the rows to be read',
+      async () =>
+        (
+          await sql(
+            "SELECT FROM pg_stat_activity WHERE datname = current_database() AND application_name LIKE 'tidewire%' AND query = 'COMMIT'",
+          )
+        ).length === 1,
+    )
+    records.push(...(await takeUntil(run, () => logged(run, complete))))
+    expect(records.filter((record) => opOf(record) === 'u')).toHaveLength(300)
     // Each was changed while it was waited for, or told after its change.
     const told = new Set<string>()
     for (const record of records) {
