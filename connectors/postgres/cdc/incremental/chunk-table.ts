@@ -18,6 +18,8 @@ export interface ChunkTable {
   readonly key: readonly string[]
   /** The order in which rows are read: no two have the same values there, and none is NULL. */
   readonly order: readonly OrderColumn[]
+  /** Another text once its columns have changed. */
+  readonly columns: string
   /** The planner's, −1 for none. */
   readonly rows: number
 }
@@ -26,6 +28,7 @@ interface Row {
   readonly oid: number
   readonly partitioned: boolean
   readonly rows: number
+  readonly columns: string
   readonly key: OrderColumn[] | null
   readonly surrogate: (OrderColumn & { readonly required: boolean }) | null
 }
@@ -34,6 +37,9 @@ interface Row {
 // NULLs, which are equal to nothing, does not tell each from the others.
 const lookUp = `
   SELECT t.oid::int8::float8 AS oid, t.relkind = 'p' AS partitioned, t.reltuples::float8 AS rows,
+    (SELECT pg_catalog.string_agg(pg_catalog.concat_ws(' ', f.attname, f.atttypid, f.atttypmod, f.attnotnull), ',' ORDER BY f.attnum)
+     FROM pg_catalog.pg_attribute f
+     WHERE f.attrelid = t.oid AND f.attnum > 0 AND NOT f.attisdropped) AS columns,
     (SELECT pg_catalog.json_agg(pg_catalog.json_build_object('name', a.attname,
               'type', pg_catalog.format_type(a.atttypid, a.atttypmod)) ORDER BY k.place)
      FROM (
@@ -73,11 +79,12 @@ export async function lookUpChunkTable(
     throw problemOf(error, `looking up table ${id.schema}.${id.table}`)
   }
   if (row === undefined) return 'it does not exist'
-  const { oid, partitioned, rows, key, surrogate } = row
+  const { oid, partitioned, rows, columns, key, surrogate } = row
   if (key === null) {
     return 'it has neither a primary key nor another unique index over all rows and without NULLs; a snapshot of type blocking needs none'
   }
-  const table = { oid, rows, from: partitioned ? tableName(id) : `ONLY ${tableName(id)}`, key: key.map(nameOf) }
+  const from = partitioned ? tableName(id) : `ONLY ${tableName(id)}`
+  const table = { oid, rows, columns, from, key: key.map(nameOf) }
   if (surrogateKey === undefined) return { ...table, order: key }
   if (surrogate === null) return `it has no column ${surrogateKey} (surrogate-key)`
   if (!surrogate.required) return `its column ${surrogateKey} (surrogate-key) may be NULL`

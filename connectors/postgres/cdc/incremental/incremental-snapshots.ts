@@ -17,6 +17,7 @@ import { RecentTransactions } from './visible-transactions.ts'
 interface Attempt {
   readonly task: TableTask
   readonly table: ChunkTable
+  readonly shape: TableShape
   readonly window: ChunkWindow
   /** Transactions that the stream has told before. */
   readonly toldBefore: readonly number[]
@@ -50,7 +51,7 @@ export class IncrementalSnapshots {
   /** By relation id. */
   readonly #relations = new Map<number, Relation>()
   #reader: pg.Client | undefined
-  #table: ChunkTable | undefined
+  #table: Pick<Attempt, 'table' | 'shape'> | undefined
   #attempt: Attempt | undefined
   #limit: number
   #pauseMs = firstPauseMs
@@ -99,7 +100,7 @@ export class IncrementalSnapshots {
     const { tables, isPaused } = this.#queue.now
     const [task] = tables
     if (task === undefined) return undefined
-    const rows = Math.max(this.#table?.rows ?? 0, task.rows)
+    const rows = Math.max(this.#table?.table.rows ?? 0, task.rows)
     const paused = isPaused ? ' (paused)' : ''
     return {
       text: `incremental snapshot${paused}: ${nameOf(task)}, ${grouped(task.rows)} of about ${grouped(rows)} rows, ${tables.length - 1} more tables`,
@@ -137,7 +138,7 @@ export class IncrementalSnapshots {
   }
 
   async *#told(attempt: Attempt, chunk: Chunk, toldLsn: number): AsyncGenerator<SourceRecord[]> {
-    const { task, window } = attempt
+    const { task, window, shape } = attempt
     if (window.spoilt !== undefined) {
       this.#again(window.spoilt)
       return
@@ -157,7 +158,7 @@ export class IncrementalSnapshots {
         yield records
         records = []
       }
-      events.read(records, chunk.shape, chunk.shape.readCopyRow(bytes, start, end), state)
+      events.read(records, shape, shape.readCopyRow(bytes, start, end), state)
     }
     const rows = task.rows + window.rows.size
     if (chunk.isLastOfTable) {
@@ -171,6 +172,8 @@ export class IncrementalSnapshots {
     this.#pauseMs = firstPauseMs
     this.#refusals = 0
     this.#limit = chunk.isLastOfTable ? config['incremental.snapshot.chunk.size'] : chunk.nextLimit
+    // It is read while these are delivered.
+    await this.#begin()
     yield records
   }
 
@@ -184,13 +187,14 @@ export class IncrementalSnapshots {
       return
     }
     this.#table ??= await this.#lookUp(task)
-    const table = this.#table
-    if (table === undefined) return
+    if (this.#table === undefined) return
+    const { table, shape } = this.#table
     const { context } = this.#capture
     const maxBytes = Math.ceil(context.maxBufferedBytes / 8)
     const attempt: Attempt = {
       task: this.#queue.now.tables[0]!,
       table,
+      shape,
       window: new ChunkWindow(table.key, this.#relations.get(table.oid), maxBytes),
       toldBefore: this.#recent.list(),
       state: 'reading',
@@ -200,17 +204,20 @@ export class IncrementalSnapshots {
   }
 
   /** @returns undefined: it cannot be read, and is passed over */
-  async #lookUp(task: TableTask): Promise<ChunkTable | undefined> {
-    const { client, context } = this.#capture
+  async #lookUp(task: TableTask): Promise<Pick<Attempt, 'table' | 'shape'> | undefined> {
+    const { client, context, tables } = this.#capture
     const table = await lookUpChunkTable(client, task, task.surrogateKey)
-    if (typeof table === 'string') {
-      context.log.warn(`the incremental snapshot passes over table ${nameOf(task)}: ${table}`)
+    const shape = typeof table === 'string' ? undefined : await tables.table(table.oid)
+    if (typeof table === 'string' || shape === undefined) {
+      context.log.warn(
+        `the incremental snapshot passes over table ${nameOf(task)}: ${typeof table === 'string' ? table : 'it was dropped'}`,
+      )
       this.#queue.changeFirst(undefined)
       this.#wake()
       return undefined
     }
     const order = table.order.map(({ name }) => name)
-    if (isDeepStrictEqual(task.order, order)) return table
+    if (isDeepStrictEqual(task.order, order)) return { table, shape }
     const isNew = task.order === undefined
     context.log.info(
       `the incremental snapshot of a table begins${isNew ? '' : ' anew, since its key is another one'}`,
@@ -220,13 +227,13 @@ export class IncrementalSnapshots {
       },
     )
     this.#queue.changeFirst({ order, last: undefined, to: undefined, rows: 0 })
-    return table
+    return { table, shape }
   }
 
   /** Never throws. */
   async #read(attempt: Attempt, maxBytes: number): Promise<void> {
     const { address, context } = this.#capture
-    const { task, table, window } = attempt
+    const { task, table, shape, window } = attempt
     try {
       this.#reader ??= await connect(address, { signal: context.signal })
       const chunk = await readChunk(this.#reader, {
@@ -236,7 +243,8 @@ export class IncrementalSnapshots {
         condition: task.condition,
         limit: this.#limit,
         maxBytes,
-        shape: (client) => this.#shapeOf(client, attempt),
+        shape,
+        isCurrent: (client) => isCurrent(client, attempt),
       })
       if (chunk !== undefined) {
         attempt.chunk = chunk
@@ -251,13 +259,6 @@ export class IncrementalSnapshots {
       attempt.state = 'failed'
     }
     this.#wake()
-  }
-
-  async #shapeOf(client: pg.Client, { task, table }: Attempt): Promise<TableShape | undefined> {
-    const now = await lookUpChunkTable(client, task, task.surrogateKey)
-    // Of its rows there is another estimate from time to time.
-    if (typeof now === 'string' || !isDeepStrictEqual({ ...now, rows: 0 }, { ...table, rows: 0 })) return undefined
-    return this.#capture.tables.table(table.oid)
   }
 
   /** The chunk could not be read. What is wrong with the table or the condition is no reason to end the stream. */
@@ -293,6 +294,12 @@ export class IncrementalSnapshots {
     this.#attempt = undefined
     this.#table = undefined
   }
+}
+
+async function isCurrent(client: pg.Client, { task, table }: Attempt): Promise<boolean> {
+  const now = await lookUpChunkTable(client, task, task.surrogateKey)
+  // Of its rows there is another estimate from time to time.
+  return typeof now !== 'string' && isDeepStrictEqual({ ...now, rows: 0 }, { ...table, rows: 0 })
 }
 
 const nameOf = ({ schema, table }: TableTask): string => `${schema}.${table}`

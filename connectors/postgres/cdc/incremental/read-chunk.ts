@@ -16,12 +16,12 @@ export interface ChunkRequest {
   readonly limit: number
   /** Of the rows; at least one is taken. */
   readonly maxBytes: number
-  /** Looks up whether the table is still what the request says, and its shape; undefined: it is not. */
-  readonly shape: (client: pg.Client) => Promise<TableShape | undefined>
+  readonly shape: TableShape
+  /** Looks up whether the table is still what the request says. */
+  readonly isCurrent: (client: pg.Client) => Promise<boolean>
 }
 
 export interface Chunk {
-  readonly shape: TableShape
   readonly rows: Map<string, Line>
   /** Of the table; undefined: it has no rows. */
   readonly to: Place | undefined
@@ -43,18 +43,16 @@ export interface Chunk {
 export async function readChunk(client: pg.Client, request: ChunkRequest): Promise<Chunk | undefined> {
   await client.query('BEGIN TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY')
   const { visible, lsn } = await whatIsSeen(client)
-  const shape = await request.shape(client)
-  if (shape === undefined) {
+  if (!(await request.isCurrent(client))) {
     await client.query('ROLLBACK')
     return undefined
   }
   const to = request.to ?? (await lastPlace(client, request))
   const range = to === undefined ? undefined : { after: request.after, to, condition: request.condition }
-  const read =
-    range === undefined ? { ...nothing, nextLimit: request.limit } : await readRows(client, request, range, shape)
+  const read = range === undefined ? { ...nothing, nextLimit: request.limit } : await readRows(client, request, range)
   await client.query('COMMIT')
   const seenLsn = lsn ?? (await replayedLsn(client))
-  return { ...read, shape, to, seenLsn, visible: new VisibleTransactions(visible) }
+  return { ...read, to, seenLsn, visible: new VisibleTransactions(visible) }
 }
 
 const nothing = { rows: new Map<string, Line>(), last: undefined, isLastOfTable: true }
@@ -97,9 +95,8 @@ async function lastPlace(client: pg.Client, { table, condition }: ChunkRequest):
 
 async function readRows(
   client: pg.Client,
-  { table, limit, maxBytes }: ChunkRequest,
+  { table, shape, limit, maxBytes }: ChunkRequest,
   range: ChunkRange,
-  shape: TableShape,
 ): Promise<Pick<Chunk, 'rows' | 'last' | 'isLastOfTable' | 'nextLimit'>> {
   const columns = shape.readColumns.map(({ name }) => name)
   const keyPlaces = table.key.map((name) => table.order.findIndex((column) => column.name === name))

@@ -11,7 +11,7 @@ import { signalTopic } from './settings.ts'
 import { parseSignal, type Signal } from './signal.ts'
 
 /** Under which it is stored how far the topic was read. */
-export const topicPartition = (prefix: string, topic: string): SourcePartition => ({ server: prefix, signals: topic })
+const topicPartition = (prefix: string, topic: string): SourcePartition => ({ server: prefix, signals: topic })
 
 /** More of a topic is not kept waiting. */
 const maxWaitingBytes = 262_144

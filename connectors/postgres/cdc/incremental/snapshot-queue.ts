@@ -72,7 +72,7 @@ export class StoredQueue {
 /** Under which the queue is stored. */
 export const queuePartition = (prefix: string): SourcePartition => ({ server: prefix, incremental: 'snapshot' })
 
-export const queueOffset = ({ signals, tables, blocking, isPaused }: SnapshotQueue): SourceOffset => ({
+const queueOffset = ({ signals, tables, blocking, isPaused }: SnapshotQueue): SourceOffset => ({
   signals: JSON.stringify(signals),
   tables: JSON.stringify(tables),
   blocking: JSON.stringify(blocking),
@@ -80,7 +80,7 @@ export const queueOffset = ({ signals, tables, blocking, isPaused }: SnapshotQue
 })
 
 /** @throws ConfigError where what is stored is none of {@link queueOffset} */
-export function queueOf(stored: SourceOffset | undefined): SnapshotQueue {
+function queueOf(stored: SourceOffset | undefined): SnapshotQueue {
   if (stored === undefined) return emptyQueue
   return {
     signals: listIn(stored, 'signals'),
