@@ -28,7 +28,6 @@ export default defineConfig({
             'core/src/**/*.test.ts',
             'connectors/*/*.test.ts',
             'connectors/*/!(test)/**/*.test.ts',
-            'connectors/*/!(test)/**/*.test.ts',
             'scripts/**/*.test.ts',
             'console/*.test.ts',
           ],

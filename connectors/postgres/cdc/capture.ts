@@ -86,7 +86,7 @@ export async function openCapture(context: SourceTaskContext<CdcConfig>): Promis
   }
 }
 
-export function topicNames(config: CdcConfig): TopicNames {
+function topicNames(config: CdcConfig): TopicNames {
   const strategy = config['topic.naming.strategy'].split('.').at(-1)!
   if (!Object.hasOwn(namingStrategies, strategy)) {
     throw new ConfigError(`topic.naming.strategy ${strategy} is not known`, { setting: 'topic.naming.strategy' })

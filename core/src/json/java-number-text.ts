@@ -9,7 +9,7 @@ export function doubleText(value: number): string {
 }
 
 /** Whether a number is written alike in Java and JavaScript: with a point, and without an exponent. */
-export function isPlainFraction(value: number): boolean {
+function isPlainFraction(value: number): boolean {
   const magnitude = Math.abs(value)
   return magnitude >= 1e-3 && magnitude < 1e7 && Math.trunc(magnitude) !== magnitude
 }

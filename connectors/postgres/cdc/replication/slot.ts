@@ -107,7 +107,8 @@ function lossOf(row: SlotRow, standby: boolean): string | undefined {
   if (row.conflicting === true) return 'the server has invalidated it, for a conflict with recovery'
   if (row.wal_status === 'lost') return 'the server has removed log that it still needed (max_slot_wal_keep_size)'
   // It stays marked so on a standby that was promoted, where it is used like any other.
-  if (row.synced === true && standby) return 'it is the copy of a slot on the primary, which the standby keeps up to date'
+  if (row.synced === true && standby)
+    return 'it is the copy of a slot on the primary, which the standby keeps up to date'
   return undefined
 }
 
