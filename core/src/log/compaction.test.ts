@@ -482,3 +482,27 @@ test('whatever is written, compaction leaves the last value of each key', async 
     { numRuns: 25 },
   )
 }, 60_000)
+
+test('a checkpoint goes on past indexes that are compacted away under it', async () => {
+  let held: (() => void) | undefined
+  let holds = false
+  const fs = {
+    ...nodeFileSystem,
+    fdatasync: (...args: Parameters<FileSystem['fdatasync']>) => {
+      if (holds) held = () => nodeFileSystem.fdatasync(...args)
+      else nodeFileSystem.fdatasync(...args)
+      holds = false
+    },
+  } as FileSystem
+  const { log, manager } = await openCompacted(eager, { fs })
+  for (let round = 0; round < 20; round++) for (const key of ['a', 'b', 'c']) await put(log, key, `${key}${round}`)
+  await fillSegment(log)
+  await log.flush()
+  // The first sync of the checkpoint is that of an index, since the records are durable.
+  holds = true
+  const checkpoint = log.checkpoint()
+  await expect.poll(() => held).toBeDefined()
+  await manager.compact()
+  held!()
+  expect(await checkpoint).toBe(log.logEndOffset)
+})

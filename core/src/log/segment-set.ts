@@ -233,16 +233,25 @@ export class SegmentSet {
   /** Writes and syncs the indexes, as far as they changed. */
   async syncIndexes(): Promise<void> {
     for (const segment of this.#list) {
-      segment.flushIndexes()
-      for (const index of [segment.offsetIndex, segment.timeIndex, segment.transactionIndex]) {
-        if (!index.dirty) continue
-        index.dirty = false
-        try {
-          await this.#context.syncs.syncFile(index.file)
-        } catch (error) {
-          index.dirty = true
-          throw error
-        }
+      try {
+        await this.#syncIndexesOf(segment)
+      } catch (error) {
+        // Compaction and retention go on meanwhile, and take files away: what stands in their place is durable.
+        if (this.#list.includes(segment)) throw error
+      }
+    }
+  }
+
+  async #syncIndexesOf(segment: Segment): Promise<void> {
+    segment.flushIndexes()
+    for (const index of [segment.offsetIndex, segment.timeIndex, segment.transactionIndex]) {
+      if (!index.dirty) continue
+      index.dirty = false
+      try {
+        await this.#context.syncs.syncFile(index.file)
+      } catch (error) {
+        index.dirty = true
+        throw error
       }
     }
   }
