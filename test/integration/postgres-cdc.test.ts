@@ -26,7 +26,7 @@ for (const version of ['debian', 'npm'] satisfies PostgresVersion[]) {
       let postgres: TestPostgres
       let database: string
       let count = 0
-      let runs: SourceRun[] = []
+      const runs: SourceRun[] = []
 
       beforeAll(async () => {
         postgres = await startPostgres({ version })
@@ -198,10 +198,10 @@ for (const version of ['debian', 'npm'] satisfies PostgresVersion[]) {
         const before = start(config)
         await before.take()
         await before.acknowledge()
-        await until(
-          'the slot to stream',
-          async () => (await slot())?.['active'] === true || (await before.take()) === undefined,
-        )
+        while ((await slot())?.['active'] !== true) {
+          await before.take()
+          await before.acknowledge()
+        }
         await sql('INSERT INTO item SELECT generate_series(1, 2000)')
         const told: SourceRecord[] = []
         while (told.length < 700) {

@@ -49,7 +49,8 @@ export type CdcConfig = ConfigOf<typeof cdcSettings>
 
 /** All settings with a part of their own in the name, by their whole names. */
 export function namedOf(config: CdcConfig): NamedSettings {
-  return Object.assign({}, ...Object.keys(namedSettings).map((name) => config[name as keyof typeof namedSettings]))
+  const names = Object.keys(namedSettings) as (keyof typeof namedSettings)[]
+  return Object.fromEntries(names.flatMap((name) => Object.entries(config[name])))
 }
 
 /** Rules across settings. */

@@ -19,7 +19,10 @@ import { Stream } from './stream.ts'
  */
 export async function* readChanges(context: SourceTaskContext<CdcConfig>): AsyncGenerator<SourceBatch> {
   await using capture = await openCapture(context)
-  if (context.preview) return yield* previewRows(capture)
+  if (context.preview) {
+    yield* previewRows(capture)
+    return
+  }
   const { config } = context
   const stored = positionOf(await context.offsets.get(serverPartition(config['topic.prefix'])))
   const slot = await lookAtSlot(capture.client, config['slot.name'])

@@ -1,4 +1,4 @@
-import { ConfigError, isErrorKind, type ConfigProblems, type Logger } from '@tidewire/sdk'
+import { ConfigError, type ConfigProblems, type Logger } from '@tidewire/sdk'
 import type pg from 'pg'
 import { connect, disconnect } from '../link/connect.ts'
 import { addressOf } from '../link/connection-settings.ts'
@@ -28,7 +28,7 @@ export async function tryCapture(
       await work()
     } catch (error) {
       const problem = problemOf(error, 'trying out the configuration')
-      const at = isErrorKind(problem, 'ConfigError') ? (problem as ConfigError).setting : undefined
+      const at = problem instanceof ConfigError ? problem.setting : undefined
       add(problems, at ?? settingOf(problem.code) ?? setting, problem.message)
     }
   }

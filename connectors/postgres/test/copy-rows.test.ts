@@ -22,7 +22,7 @@ describe.skipIf(missing !== undefined)(`copyRows${missing === undefined ? '' : `
     const lines: string[] = []
     for await (const { bytes, starts } of copyRows(client, query)) {
       for (let line = 0; line + 1 < starts.length; line++)
-        lines.push(bytes.toString('utf8', starts[line]!, starts[line + 1]! - 1))
+        lines.push(bytes.toString('utf8', starts[line], starts[line + 1]! - 1))
     }
     return lines
   }

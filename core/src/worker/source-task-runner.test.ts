@@ -215,9 +215,10 @@ describe.each([
     const told: string[] = []
     let readings = 0
     const { runner } = start({
-      read: async function* ({ followTopic, signal }: Context): SourceBatches {
+      read: async function* (context: Context): SourceBatches {
+        const { signal } = context
         const reading = ++readings
-        await followTopic('signals', undefined, () => void told.push(`reading ${reading}`))
+        await context.followTopic('signals', undefined, () => void told.push(`reading ${reading}`))
         yield batchOf(0, 1)
         if (reading === 1) throw new RetriableError('once')
         await aborted(signal)
