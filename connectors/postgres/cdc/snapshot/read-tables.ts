@@ -178,7 +178,8 @@ async function* readSegment<R, T extends TableToRead<R>>(
     if (run.signal.aborted) return
   }
   const last = marks.done(table)
-  if (held !== undefined) tell(held, last)
+  // The very first row is told as such, even where its table has no other.
+  if (held !== undefined) tell(held, mark === 'first' && last !== 'last' ? mark : last)
   progress = { ...progress, next: progress.to, item: 0 }
   yield batch(last !== 'true')
 }
