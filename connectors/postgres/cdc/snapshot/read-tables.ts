@@ -252,7 +252,10 @@ const shortestOutOfLine = 20
 
 /** What several generators give, as it comes. Ends all of them when one fails or it is itself ended. */
 async function* merged<B>(sources: readonly AsyncGenerator<B>[]): AsyncGenerator<B> {
-  if (sources.length === 1) return yield* sources[0]!
+  if (sources.length === 1) {
+    yield* sources[0]!
+    return
+  }
   type Ready = { readonly source: AsyncGenerator<B>; readonly result: IteratorResult<B> }
   const next = (source: AsyncGenerator<B>): Promise<Ready> => source.next().then((result) => ({ source, result }))
   const pending = new Map(sources.map((source) => [source, next(source)]))
