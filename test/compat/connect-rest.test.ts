@@ -102,7 +102,17 @@ const expected: readonly Expected[] = [
   {
     row: 'a plugin in the list',
     steps: ['plugins', 'plugins, all', 'plugins, connectorsOnly is no boolean'],
-    fields: ['body.*.name', 'body.*mqtt*', 'body.*Datagen*', 'body.*converter)', ...ownTransforms],
+    fields: [
+      ...[
+        'body.*.name',
+        'body.*mqtt*',
+        'body.*Datagen*',
+        'body.*PostgresConnector*',
+        'body.*Jdbc*',
+        'body.*converter)',
+      ],
+      ...ownTransforms,
+    ],
   },
   { row: settingsRow, steps: ['settings of a converter without any'], fields: ['body'] },
   {
