@@ -22,16 +22,25 @@ export interface Ahead {
 /** The first oid that is not one of the system's own. */
 const firstOid = 16384
 
-/** Of all tables that this transaction has touched, views looked through, and of their partitions. */
+/**
+ * Of all tables that this transaction has touched, views looked through, of their partitions, and of what they are
+ * partitions of: an INSERT locks the table that it names, has its number, and only then locks the partition that the row
+ * goes to. Up and down apart, since the other partitions of a parent do not matter.
+ */
 const selectWriters = `
-  WITH RECURSIVE mine AS (
+  WITH RECURSIVE here AS (
+    SELECT oid FROM pg_catalog.pg_database WHERE datname = current_database()),
+  touched AS (
     SELECT relation AS oid FROM pg_catalog.pg_locks
     WHERE pid = pg_catalog.pg_backend_pid() AND locktype = 'relation' AND relation >= ${firstOid}
-      AND database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = current_database())
-    UNION SELECT inhrelid FROM pg_catalog.pg_inherits JOIN mine ON inhparent = oid)
+      AND database = (SELECT oid FROM here)),
+  below AS (
+    SELECT oid FROM touched UNION SELECT inhrelid FROM pg_catalog.pg_inherits JOIN below ON inhparent = oid),
+  above AS (
+    SELECT oid FROM touched UNION SELECT inhparent FROM pg_catalog.pg_inherits JOIN above ON inhrelid = oid)
   SELECT DISTINCT virtualtransaction AS transaction, pid FROM pg_catalog.pg_locks
-  WHERE locktype = 'relation' AND mode = 'RowExclusiveLock' AND granted AND relation IN (SELECT oid FROM mine)
-    AND database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = current_database())`
+  WHERE locktype = 'relation' AND mode = 'RowExclusiveLock' AND granted AND database = (SELECT oid FROM here)
+    AND relation IN (SELECT oid FROM below UNION ALL SELECT oid FROM above)`
 
 /**
  * Fixes the bound, then looks who is writing: in this order.

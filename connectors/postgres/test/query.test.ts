@@ -129,6 +129,22 @@ describe.skipIf(missing !== undefined)(`postgres-query${missing === undefined ? 
       expect(records[0]).toMatchObject({ topic: 'shop-', sourcePartition: { query: 'query' } })
     })
 
+    test('a partition: a writer that so far has locked its parent’s parent only is seen', async () => {
+      await sql(`CREATE TABLE p (id serial, note text) PARTITION BY RANGE (id);
+        CREATE TABLE q PARTITION OF p FOR VALUES FROM (1) TO (2000) PARTITION BY RANGE (id);
+        CREATE TABLE q1 PARTITION OF q FOR VALUES FROM (1) TO (1000)`)
+      const late = await session()
+      // As an INSERT does before it knows the partition.
+      await late.query('BEGIN; LOCK TABLE ONLY p IN ROW EXCLUSIVE MODE')
+      const { rows } = await late.query<{ id: string }>(`SELECT nextval('p_id_seq') AS id`)
+      await sql(`INSERT INTO q1 (note) VALUES ('early')`)
+      const run = start({ ...config, 'table.whitelist': 'q1' })
+      const taking = run.take(2)
+      await until('the reader to wait', () => run.progress?.figures['tables_waiting'] === 1)
+      await late.query(`INSERT INTO p VALUES (${rows[0]!.id}, 'late'); COMMIT`)
+      expect(ids(await taking)).toEqual([1, 2])
+    })
+
     test('late.commits=ignore waits for nobody', async () => {
       await sql(`CREATE TABLE t (id serial, note text)`)
       const late = await session()
