@@ -47,10 +47,14 @@ export class StoredOffsets {
     )
   }
 
-  /** After a connection broke, nobody knows whether its last transaction was committed; the table does. */
+  /**
+   * After a connection broke, nobody knows whether its last transaction was committed; the table does. The rows are locked for
+   * a moment, since that transaction may still be at its end: until then they would be shown as they were before it.
+   */
   async reload(client: pg.Client): Promise<void> {
     const { rows } = await client.query<OffsetRow>(
-      `SELECT topic, "partition", next_offset::float8 AS next_offset FROM ${this.#table} WHERE connector = $1 AND owner = $2`,
+      `SELECT topic, "partition", next_offset::float8 AS next_offset FROM ${this.#table}
+       WHERE connector = $1 AND owner = $2 ORDER BY topic, "partition" FOR UPDATE`,
       [this.#connector, this.#owner],
     )
     for (const row of rows) {
@@ -73,9 +77,10 @@ export class StoredOffsets {
 
   /**
    * Moves positions past these records, first of all in their transaction: from then on nobody can take the partitions
-   * over before it has ended.
+   * over before it has ended. Only from where they are known to be: a transaction of a broken connection may have begun to
+   * move them since.
    * @returns to be called when it is committed
-   * @throws RetriableError where another task has made one of the partitions its own
+   * @throws RetriableError where another task has made one of the partitions its own, or a position is not as it was read
    */
   async advance(client: pg.Client, records: readonly SinkRecord[]): Promise<() => void> {
     const ends = new Map<string, TopicPartitionOffset>()
@@ -88,14 +93,16 @@ export class StoredOffsets {
     const { rowCount } = await client.query({
       name: 'tidewire_offsets',
       text: `UPDATE ${this.#table} AS o SET next_offset = r.next_offset, updated_at = now()
-             FROM unnest($3::text[], $4::int[], $5::bigint[]) AS r(topic, part, next_offset)
-             WHERE o.connector = $1 AND o.owner = $2 AND o.topic = r.topic AND o."partition" = r.part`,
+             FROM unnest($3::text[], $4::int[], $5::bigint[], $6::bigint[]) AS r(topic, part, next_offset, known_offset)
+             WHERE o.connector = $1 AND o.owner = $2 AND o.topic = r.topic AND o."partition" = r.part
+               AND o.next_offset IS NOT DISTINCT FROM r.known_offset`,
       values: [
         this.#connector,
         this.#owner,
         positions.map(({ topic }) => topic),
         positions.map(({ partition }) => partition),
         positions.map(({ offset }) => offset),
+        [...ends.keys()].map((id) => this.#next.get(id) ?? null),
       ],
     })
     if (rowCount !== positions.length) {

@@ -139,6 +139,29 @@ describe.skipIf(missing !== undefined)(`exactly once ${missing ?? ''}`, () => {
     expect(await sql(ids)).toEqual([{ id: 1 }, { id: 2 }, { id: 3 }])
   })
 
+  test('a transaction that is still being committed when the connection is made again counts', async () => {
+    const { run, sql, name } = await database(table)
+    const sink = run(exactlyOnce)
+    await sink.put([customerRecord(0, 1, { name: 'a' })])
+    await sql(`SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+               WHERE datname = current_database() AND application_name LIKE '%postgres-sink%'`)
+    const earlier = await server().connect({ database: name })
+    try {
+      await earlier.query("BEGIN; UPDATE _tidewire_offsets SET next_offset = 2; INSERT INTO customers VALUES (2, 'b')")
+      const batch = [customerRecord(1, 2, { name: 'b' })]
+      // The first may be what finds the connection broken.
+      const putting = sink.put(batch).catch(() => sink.put(batch))
+      await expect
+        .poll(async () => (await earlier.query('SELECT 1 FROM pg_locks WHERE NOT granted')).rowCount)
+        .toBeGreaterThan(0)
+      await earlier.query('COMMIT')
+      await putting
+    } finally {
+      await earlier.end()
+    }
+    expect(await sql(ids)).toEqual([{ id: 1 }, { id: 2 }])
+  })
+
   test('dead letters that are put back have old positions: they are written, and move none', async () => {
     const { run, sql } = await database(table)
     const sink = run(exactlyOnce)
