@@ -39,6 +39,7 @@ export interface WantedColumn {
 interface ColumnRow {
   readonly kind: string
   readonly row_security: boolean
+  readonly has_rules: boolean
   readonly name: string | null
   readonly type: number
   readonly cast_type: string
@@ -48,7 +49,7 @@ interface ColumnRow {
 
 // As float8, which the driver gives as a number. With −1 for the modifier, char stays of any length.
 const selectColumns = `
-  SELECT c.relkind::text AS kind, c.relrowsecurity AS row_security, a.attname::text AS name,
+  SELECT c.relkind::text AS kind, c.relrowsecurity AS row_security, c.relhasrules AS has_rules, a.attname::text AS name,
          a.atttypid::int8::float8 AS type, pg_catalog.format_type(a.atttypid, -1) AS cast_type,
          a.attgenerated::text AS generated, a.attidentity::text AS identity
   FROM pg_catalog.pg_class c
@@ -129,7 +130,8 @@ export class TargetTables {
     if (unknown.length > 0) await this.#catalog.refresh(this.#client, unknown)
     const table: TargetTable = {
       name,
-      takesCopy: first.kind !== 'v' && !first.row_security,
+      // COPY passes rewrite rules by.
+      takesCopy: first.kind !== 'v' && !first.row_security && !first.has_rules,
       columns: new Map(columns.map((row) => [row.name!, this.#columnOf(row)])),
     }
     this.#tables.set(name.sql, table)
