@@ -64,19 +64,27 @@ class PostgresSinkTask implements SinkTask {
   }
 
   async start(): Promise<void> {
-    await this.#link.open(async (client) => {
-      if (this.#offsets !== undefined) await makeOffsetsTable(client, this.#offsetsTable)
-    })
+    const end = this.#link.begin()
+    try {
+      await this.#link.open(async (client) => {
+        if (this.#offsets !== undefined) await makeOffsetsTable(client, this.#offsetsTable)
+      })
+    } finally {
+      end()
+    }
   }
 
   async open(partitions: readonly TopicPartition[]): Promise<void> {
     if (this.#offsets === undefined || partitions.length === 0) return
-    const { client } = await this.#link.session()
+    const end = this.#link.begin()
     try {
+      const { client } = await this.#link.session()
       for (const position of await this.#offsets.claim(client, partitions)) this.#context.seek(position)
     } catch (error) {
       this.#link.drop()
       throw problemOf(error, `reading positions in ${this.#offsetsTable}`)
+    } finally {
+      end()
     }
   }
 
