@@ -120,10 +120,11 @@ export class BatchReader {
   }
 }
 
-/** The same for all records that one plan is for: the schema itself, or the names of the fields. */
+/** The same for all records that one plan is for: the schema itself, or the names of the fields. No plan is for a null. */
 function shapeOf(value: unknown, schema: Schema | undefined): unknown {
+  if (value === null || value === undefined) return 'null'
   if (schema !== undefined) return schema
-  if (typeof value !== 'object' || value === null) return typeof value
+  if (typeof value !== 'object') return typeof value
   return `object ${JSON.stringify(Object.keys(value))}`
 }
 

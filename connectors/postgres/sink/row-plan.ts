@@ -1,4 +1,4 @@
-import { ConfigError, DataError, originalPosition, type Schema, type SinkRecord } from '@tidewire/sdk'
+import { DataError, originalPosition, type Schema, type SinkRecord } from '@tidewire/sdk'
 import type { Fields } from './change.ts'
 import type { SinkOptions } from './options.ts'
 import { columnOf, type TargetColumn, type TargetTable, type WantedColumn } from './target-tables.ts'
@@ -33,7 +33,7 @@ const kafkaSchemas: readonly (readonly [Origin, Schema])[] = [
 
 /**
  * The columns of a record's primary key.
- * @throws DataError where the record has no such key, ConfigError where pk.fields does not fit
+ * @throws DataError where the record has no such key
  */
 export function keyColumnsOf(
   options: SinkOptions,
@@ -56,8 +56,7 @@ export function keyColumnsOf(
       }
       if (isStruct(key, keySchema)) return structColumns(options, 'keyField', key, keySchema, keyFields, 'key')
       if (keyFields.length !== 1) {
-        throw new ConfigError('the key is a single value: pk.fields has to name the one column for it', {
-          setting: 'pk.fields',
+        throw new DataError('the key is a single value: pk.fields has to name the one column for it', {
           code: 'POSTGRES_SINK_KEY',
         })
       }
@@ -78,7 +77,7 @@ export function valueColumnsOf(
 ): RecordColumn[] {
   if (!isStruct(value, valueSchema)) {
     throw new DataError(
-      `the value is ${valueSchema?.type ?? typeof value}, and a row is made of a struct: wrap it with a HoistField transform`,
+      `the value is ${value === null ? 'null' : (valueSchema?.type ?? typeof value)}, and a row is made of a struct: wrap it with a HoistField transform`,
       { code: 'POSTGRES_SINK_VALUE' },
     )
   }
