@@ -31,23 +31,34 @@ export interface Plan {
 
 /**
  * Decides on snapshot and stream, from what is configured, what was stored and what the server still has.
+ * @param serverLsn how far the server's log is
  * @throws ConfigError where going on would pass over changes, and that is not what was asked for
  */
-export function planOf(config: PlanConfig, stored: Position | undefined, slot: PlanSlot | undefined): Plan {
+export function planOf(
+  config: PlanConfig,
+  stored: Position | undefined,
+  slot: PlanSlot | undefined,
+  serverLsn: number,
+): Plan {
   const { reads, streams } = modes(config)
-  const gap = gapOf(stored, slot)
+  const gap = gapOf(stored, slot, serverLsn)
   if (gap !== undefined && reads.onGap) return { snapshot: 'fresh', stream: streams, from: undefined }
   if (stored === undefined) return { snapshot: reads.atFirst ? 'fresh' : 'none', stream: streams, from: undefined }
-  if (stored.kind === 'snapshot') return unfinished(stored, slot, reads.atFirst, streams)
+  if (stored.kind === 'snapshot') return unfinished(stored, slot, serverLsn, reads.atFirst, streams)
   if (reads.always) return { snapshot: 'fresh', stream: streams, from: undefined }
   if (!streams) return { snapshot: 'none', stream: false, from: undefined }
   if (gap === undefined) return { snapshot: 'none', stream: true, from: stored }
-  if (gap.kind === 'ahead' && config['offset.mismatch.strategy'] !== 'trust_offset') {
+  const canBeTrusted = gap.kind === 'ahead' || gap.kind === 'behind'
+  if (canBeTrusted && config['offset.mismatch.strategy'] !== 'trust_offset') {
     return { snapshot: 'none', stream: true, from: undefined }
   }
-  const code = gap.kind === 'ahead' ? 'PG_SLOT_AHEAD' : gap.kind === 'missing' ? codes.slotMissing : codes.slotLost
-  const otherwise =
-    gap.kind === 'ahead' ? ' To go on from the slot without them, set offset.mismatch.strategy=trust_slot.' : ''
+  const code = {
+    ahead: 'PG_SLOT_AHEAD',
+    behind: 'PG_SERVER_BEHIND',
+    missing: codes.slotMissing,
+    lost: codes.slotLost,
+  }[gap.kind]
+  const otherwise = canBeTrusted ? ' To go on from the slot without them, set offset.mismatch.strategy=trust_slot.' : ''
   throw new ConfigError(
     `slot "${config['slot.name']}": ${gap.text}, while the stored offset is at ${shownPosition(stored)}. ${snapshotAgain}.${otherwise}`,
     { code, setting: 'slot.name' },
@@ -82,23 +93,33 @@ function modes(config: PlanConfig): Modes {
 }
 
 interface Gap {
-  readonly kind: 'missing' | 'lost' | 'ahead'
+  readonly kind: 'missing' | 'lost' | 'ahead' | 'behind'
   readonly text: string
 }
 
 /** What keeps the stream from going on where it ended. */
-function gapOf(stored: Position | undefined, slot: PlanSlot | undefined): Gap | undefined {
+function gapOf(stored: Position | undefined, slot: PlanSlot | undefined, serverLsn: number): Gap | undefined {
   if (slot?.lost !== undefined) return { kind: 'lost', text: slot.lost }
   if (stored?.kind !== 'stream') return undefined
   if (slot === undefined) return { kind: 'missing', text: 'it does not exist' }
+  if (serverLsn < stored.commitLsn) {
+    const text = `the server's log ends at ${formatLsn(serverLsn)}: it was restored, or is a standby that had not received all when it took over`
+    return { kind: 'behind', text }
+  }
   if (slot.confirmedLsn <= stored.commitLsn) return undefined
   return { kind: 'ahead', text: `it was advanced to ${formatLsn(slot.confirmedLsn)} by somebody else, or made anew` }
 }
 
 /** A snapshot was begun. It is gone on with where its slot is still there, and it left word of what it saw. */
-function unfinished(stored: SnapshotPosition, slot: PlanSlot | undefined, reads: boolean, streams: boolean): Plan {
+function unfinished(
+  stored: SnapshotPosition,
+  slot: PlanSlot | undefined,
+  serverLsn: number,
+  reads: boolean,
+  streams: boolean,
+): Plan {
   const { visible } = stored
-  const isLost = slot === undefined || slot.confirmedLsn > stored.lsn
+  const isLost = slot === undefined || slot.confirmedLsn > stored.lsn || serverLsn < stored.lsn
   if (!reads && !isLost) {
     return { snapshot: 'none', stream: streams, from: { kind: 'stream', commitLsn: stored.lsn, partial: undefined } }
   }

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto'
 import type { Capture } from './capture.ts'
 import { createSlot, type CreatedSlot } from './replication/slot.ts'
 
@@ -25,6 +26,7 @@ export function makeSlot(
 
 /** One beside the connector's own, for its snapshot and consistent point. Ends with its session. @throws ConnectError */
 export function snapshotSlot(capture: Capture): Promise<CreatedSlot> {
-  // A slot may have 63 characters.
-  return makeSlot(capture, `${capture.config['slot.name'].slice(0, 48)}_snap_${process.pid}`, true)
+  // A slot may have 63 characters. Another name each time, since the server may not know yet that an earlier session has ended.
+  const name = `${capture.config['slot.name'].slice(0, 46)}_snap_${randomBytes(5).toString('hex')}`
+  return makeSlot(capture, name, true)
 }

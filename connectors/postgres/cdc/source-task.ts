@@ -26,7 +26,9 @@ export async function* readChanges(context: SourceTaskContext<CdcConfig>): Async
   const { config } = context
   const stored = positionOf(await context.offsets.get(serverPartition(config['topic.prefix'])))
   const slot = await lookAtSlot(capture.client, config['slot.name'])
-  const plan = planOf(config, stored, known(slot))
+  // A standby may be behind what its primary has sent.
+  const serverLsn = capture.server.inRecovery ? Infinity : await currentLsn(capture.client)
+  const plan = planOf(config, stored, known(slot), serverLsn)
   if (plan.stream) await preparePublication(capture)
   try {
     let from = plan.from
@@ -43,7 +45,9 @@ export async function* readChanges(context: SourceTaskContext<CdcConfig>): Async
     }
     if (plan.stream && !context.signal.aborted) yield* stream(capture, from, slot, plan.from === undefined)
   } finally {
-    if (plan.stream && config['slot.drop.on.stop']) await dropSlot(capture.client, config['slot.name'], 5_000)
+    // Not for a passing fault, after which it goes on.
+    if (plan.stream && config['slot.drop.on.stop'] && context.signal.aborted)
+      await dropSlot(capture.client, config['slot.name'], 5_000)
   }
 }
 

@@ -95,7 +95,9 @@ export class Stream {
       await this.#beat()
       await this.#slotXmin.refresh()
       if (!this.#isOpen) yield* this.#signalledRows(this.#isIdle ? this.#wal.walEnd : this.#commitLsn)
-      if (this.#records.length > 0 || this.#isStoreDue()) yield this.#batch()
+      // That a transaction has begun can be told with its first change: before, no position says that it was.
+      const isJustBegun = this.#isOpen && this.#partial === undefined
+      if ((this.#records.length > 0 && !isJustBegun) || this.#isStoreDue()) yield this.#batch()
       this.#progress.tell()
     }
   }
@@ -187,9 +189,12 @@ export class Stream {
   }
 
   async #changeOfRenewed(into: SourceRecord[], old: TableShape, change: RowChange, state: SourceState): Promise<void> {
-    const shape = await this.#capture.tables.renew(old)
-    this.#shapes.set(change.relationId, shape)
-    this.#capture.events.change(into, shape, change, state)
+    let shape = old
+    // Twice at most: a shape that looking up does not change takes any label.
+    do {
+      shape = await this.#capture.tables.renew(shape)
+      this.#shapes.set(change.relationId, shape)
+    } while (!this.#capture.events.change(into, shape, change, state))
   }
 
   #truncate({ lsn, relationIds }: Message<'truncate'>): void {
@@ -217,7 +222,18 @@ export class Stream {
     this.#changes = lsn === this.#changeLsn ? this.#changes + 1 : 1
     this.#changeLsn = lsn
     const last = this.#delivered
-    return last !== undefined && (lsn < last.lsn || (lsn === last.lsn && this.#changes <= last.changes))
+    if (last === undefined) return false
+    if (lsn < last.lsn || (lsn === last.lsn && this.#changes <= last.changes)) return true
+    this.#delivered = undefined
+    return false
+  }
+
+  /** What was told of the transaction that comes next, or is open; undefined: nothing. */
+  get #partial(): PartialTransaction | undefined {
+    // Until all that was delivered before is passed, that is still how far it goes.
+    if (this.#delivered !== undefined) return this.#delivered
+    if (!this.#isOpen || this.#changes === 0) return undefined
+    return { xid: this.#xid!, lsn: this.#changeLsn, changes: this.#changes }
   }
 
   #into(isDelivered: boolean): SourceRecord[] {
@@ -245,9 +261,7 @@ export class Stream {
     const records = this.#records
     this.#records = []
     const commitLsn = Math.max(this.#commitLsn, this.#givenLsn, this.#idleLsn)
-    const isPartial = this.#isOpen && this.#changes > 0
-    const partial = isPartial ? { xid: this.#xid!, lsn: this.#changeLsn, changes: this.#changes } : undefined
-    const offset = streamOffset({ commitLsn, partial }, { timeUs: this.#commitTimeUs, xid: this.#xid })
+    const offset = streamOffset({ commitLsn, partial: this.#partial }, { timeUs: this.#commitTimeUs, xid: this.#xid })
     this.#givenLsn = commitLsn
     this.#storeAt = performance.now() + this.#capture.config['status.update.interval.ms']
     return {

@@ -5,9 +5,9 @@ import type { Capture } from '../capture.ts'
 import type { Row } from '../events/table-shape.ts'
 import type { CreatedSlot } from '../replication/slot.ts'
 import { allOf, readTables, type RowMark } from '../snapshot/read-tables.ts'
-import { openReaders, whatIsSeen } from '../snapshot/run-snapshot.ts'
+import { batchBytes, openReaders, whatIsSeen } from '../snapshot/run-snapshot.ts'
 import { SnapshotProgress } from '../snapshot/snapshot-progress.ts'
-import { tablesToRead, type CapturedTable } from '../snapshot/tables-to-read.ts'
+import { isRewritten, tablesToRead, type CapturedTable } from '../snapshot/tables-to-read.ts'
 import { conditionFor, covers, type ExecuteSignal } from './signal.ts'
 
 /**
@@ -42,6 +42,8 @@ export async function* blockingSnapshot(
       seeksBlocks,
       tellsOutOfLine: server.version >= 170_000,
       batchRows: config['max.batch.size'],
+      batchBytes: batchBytes(capture),
+      isRewritten,
       signal: context.signal,
       emit: (table: CapturedTable, row: Row, snapshot: RowMark, into: SourceRecord[]): void => {
         events.read(into, table.shape, row, {

@@ -152,12 +152,9 @@ export class IncrementalSnapshots {
       commitTimeUs: Date.now() * 1000,
       snapshot: 'incremental',
     }
-    let records: SourceRecord[] = []
+    // In one batch, with the place behind it: it is bounded in bytes.
+    const records: SourceRecord[] = []
     for (const { bytes, start, end } of window.rows.values()) {
-      if (records.length >= config['max.batch.size']) {
-        yield records
-        records = []
-      }
       events.read(records, shape, shape.readCopyRow(bytes, start, end), state)
     }
     const rows = task.rows + window.rows.size

@@ -1,6 +1,6 @@
-import type { SourceRecord } from '@tidewire/sdk'
+import { RetriableError, type SourceRecord } from '@tidewire/sdk'
 import type pg from 'pg'
-import { problemOf } from '../../link/errors.ts'
+import { problemOf, sqlStateOf } from '../../link/errors.ts'
 import { copyRows } from './copy-rows.ts'
 import { isRead, segmentsOf, unread, type Progress, type Segment } from './segments.ts'
 
@@ -38,7 +38,11 @@ export interface TablesRun<R, T extends TableToRead<R>> {
   readonly seeksBlocks: boolean
   /** Whether the server says which values are kept out of line (PostgreSQL 17 and later). */
   readonly tellsOutOfLine: boolean
+  /** What a batch may have: as many rows, or so many bytes of COPY's text, where one row may be more. */
   readonly batchRows: number
+  readonly batchBytes: number
+  /** Whether the table's file is another one now than the snapshot saw. */
+  readonly isRewritten: (client: pg.Client, table: T) => Promise<boolean>
   /** Makes records of a row. */
   readonly emit: (table: T, row: R, mark: RowMark, into: SourceRecord[]) => void
   readonly signal: AbortSignal
@@ -46,7 +50,8 @@ export interface TablesRun<R, T extends TableToRead<R>> {
 
 export interface TableBatch<T> {
   readonly table: T
-  readonly progress: Progress
+  /** Undefined: as it was. */
+  readonly progress: Progress | undefined
   readonly records: SourceRecord[]
   readonly rows: number
   readonly isTableDone: boolean
@@ -67,9 +72,42 @@ const stride = 4096
  */
 export async function* readTables<R, T extends TableToRead<R>>(run: TablesRun<R, T>): AsyncGenerator<TableBatch<T>> {
   const work = run.tables.flatMap((table) => workOf(run, table))
+  // Of tables of which a part had been read: what was written since is elsewhere in them.
+  const moved = run.resumed === undefined ? [] : work.filter(({ table, progress }) => hasMoved(run, table, progress))
   const marks = new Marks(work)
   const readers = run.readers.map((client) => readWork(run, client, work, marks))
   yield* merged(readers)
+  for (const table of new Set(moved.map((item) => item.table))) yield* readMoved(run, table, run.resumed!)
+}
+
+function hasMoved<R, T extends TableToRead<R>>(run: TablesRun<R, T>, table: T, { isAnew }: Progress): boolean {
+  return isAnew !== true && table.toastable.length > 0 && !isWhole(run.seeksBlocks, table)
+}
+
+/**
+ * Rows written since the snapshot that is gone on with, with values kept out of line: an update that left such a value alone
+ * moved the row, and does not tell the value. Wherever in the table they are now.
+ */
+async function* readMoved<R, T extends TableToRead<R>>(
+  run: TablesRun<R, T>,
+  table: T,
+  resumed: string,
+): AsyncGenerator<TableBatch<T>> {
+  const condition = `NOT ${isSeenBy(resumed)} AND (${isOutOfLine(run, table)})`
+  const query = `SELECT ${table.columns} FROM ONLY ${table.relation} WHERE ${condition}`
+  let records: SourceRecord[] = []
+  try {
+    for await (const { bytes, starts } of copyRows(run.readers[0]!, query)) {
+      for (let line = 0; line + 1 < starts.length; line++) {
+        run.emit(table, table.readRow(bytes, starts[line]!, starts[line + 1]! - 1), 'true', records)
+      }
+      if (run.signal.aborted) return
+      yield { table, progress: undefined, records, rows: records.length, isTableDone: false }
+      records = []
+    }
+  } catch (error) {
+    throw problemOf(error, `reading the rows of ${table.name} for the snapshot`)
+  }
 }
 
 /** What is read by one statement counts as one block. */
@@ -134,7 +172,13 @@ async function* readWork<R, T extends TableToRead<R>>(
     try {
       yield* readSegment(run, client, item, marks)
     } catch (error) {
-      throw problemOf(error, `reading the rows of ${item.table.name} for the snapshot`)
+      const what = `reading the rows of ${item.table.name} for the snapshot`
+      // Dropped, renamed, or without a column since the tables were listed: they are listed anew.
+      const isGone = ['42P01', '42703'].includes(sqlStateOf(error) ?? '')
+      if (isGone && item.table.statement === undefined && item.table.condition === undefined) {
+        throw new RetriableError(`${what}: it is no longer as it was listed`, { cause: error })
+      }
+      throw problemOf(error, what)
     }
   }
 }
@@ -150,6 +194,7 @@ async function* readSegment<R, T extends TableToRead<R>>(
   let { progress } = item
   let records: SourceRecord[] = []
   let rows = 0
+  let size = 0
   // A row is told with the next one, since only then is it known that it is not the last.
   let held: HeldRow<R> | undefined
   let mark = marks.first(item)
@@ -162,20 +207,28 @@ async function* readSegment<R, T extends TableToRead<R>>(
     const full = { table, progress, records, rows, isTableDone }
     records = []
     rows = 0
+    size = 0
     return full
   }
   for (const range of rangesOf(progress)) {
-    for await (const { bytes, starts } of copyRows(client, queryOf(run, table, range))) {
+    for await (const { bytes, starts } of copyRows(client, queryOf(run, table, range, progress.isAnew === true))) {
       for (let line = 0; line + 1 < starts.length; line++) {
         if (held !== undefined) {
           tell(held, mark)
           mark = 'true'
         }
         held = rowAt(table, isCut, bytes, starts[line]!, starts[line + 1]! - 1)
-        if (rows >= run.batchRows) yield batch(false)
+        size += starts[line + 1]! - starts[line]!
+        if (rows >= run.batchRows || (rows > 0 && size >= run.batchBytes)) yield batch(false)
       }
     }
     if (run.signal.aborted) return
+  }
+  // A snapshot that is older than the file sees none of its rows. The table is locked against that by now.
+  if (await run.isRewritten(client, table)) {
+    throw new RetriableError(
+      `table ${table.name} was rewritten (ALTER TABLE, TRUNCATE, …) while the snapshot was read: it is read anew`,
+    )
   }
   const last = marks.done(table)
   // The very first row is told as such, even where its table has no other.
@@ -215,36 +268,48 @@ function rangesOf({ to, next, item }: Progress): Range[] {
   return ranges
 }
 
-function queryOf<R, T extends TableToRead<R>>(run: TablesRun<R, T>, table: T, { from, item, to }: Range): string {
+function queryOf<R, T extends TableToRead<R>>(
+  run: TablesRun<R, T>,
+  table: T,
+  { from, item, to }: Range,
+  isAnew: boolean,
+): string {
   if (table.statement !== undefined) return table.statement
   const isCut = !isWhole(run.seeksBlocks, table)
   const conditions = []
   if (isCut) conditions.push(`ctid > '(${from},${item})'::tid`, `ctid < '(${to},0)'::tid`)
   if (table.condition !== undefined) conditions.push(`(${table.condition})`)
-  if (run.resumed !== undefined) conditions.push(unchangedSince(run.resumed, table.toastable, run.tellsOutOfLine))
+  if (run.resumed !== undefined && !isAnew) {
+    const isSeen = isSeenBy(run.resumed)
+    // What is read by one statement needs no second look; see readMoved.
+    conditions.push(isCut || table.toastable.length === 0 ? isSeen : `(${isSeen} OR ${isOutOfLine(run, table)})`)
+  }
   const where = conditions.length === 0 ? '' : ` WHERE ${conditions.join(' AND ')}`
   return `SELECT ${isCut ? 'ctid, ' : ''}${table.columns} FROM ONLY ${table.relation}${where}`
 }
 
 /**
- * Rows that the resumed snapshot saw as they are. The others were written since, and come by the stream: but for values
- * kept out of line, which an update that did not touch them does not tell. Rows that may have one are read in any case,
- * and come twice, the newest state last.
+ * Of a row that the resumed snapshot saw as it is. The others were written since, and come by the stream.
  *
  * `xmin` has 32 bits. As the row is visible, its transaction is the newest with those bits that has begun.
  */
-function unchangedSince(snapshot: string, toastable: readonly string[], tellsOutOfLine: boolean): string {
+function isSeenBy(snapshot: string): string {
   const now = '(txid_snapshot_xmax(txid_current_snapshot()))'
   const near = `((${now} >> 32 << 32) | xmin::text::bigint)`
   const xid = `(CASE WHEN ${near} >= ${now} THEN ${near} - 4294967296 ELSE ${near} END)`
   // Below 3 are the transactions that were before all others.
-  const isSeen = `(xmin::text::bigint < 3 OR txid_visible_in_snapshot(${xid}, '${snapshot}'::txid_snapshot))`
-  const isOutOfLine = toastable.map((column) =>
-    tellsOutOfLine
-      ? `pg_column_toast_chunk_id(${column}) IS NOT NULL`
-      : `pg_column_size(${column}) > ${shortestOutOfLine}`,
-  )
-  return `(${[isSeen, ...isOutOfLine].join(' OR ')})`
+  return `(xmin::text::bigint < 3 OR txid_visible_in_snapshot(${xid}, '${snapshot}'::txid_snapshot))`
+}
+
+/** Of a row with a value that is, or may be, kept out of line. */
+function isOutOfLine<R, T extends TableToRead<R>>({ tellsOutOfLine }: TablesRun<R, T>, { toastable }: T): string {
+  return toastable
+    .map((column) =>
+      tellsOutOfLine
+        ? `pg_column_toast_chunk_id(${column}) IS NOT NULL`
+        : `pg_column_size(${column}) > ${shortestOutOfLine}`,
+    )
+    .join(' OR ')
 }
 
 /** A value that takes no more is never kept out of line, since the pointer to it would be no shorter. */
@@ -257,7 +322,12 @@ async function* merged<B>(sources: readonly AsyncGenerator<B>[]): AsyncGenerator
     return
   }
   type Ready = { readonly source: AsyncGenerator<B>; readonly result: IteratorResult<B> }
-  const next = (source: AsyncGenerator<B>): Promise<Ready> => source.next().then((result) => ({ source, result }))
+  const next = (source: AsyncGenerator<B>): Promise<Ready> => {
+    const ready = source.next().then((result) => ({ source, result }))
+    // It is looked at in its turn; until then a failure is nobody's.
+    ready.catch(() => undefined)
+    return ready
+  }
   const pending = new Map(sources.map((source) => [source, next(source)]))
   try {
     while (pending.size > 0) {
@@ -270,7 +340,6 @@ async function* merged<B>(sources: readonly AsyncGenerator<B>[]): AsyncGenerator
       yield result.value
     }
   } finally {
-    for (const promise of pending.values()) promise.catch(() => undefined)
     await Promise.allSettled([...pending.keys()].map((source) => source.return(undefined)))
   }
 }

@@ -1,7 +1,7 @@
-import type { SourceBatch, SourceRecord } from '@tidewire/sdk'
+import { RetriableError, type SourceBatch, type SourceRecord } from '@tidewire/sdk'
 import type pg from 'pg'
 import { connect, disconnect } from '../../link/connect.ts'
-import { problemOf } from '../../link/errors.ts'
+import { problemOf, sqlStateOf } from '../../link/errors.ts'
 import { quoteLiteral } from '../../link/identifier.ts'
 import type { Capture } from '../capture.ts'
 import type { SourceState } from '../events/event-writer.ts'
@@ -10,7 +10,7 @@ import { serverPartition, snapshotOffset, streamOffset, tablePartition } from '.
 import { allOf, readTables, type RowMark } from './read-tables.ts'
 import { isRead, progressOf, progressOffset, type Progress } from './segments.ts'
 import { SnapshotProgress } from './snapshot-progress.ts'
-import { tablesToRead, type CapturedTable } from './tables-to-read.ts'
+import { isRewritten, tablesToRead, type CapturedTable } from './tables-to-read.ts'
 
 export interface SnapshotStart {
   /** The consistent point: where the stream is to begin. */
@@ -47,7 +47,8 @@ export async function* runSnapshot(capture: Capture, start: SnapshotStart): Asyn
     const tables = await tablesToRead(eventTables, readers[0]!, config['snapshot.tables.order.by.row.count'])
     if (config['snapshot.locking.mode'] === 'shared') await lock(capture, readers[0]!, tables)
     const seeksBlocks = capture.server.version >= 140_000
-    const known = resumed === undefined ? undefined : await whatIsLeft(capture, tables, lsn)
+    const known =
+      resumed === undefined ? undefined : await whatIsLeft(capture, tables, lsn, readers.length, seeksBlocks)
     const left = new Map(
       tables.map((table) => [table, known?.get(table) ?? allOf(table, readers.length, seeksBlocks)] as const),
     )
@@ -62,9 +63,11 @@ export async function* runSnapshot(capture: Capture, start: SnapshotStart): Asyn
     const offset = snapshotOffset({ lsn, visible: resumed ?? seen.visible }, seen)
     // With how each table is cut, since that is what a crash goes on with.
     const cuts = tables.flatMap((table) =>
-      known?.has(table) === true ? [] : left.get(table)!.map((segment) => tableOffset(prefix, table, segment, lsn)),
+      known?.has(table) === true && left.get(table)!.every(({ isAnew }) => isAnew !== true)
+        ? []
+        : left.get(table)!.map((segment) => tableOffset(prefix, table, segment, lsn)),
     )
-    yield { records: [], offsets: [{ partition: serverPartition(prefix), offset }, ...cuts] }
+    yield { records: [], offsets: [{ partition: serverPartition(prefix), offset }, ...cuts], transaction: 'commit' }
     const states = statesOf(lsn, seen)
     const batches = readTables({
       tables,
@@ -74,6 +77,8 @@ export async function* runSnapshot(capture: Capture, start: SnapshotStart): Asyn
       seeksBlocks,
       tellsOutOfLine: capture.server.version >= 170_000,
       batchRows: config['max.batch.size'],
+      batchBytes: batchBytes(capture),
+      isRewritten,
       signal: context.signal,
       emit: (table: CapturedTable, row: Row, snapshot: RowMark, into: SourceRecord[]): void => {
         events.read(into, table.shape, row, states[snapshot])
@@ -81,13 +86,14 @@ export async function* runSnapshot(capture: Capture, start: SnapshotStart): Asyn
     })
     for await (const { table, rows, isTableDone, records, progress: place } of batches) {
       progress.read(table, rows, isTableDone)
-      yield { records, offsets: [tableOffset(prefix, table, place, lsn)] }
+      const offsets = place === undefined ? [] : [tableOffset(prefix, table, place, lsn)]
+      yield { records, offsets, transaction: 'commit' }
     }
     if (context.signal.aborted) return
     progress.done()
     context.log.info('the snapshot is complete', { tables: tables.length, rows: progress.rowsDone })
     const complete = streamOffset({ commitLsn: lsn, partial: undefined }, seen)
-    yield { records: [], offsets: [{ partition: serverPartition(prefix), offset: complete }] }
+    yield { records: [], offsets: [{ partition: serverPartition(prefix), offset: complete }], transaction: 'commit' }
   } finally {
     await Promise.all(readers.map(disconnect))
   }
@@ -110,6 +116,10 @@ function statesOf(lsn: number, { xid, timeUs }: Seen): Record<RowMark, SourceSta
     last: state('last'),
   }
 }
+
+/** Batches of all readers together take no more than a part of what the task may buffer. */
+export const batchBytes = ({ config, context }: Capture): number =>
+  Math.ceil(context.maxBufferedBytes / 8 / config['snapshot.max.threads'])
 
 const tableOffset = (prefix: string, { name, file }: CapturedTable, progress: Progress, lsn: number) => ({
   partition: tablePartition(prefix, name, progress.index),
@@ -139,7 +149,12 @@ export async function openReaders(
         snapshot = rows[0]!.name
       }
     } catch (error) {
-      throw problemOf(error, 'beginning to read the snapshot')
+      const problem = problemOf(error, 'beginning to read the snapshot')
+      // The session that held the snapshot has ended meanwhile: a new one is to be had.
+      if (snapshot !== undefined && ['22023', '42704'].includes(sqlStateOf(error) ?? '')) {
+        throw new RetriableError(problem.message, { cause: error })
+      }
+      throw problem
     }
   }
 }
@@ -174,6 +189,8 @@ async function whatIsLeft(
   { config, context }: Capture,
   tables: readonly CapturedTable[],
   lsn: number,
+  readers: number,
+  seeksBlocks: boolean,
 ): Promise<Map<CapturedTable, Progress[]>> {
   const prefix = config['topic.prefix']
   const stored = (names: readonly (readonly [string, number])[]) =>
@@ -183,6 +200,13 @@ async function whatIsLeft(
   for (const [at, table] of tables.entries()) {
     const key = { lsn, file: table.file }
     const of = numberOf(first[at]?.['of'])
+    if (first[at]?.['lsn'] === lsn && first[at]['file'] !== table.file) {
+      left.set(
+        table,
+        allOf(table, readers, seeksBlocks).map((segment) => ({ ...segment, isAnew: true })),
+      )
+      continue
+    }
     const all = await stored(Array.from({ length: of }, (_, index) => [table.name, index] as const))
     const segments = all.map((offset, index) => progressOf(offset, index, key))
     const known = segments.filter((segment) => segment !== undefined)

@@ -14,6 +14,11 @@ export interface Progress extends Segment {
   readonly next: number
   /** A row's number within its block, from 1; 0: none of it. */
   readonly item: number
+  /**
+   * The table was rewritten since the snapshot was taken, so that its rows no longer tell whether it saw them: all that are
+   * there now are read.
+   */
+  readonly isAnew?: boolean
 }
 
 /** Nothing of it has been read. */
@@ -40,11 +45,14 @@ export const isRead = ({ next, to }: Progress): boolean => next >= to
 export interface ProgressKey {
   /** The consistent point of the snapshot. */
   readonly lsn: number
-  /** `pg_relation_filenode` of the table: another one after VACUUM FULL, CLUSTER or TRUNCATE. */
+  /** The file of the table as the snapshot sees it: another one after VACUUM FULL, CLUSTER, TRUNCATE, and some of ALTER TABLE. */
   readonly file: number
 }
 
-export const progressOffset = ({ of, from, to, next, item }: Progress, { lsn, file }: ProgressKey): SourceOffset => ({
+export const progressOffset = (
+  { of, from, to, next, item, isAnew }: Progress,
+  { lsn, file }: ProgressKey,
+): SourceOffset => ({
   lsn,
   file,
   of,
@@ -52,6 +60,7 @@ export const progressOffset = ({ of, from, to, next, item }: Progress, { lsn, fi
   to,
   next,
   item,
+  ...(isAnew === true ? { anew: true } : {}),
 })
 
 /** What is stored; undefined: nothing that still holds. */
@@ -63,7 +72,7 @@ export function progressOf(
   if (stored?.['lsn'] !== lsn || stored['file'] !== file) return undefined
   const [of, from, to, next, item] = ['of', 'from', 'to', 'next', 'item'].map((name) => stored[name])
   if (!isCount(of) || !isCount(from) || !isCount(to) || !isCount(next) || !isCount(item)) return undefined
-  return { index, of, from, to, next, item }
+  return { index, of, from, to, next, item, ...(stored['anew'] === true ? { isAnew: true } : {}) }
 }
 
 const isCount = (value: unknown): value is number => Number.isSafeInteger(value)

@@ -8,7 +8,7 @@ import type { TableToRead } from './read-tables.ts'
 /** A captured table as a snapshot reads it. */
 export interface CapturedTable extends TableToRead<Row> {
   readonly shape: TableShape
-  /** `pg_relation_filenode`: another one once the table has been rewritten. */
+  /** Its file as the session's snapshot sees it: another one once the table has been rewritten. */
   readonly file: number
   /** The planner's; 0 where it has none. */
   readonly rowEstimate: number
@@ -65,7 +65,7 @@ interface TableFiles {
 async function filesOf(client: pg.Client, relations: readonly string[]): Promise<TableFiles[]> {
   try {
     const { rows } = await client.query<{ node: string | null; toast: boolean }>(
-      `SELECT pg_catalog.pg_relation_filenode(c.oid) AS node,
+      `SELECT c.relfilenode::text AS node,
         coalesce(pg_catalog.pg_relation_size(nullif(c.reltoastrelid, 0)), 0) > 0 AS toast
        FROM unnest($1::text[]) WITH ORDINALITY AS listed(name, place)
        LEFT JOIN pg_catalog.pg_class c ON c.oid = pg_catalog.to_regclass(name) ORDER BY place`,
@@ -74,5 +74,18 @@ async function filesOf(client: pg.Client, relations: readonly string[]): Promise
     return rows.map(({ node, toast }) => ({ node: Number(node ?? 0), hasToast: toast }))
   } catch (error) {
     throw problemOf(error, 'looking up the tables to capture')
+  }
+}
+
+/** Whether the table's file is another one now than the session's snapshot sees. @throws ConnectError */
+export async function isRewritten(client: pg.Client, { relation, file, name }: CapturedTable): Promise<boolean> {
+  try {
+    const { rows } = await client.query<{ node: string | null }>(
+      'SELECT pg_catalog.pg_relation_filenode(pg_catalog.to_regclass($1))::text AS node',
+      [relation],
+    )
+    return Number(rows[0]?.node ?? 0) !== file
+  } catch (error) {
+    throw problemOf(error, `looking whether table ${name} was rewritten`)
   }
 }
