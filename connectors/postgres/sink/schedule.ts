@@ -112,6 +112,19 @@ class TableGroups {
   }
 }
 
+/** The records after which none is of the same row: they may be written after all others. */
+export function lastRecords(groups: readonly Group[]): ReadonlySet<SinkRecord> {
+  const tables = new Map<string, Map<unknown, SinkRecord>>()
+  for (const { kind, set, rows, records } of groups) {
+    const table = set.table.name.sql
+    if (kind === 'truncate' || !tables.has(table)) tables.set(table, new Map())
+    if (kind === 'truncate') continue
+    const ofTable = tables.get(table)!
+    records.forEach((record, at) => ofTable.set(set.keyCount === 0 ? record : keyOf(rows[at]!, set.keyCount), record))
+  }
+  return new Set([...tables.values()].flatMap((ofTable) => [...ofTable.values()]))
+}
+
 /** PostgreSQL's texts have no NUL in them. */
 function keyOf(row: RowText, count: number): string {
   return count === 1

@@ -12,7 +12,7 @@ import { problemOf } from '../link/errors.ts'
 import { BatchReader } from './batch-reader.ts'
 import { addressOf, optionsOf, type SinkOptions } from './options.ts'
 import { isRowError, isStaleShape, refusal, writeProblem } from './row-errors.ts'
-import { GroupingSchedule, OrderedSchedule, type Group } from './schedule.ts'
+import { GroupingSchedule, lastRecords, OrderedSchedule, type Group } from './schedule.ts'
 import type { PostgresSinkConfig } from './settings.ts'
 import { SinkLink } from './sink-link.ts'
 import { makeOffsetsTable, StoredOffsets } from './stored-offsets.ts'
@@ -33,6 +33,12 @@ export async function openPostgresSink(context: Context): Promise<SinkTask> {
 interface Refused {
   readonly record: SinkRecord
   readonly error: Error
+}
+
+/** Of a group: what the server refused may be tried again. */
+interface RefusedRow extends Refused {
+  readonly group: Group
+  readonly at: number
 }
 
 /**
@@ -144,29 +150,45 @@ class PostgresSinkTask implements SinkTask {
     }
     await this.#transaction(client, records, phase, async () => {
       for (const group of groups) await writeRows(client, group, 0, group.rows.length, batchRows)
-      await this.#report(refused)
+      return refused
     })
   }
 
   /** @param checkAtOnce where it was the commit that failed, constraints that wait for it are checked with each statement */
-  async #writeCarefully(
-    { client, reader }: Session,
-    records: readonly SinkRecord[],
-    checkAtOnce: boolean,
-  ): Promise<void> {
+  async #writeCarefully(session: Session, records: readonly SinkRecord[], checkAtOnce: boolean): Promise<void> {
+    const { client, reader } = session
     const schedule = new OrderedSchedule()
-    const refused = await reader.read(records, schedule)
-    await this.#transaction(client, records, { committing: false }, async () => {
-      if (checkAtOnce) await client.query('SET CONSTRAINTS ALL IMMEDIATE')
-      for (const group of schedule.groups) {
-        await this.#writeHalving(client, group, 0, Math.max(1, group.rows.length), refused)
-      }
-      await this.#report(refused)
-    })
+    const unreadable = await reader.read(records, schedule)
+    const phase = { committing: false }
+    try {
+      await this.#transaction(client, records, phase, async () => {
+        if (checkAtOnce) await client.query('SET CONSTRAINTS ALL IMMEDIATE')
+        return [...unreadable, ...(await this.#writeTwice(client, schedule.groups))]
+      })
+    } catch (error) {
+      if (checkAtOnce || !phase.committing || !isRowError(error)) throw error
+      await client.query('ROLLBACK')
+      await this.#writeCarefully(session, records, true)
+    }
+  }
+
+  /** Rows that are refused are tried once more at the end: what they refer to may have come after them. */
+  async #writeTwice(client: pg.Client, groups: readonly Group[]): Promise<Refused[]> {
+    const refused: RefusedRow[] = []
+    for (const group of groups) await this.#writeHalving(client, group, 0, Math.max(1, group.rows.length), refused)
+    if (refused.length === 0) return refused
+    const last = lastRecords(groups)
+    const again = new OrderedSchedule()
+    for (const { group, at, record } of refused) {
+      if (last.has(record)) again.add(group.kind, group.set, group.rows[at]!, record)
+    }
+    const forGood: RefusedRow[] = []
+    for (const group of again.groups) await this.#writeHalving(client, group, 0, group.rows.length, forGood)
+    return [...refused.filter(({ record }) => !last.has(record)), ...forGood]
   }
 
   /** Writes rows [from, to); of those that are refused, tells why each is. */
-  async #writeHalving(client: pg.Client, group: Group, from: number, to: number, refused: Refused[]): Promise<void> {
+  async #writeHalving(client: pg.Client, group: Group, from: number, to: number, refused: RefusedRow[]): Promise<void> {
     await client.query('SAVEPOINT tidewire_rows')
     try {
       await writeRows(client, group, from, to, this.#options.batchRows)
@@ -175,7 +197,8 @@ class PostgresSinkTask implements SinkTask {
       if (!isRowError(error)) throw error
       await client.query('ROLLBACK TO SAVEPOINT tidewire_rows; RELEASE SAVEPOINT tidewire_rows')
       if (to - from === 1) {
-        refused.push({ record: group.records[from]!, error: refusal(error, group.set.table.name.sql) })
+        const problem = refusal(error, group.set.table.name.sql)
+        refused.push({ record: group.records[from]!, error: problem, group, at: from })
         return
       }
       const middle = from + Math.floor((to - from) / 2)
@@ -184,16 +207,22 @@ class PostgresSinkTask implements SinkTask {
     }
   }
 
+  /** @param work gives what cannot be written */
   async #transaction(
     client: pg.Client,
     records: readonly SinkRecord[],
     phase: { committing: boolean },
-    work: () => Promise<void>,
+    work: () => Promise<readonly Refused[]>,
   ): Promise<void> {
     await client.query('BEGIN')
     const committed = await this.#offsets?.advance(client, records)
-    await work()
+    const refused = await work()
     phase.committing = true
+    if (refused.length > 0) {
+      // Nothing is told of what another attempt would tell again: what waits for the commit to be checked is checked now.
+      await client.query('SET CONSTRAINTS ALL IMMEDIATE')
+      await this.#report(refused)
+    }
     await client.query('COMMIT')
     committed?.()
   }

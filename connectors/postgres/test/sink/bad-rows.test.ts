@@ -74,6 +74,59 @@ describe.skipIf(missing !== undefined)(`rows that are refused, and what passes b
     expect(await sql('SELECT id::int FROM orders ORDER BY id')).toEqual([{ id: 1 }, { id: 2 }, { id: 4 }])
   })
 
+  const orders = `CREATE TABLE orders (id bigint PRIMARY KEY, name varchar(10), note text, score int,
+    FOREIGN KEY (score) REFERENCES orders (id) DEFERRABLE INITIALLY DEFERRED)`
+
+  test('a constraint that is checked at the commit: without positions, too', async () => {
+    const { run, sql } = await database(orders)
+    const sink = run({ 'table.name.format': 'orders' })
+    await sink.put([customerRecord(0, 1, { name: 'orphan', score: 99 }), customerRecord(1, 2, { name: 'ok' })])
+    expect(sink.reported.map(({ record }) => record.offset)).toEqual([0])
+    expect(await sql('SELECT id::int FROM orders ORDER BY id')).toEqual([{ id: 2 }])
+  })
+
+  test('a constraint that is checked at the commit, and bad rows beside: each is told once, good ones are written', async () => {
+    const { run, sql } = await database(orders)
+    const sink = run({ 'table.name.format': 'orders', 'exactly.once': true, 'batch.size': 1 })
+    await sink.put([
+      customerRecord(0, 1, { name: 'child', score: 3 }),
+      customerRecord(1, 2, { name: 'much too long' }),
+      customerRecord(2, 3, { name: 'parent' }),
+      customerRecord(3, 4, { name: 'orphan', score: 99 }),
+      customerRecord(4, 5, null, { value: 'no struct' }),
+    ])
+    expect(sink.reported.map(({ record }) => record.offset).toSorted((a, b) => a - b)).toEqual([1, 3, 4])
+    expect(await sql('SELECT id::int FROM orders ORDER BY id')).toEqual([{ id: 1 }, { id: 3 }])
+  })
+
+  test('a key that is none, after records with one, is a bad record', async () => {
+    const { run, sql } = await database(table)
+    const sink = run({ 'insert.mode': 'upsert', 'pk.mode': 'record_key' })
+    await sink.put([
+      customerRecord(0, 1, { name: 'a' }),
+      customerRecord(1, 2, { name: 'b' }, { key: null }),
+      customerRecord(2, 3, { name: 'c' }, { key: 'three', keySchema: undefined }),
+    ])
+    expect(sink.reported.map(({ record }) => record.offset)).toEqual([1, 2])
+    expect(await sql('SELECT id::int FROM customers')).toEqual([{ id: 1 }])
+  })
+
+  test('a policy of row security that does not take a row', async () => {
+    const { run, sql } = await database(
+      table,
+      'CREATE ROLE tenant LOGIN',
+      'GRANT ALL ON customers TO tenant',
+      'ALTER TABLE customers ENABLE ROW LEVEL SECURITY',
+      'CREATE POLICY p ON customers TO tenant USING (true) WITH CHECK (id < 10)',
+    )
+    const sink = run({ 'connection.user': 'tenant' })
+    await sink.put([customerRecord(0, 10, { name: 'a' }), customerRecord(1, 1, { name: 'b' })])
+    await sink.stop()
+    expect(sink.reported.map(({ record }) => record.offset)).toEqual([0])
+    expect(await sql('SELECT id::int FROM customers')).toEqual([{ id: 1 }])
+    await sql('DROP OWNED BY tenant; DROP ROLE tenant')
+  })
+
   test('a trigger’s own exception refuses the row', async () => {
     const { run, sql } = await database(
       table,
