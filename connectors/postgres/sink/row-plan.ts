@@ -3,6 +3,7 @@ import type { Fields } from './change.ts'
 import type { SinkOptions } from './options.ts'
 import { columnOf, type TargetColumn, type TargetTable, type WantedColumn } from './target-tables.ts'
 import type { Encode } from './text/encode.ts'
+import { plainKeyEncoder } from './text/plain-key.ts'
 import { encoderOf } from './text/value-text.ts'
 import { unavailableTest } from './unavailable.ts'
 
@@ -11,6 +12,8 @@ export interface ColumnSet {
   readonly table: TargetTable
   readonly columns: readonly TargetColumn[]
   readonly keyCount: number
+  /** Whether keys are the same to the server exactly where their texts are. */
+  readonly hasPlainKeys: boolean
   /** Whether columns were left out since their values are not known: rows of these change what is there. */
   readonly isPartial: boolean
 }
@@ -161,13 +164,22 @@ export class RowPlan {
     // What the server computes, it computes from the same values.
     const written = wanted.filter((one) => !columnOf(table, one.name)!.isGenerated)
     const targets = written.map((one) => columnOf(table, one.name)!)
+    let hasPlainKeys = true
+    const encoderAt = (at: number): Encode => {
+      const { schema, isKey } = written[at]!
+      const encode = encoderOf(schema, targets[at]!.type, options)
+      const plain = isKey ? plainKeyEncoder(encode, schema, targets[at]!) : encode
+      hasPlainKeys &&= plain !== undefined
+      return plain ?? encode
+    }
     this.#columns = written.map((one, at) => ({
       ...one,
-      encode: encoderOf(one.schema, targets[at]!.type, options),
+      encode: encoderAt(at),
       substitute: options.replacesNulls && !isEvent ? one.schema?.default : undefined,
       isUnavailable: isEvent && !one.isKey ? unavailableTest(one.schema, options.unavailable) : undefined,
     }))
-    this.all = { table, columns: targets, keyCount: written.filter(({ isKey }) => isKey).length, isPartial: false }
+    const keyCount = written.filter(({ isKey }) => isKey).length
+    this.all = { table, columns: targets, keyCount, hasPlainKeys, isPartial: false }
   }
 
   /**

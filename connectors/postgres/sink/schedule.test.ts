@@ -2,13 +2,14 @@ import { sinkRecord } from '@tidewire/sdk/testing'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import type { ColumnSet } from './row-plan.ts'
-import { GroupingSchedule, OrderedSchedule, type Group, type Schedule, type WriteKind } from './schedule.ts'
+import { GroupingSchedule, lastRecords, OrderedSchedule, type Group, type Schedule, type WriteKind } from './schedule.ts'
 import type { TargetColumn, TargetTable } from './target-tables.ts'
 
 const column = (name: string): TargetColumn => ({
   name,
   type: { name: 'text', delimiter: ',' },
   castType: 'text',
+  isDeterministic: true,
   isGenerated: false,
   isAlwaysIdentity: false,
 })
@@ -20,7 +21,7 @@ const tableOf = (name: string): TargetTable => ({
 })
 
 function setOf(table: TargetTable, names: readonly string[], isPartial = false): ColumnSet {
-  return { table, columns: names.map(column), keyCount: 1, isPartial }
+  return { table, columns: names.map(column), keyCount: 1, hasPlainKeys: true, isPartial }
 }
 
 // Looked at anew, as after a column was added: another object, and the same table.
@@ -85,6 +86,27 @@ describe('the order of writing', () => {
     )
   })
 
+  test('where texts do not tell which keys are the same, all rows of a table stay in order, updates one by one', () => {
+    const foreign = sets.slice(0, 2).map((set) => ({ ...set, hasPlainKeys: false }))
+    fc.assert(
+      fc.property(changes, (made) => {
+        for (const schedule of [new GroupingSchedule(true), new OrderedSchedule()]) {
+          for (const [offset, { kind, set, key }] of made.entries()) {
+            const changed = foreign[sets.indexOf(set)] ?? foreign[0]!
+            const row = kind === 'truncate' ? [] : changed.columns.map(() => key)
+            schedule.add(kind, changed, row, sinkRecord({ offset }))
+          }
+          const written = schedule.groups.flatMap(({ records }) => records.map(({ offset }) => offset))
+          const truncates = new Set(made.flatMap(({ kind }, at) => (kind === 'truncate' ? [at] : [])))
+          expect(written.filter((offset) => !truncates.has(offset))).toEqual(
+            [...made.keys()].filter((offset) => !truncates.has(offset)),
+          )
+          for (const { kind, rows } of schedule.groups) if (kind === 'update') expect(rows).toHaveLength(1)
+        }
+      }),
+    )
+  })
+
   test('a stream of changes of many keys takes few groups', () => {
     const schedule = new GroupingSchedule(true)
     for (let n = 0; n < 1000; n++) {
@@ -114,5 +136,18 @@ describe('the order of writing', () => {
       ['2', 'a1', 'b'],
     ])
     expect(group!.records.map(({ offset }) => offset)).toEqual([2, 1])
+  })
+
+  test('the last records of their rows', () => {
+    const schedule = new OrderedSchedule()
+    const add = (kind: WriteKind, offset: number, key: string, set = sets[0]!): void =>
+      schedule.add(kind, set, [key], sinkRecord({ offset }))
+    add('upsert', 0, '1')
+    add('upsert', 1, '1', sets[2])
+    add('truncate', 2, '')
+    add('upsert', 3, '1')
+    add('upsert', 4, '2')
+    add('delete', 5, '1')
+    expect([...lastRecords(schedule.groups)].map(({ offset }) => offset).toSorted((a, b) => a - b)).toEqual([1, 4, 5])
   })
 })

@@ -19,7 +19,11 @@ export interface Schedule {
   add(kind: WriteKind, set: ColumnSet, row: RowText, record: SinkRecord): void
 }
 
-/** Everything in the order of the log: a group ends where the next row is of another kind or its key is there already. */
+/**
+ * Everything in the order of the log: a group ends where the next row is of another kind or its key is there already. Where
+ * texts do not tell which keys are the same, a row that changes another may be one of the group's: an upsert of both is
+ * refused and then halved, other changes have a group for each row.
+ */
 export class OrderedSchedule implements Schedule {
   readonly groups: Group[] = []
   #keys = new Set<string>()
@@ -27,7 +31,8 @@ export class OrderedSchedule implements Schedule {
   add(kind: WriteKind, set: ColumnSet, row: RowText, record: SinkRecord): void {
     const key = kind === 'insert' ? undefined : keyOf(row, set.keyCount)
     const last = this.groups.at(-1)
-    if (last?.kind === kind && last.set === set && kind !== 'truncate' && (key === undefined || !this.#keys.has(key))) {
+    const fits = last?.kind === kind && last.set === set && mayShare(kind, set)
+    if (fits && (key === undefined || !this.#keys.has(key))) {
       last.rows.push(row)
       last.records.push(record)
     } else {
@@ -36,6 +41,11 @@ export class OrderedSchedule implements Schedule {
     }
     if (key !== undefined) this.#keys.add(key)
   }
+}
+
+function mayShare(kind: WriteKind, set: ColumnSet): boolean {
+  if (kind === 'truncate') return false
+  return set.hasPlainKeys || kind === 'insert' || kind === 'delete' || (kind === 'upsert' && !set.isPartial)
 }
 
 /**
@@ -84,6 +94,10 @@ class TableGroups {
       return
     }
     const key = hasKey ? keyOf(row, set.keyCount) : undefined
+    if (key !== undefined && !set.hasPlainKeys) {
+      this.#addInOrder(kind, set, row, record, key)
+      return
+    }
     const earliest = Math.max(this.#floor, key === undefined ? 0 : (this.#lastGroup.get(key) ?? 0))
     const at = this.#groupFor(kind, set, earliest)
     const { rows, records } = this.groups[at]!
@@ -99,6 +113,18 @@ class TableGroups {
     if (key !== undefined) this.#lastGroup.set(key, at)
   }
 
+  /** After all that is there, and before all that comes later: any of these rows may be of the same key. */
+  #addInOrder(kind: WriteKind, set: ColumnSet, row: RowText, record: SinkRecord, key: string): void {
+    const last = this.groups.at(-1)
+    const fits = last?.kind === kind && last.set === set && mayShare(kind, set)
+    const at = fits && !this.#places.at(-1)!.has(key) ? this.groups.length - 1 : this.#append(kind, set)
+    this.#places[at]!.set(key, this.groups[at]!.rows.length)
+    this.groups[at]!.rows.push(row)
+    this.groups[at]!.records.push(record)
+    this.#lastGroup.set(key, at)
+    this.#floor = at
+  }
+
   #groupFor(kind: WriteKind, set: ColumnSet, earliest: number): number {
     for (let at = earliest; at < this.groups.length; at++) {
       if (this.groups[at]!.kind === kind && this.groups[at]!.set === set) return at
@@ -112,7 +138,7 @@ class TableGroups {
   }
 }
 
-/** The records after which none is of the same row: they may be written after all others. */
+/** The records after which none is of the same row, as far as that can be told: they may be written after all others. */
 export function lastRecords(groups: readonly Group[]): ReadonlySet<SinkRecord> {
   const tables = new Map<string, Map<unknown, SinkRecord>>()
   for (const { kind, set, rows, records } of groups) {
@@ -120,6 +146,7 @@ export function lastRecords(groups: readonly Group[]): ReadonlySet<SinkRecord> {
     if (kind === 'truncate' || !tables.has(table)) tables.set(table, new Map())
     if (kind === 'truncate') continue
     const ofTable = tables.get(table)!
+    if (!set.hasPlainKeys) continue
     records.forEach((record, at) => ofTable.set(set.keyCount === 0 ? record : keyOf(rows[at]!, set.keyCount), record))
   }
   return new Set([...tables.values()].flatMap((ofTable) => [...ofTable.values()]))

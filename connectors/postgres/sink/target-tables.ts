@@ -14,6 +14,8 @@ export interface TargetColumn {
   readonly type: TargetType
   /** The type without length or precision, for SQL: a cast to it refuses what does not fit, rather than cutting it off. */
   readonly castType: string
+  /** Whether its collation, if it has one, takes different texts for different. */
+  readonly isDeterministic: boolean
   /** Computed by the server, which takes no value for it. */
   readonly isGenerated: boolean
   /** An identity that is always the server's: an update cannot set it. */
@@ -43,6 +45,7 @@ interface ColumnRow {
   readonly name: string | null
   readonly type: number
   readonly cast_type: string
+  readonly deterministic: boolean
   readonly generated: string
   readonly identity: string
 }
@@ -51,9 +54,11 @@ interface ColumnRow {
 const selectColumns = `
   SELECT c.relkind::text AS kind, c.relrowsecurity AS row_security, c.relhasrules AS has_rules, a.attname::text AS name,
          a.atttypid::int8::float8 AS type, pg_catalog.format_type(a.atttypid, -1) AS cast_type,
-         a.attgenerated::text AS generated, a.attidentity::text AS identity
+         a.attgenerated::text AS generated, a.attidentity::text AS identity,
+         coalesce(o.collisdeterministic, true) AS deterministic
   FROM pg_catalog.pg_class c
   LEFT JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+  LEFT JOIN pg_catalog.pg_collation o ON o.oid = a.attcollation
   WHERE c.oid = pg_catalog.to_regclass($1)
   ORDER BY a.attnum`
 
@@ -144,6 +149,7 @@ export class TargetTables {
       name: row.name!,
       type: targetTypeOf(row.type, this.#catalog),
       castType: row.cast_type,
+      isDeterministic: row.deterministic,
       isGenerated: row.generated !== '',
       isAlwaysIdentity: row.identity === 'a',
     }

@@ -113,6 +113,29 @@ function suite(version: PostgresVersion): void {
     ])
   })
 
+  test('keys of which the server takes several texts for one keep their order', async () => {
+    const { run, sql } = await database('CREATE TABLE t (id numeric PRIMARY KEY, name text)')
+    const more = { 'pk.mode': 'record_key', 'pk.fields': 'id', 'delete.enabled': true, 'table.name.format': 't' }
+    const change = (offset: number, id: string, name: string | null) =>
+      customerRecord(offset, 0, null, {
+        key: { id },
+        keySchema: schema.struct({ id: schema.string() }),
+        value: name === null ? null : { name },
+        valueSchema: name === null ? undefined : schema.struct({ name: schema.string() }),
+      })
+    const sink = run({ ...more, 'insert.mode': 'upsert' })
+    await sink.put([
+      change(0, '1', 'a'),
+      change(1, '2', 'b'),
+      change(2, '2.0', null),
+      change(3, '1.0', null),
+      change(4, '2.00', 'c'),
+    ])
+    await run({ ...more, 'insert.mode': 'update' }).put([change(5, '2', 'd'), change(6, '2.0', 'e')])
+    expect(sink.reported).toEqual([])
+    expect(await sql('SELECT id::text, name FROM t')).toEqual([{ id: expect.stringContaining('2'), name: 'e' }])
+  })
+
   test('keys: of the log, of the value, a single value', async () => {
     const { run, sql } = await database()
     const more = { 'insert.mode': 'upsert', 'auto.create': true }
