@@ -1,10 +1,11 @@
 /** postgres-cdc on a real server: from snapshot to stream, and what becomes of both when a task, a slot or the server ends. */
 import { ConfigError, type SourceOffset, type SourcePartition, type SourceRecord } from '@tidewire/sdk'
-import { parseConfig, runSource, type OffsetStore, type SourceRun } from '@tidewire/sdk/testing'
+import { parseConfig, runSource, runTransform, type OffsetStore, type SourceRun } from '@tidewire/sdk/testing'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { checkOffsets } from '../../connectors/postgres/cdc/alter-offsets.ts'
 import { postgresCdc } from '../../connectors/postgres/cdc/source.ts'
 import { tryCapture } from '../../connectors/postgres/cdc/try-out.ts'
+import { eventRouter } from '../../core/src/transform/event-router.ts'
 import { postgresMissing, startPostgres, type PostgresVersion, type TestPostgres } from '../support/postgres.ts'
 import { until } from '../support/until.ts'
 
@@ -393,6 +394,58 @@ for (const version of ['debian', 'npm'] satisfies PostgresVersion[]) {
           ]),
         )
         expect((await takeUntil(run, ({ op }) => op === 'c')).map(({ key }) => (key as Row)['id'])).toEqual([2])
+      })
+
+      test('heartbeats come at their interval, and carry out their statement', async () => {
+        await sql('CREATE TABLE beat (n int)')
+        const run = start({
+          'snapshot.mode': 'no_data',
+          'table.include.list': 'public.none',
+          'heartbeat.interval.ms': 100,
+          'heartbeat.action.query': 'INSERT INTO beat VALUES (1)',
+        })
+        const beats: SourceRecord[] = []
+        while (beats.length < 3) {
+          beats.push(...(await run.take()))
+          await run.acknowledge()
+        }
+        expect(new Set(beats.map(({ topic }) => topic))).toEqual(new Set(['__debezium-heartbeat.shop']))
+        expect(beats[0]!.key).toEqual({ serverName: 'shop' })
+        expect((await sql('SELECT n FROM beat')).length).toBeGreaterThanOrEqual(2)
+      })
+
+      test('snapshot.mode=always reads the tables at each start, and the stream goes on after them', async () => {
+        await sql('CREATE TABLE item (id int PRIMARY KEY); INSERT INTO item VALUES (1)')
+        const first = start({ 'snapshot.mode': 'always' })
+        await takeUntil(first, ({ source }) => source.snapshot === 'last')
+        await sql('INSERT INTO item VALUES (2)')
+        await takeUntil(first, ({ op }) => op === 'c')
+        await first.stop()
+        await sql('INSERT INTO item VALUES (3)')
+        const second = start({ 'snapshot.mode': 'always' }, first.offsets)
+        const read = await takeUntil(second, ({ source }) => source.snapshot === 'last')
+        await sql('INSERT INTO item VALUES (4)')
+        const streamed = await takeUntil(second, ({ op }) => op === 'c')
+        expect(read.map(({ key }) => (key as Row)['id'])).toEqual([1, 2, 3])
+        // What the snapshot has is not told again.
+        expect(streamed.map(({ key }) => (key as Row)['id'])).toEqual([4])
+      })
+
+      test('an outbox table becomes the messages that were put into it', async () => {
+        await sql(
+          'CREATE TABLE outbox (id uuid PRIMARY KEY, aggregatetype text, aggregateid text, type text, payload jsonb)',
+        )
+        const run = start({ 'snapshot.mode': 'no_data' })
+        const taking = takeUntil(run, ({ op }) => op === 'c')
+        await until('the slot to stream', async () => (await slot())?.['active'] === true)
+        await sql(
+          `INSERT INTO outbox VALUES ('11111111-1111-1111-1111-111111111111', 'order', '42', 'OrderPlaced', '{"total": 7}')`,
+        )
+        const router = runTransform(eventRouter, {})
+        const routed = await Promise.all((await taking).map((record) => router.apply(record)))
+        expect(routed).toEqual([
+          expect.objectContaining({ topic: 'outbox.event.order', key: '42', value: '{"total": 7}' }),
+        ])
       })
 
       describe('a deep validation', () => {
