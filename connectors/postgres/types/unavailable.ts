@@ -32,7 +32,7 @@ function elementsOf(element: Schema, placeholder: string): unknown {
 }
 
 /** Version 3, as java.util.UUID.nameUUIDFromBytes makes it. */
-function nameUuid(name: string): string {
+export function nameUuid(name: string): string {
   const hash = createHash('md5').update(name).digest()
   hash[6] = (hash[6]! & 0x0f) | 0x30
   hash[8] = (hash[8]! & 0x3f) | 0x80
