@@ -64,6 +64,17 @@ describe('table names', () => {
 
   test('a topic of three parts needs a format', () => {
     expect(() => nameOf({}, 'server.public.orders')).toThrow('collection.name.format')
-    expect(() => parseTableName('', false, 'shop')).toThrow('no name of a table')
+  })
+
+  test.each(['', 'a.', '.a', 'a..b', 'a"b"', '"a"b', '"a', '""', 'x.a.b'])('%j is none', (text) => {
+    expect(() => parseTableName(text, false, 'shop')).toThrow('no name of a table')
+  })
+
+  test('dots and quotes in what the origin is called are its own', () => {
+    const value = { op: 'c', after: {}, source: { schema: 'my.schema', table: 'odd"t.$&' } }
+    const options = optionsOf(parsed({ 'table.name.format': '${source.schema}."x_${source.table}"' }))
+    expect(new TableNames(options, 'shop').of(sinkRecord({ topic: 'a.b.c', value }))?.sql).toBe(
+      '"my.schema"."x_odd""t.$&"',
+    )
   })
 })
