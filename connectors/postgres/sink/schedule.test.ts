@@ -2,7 +2,14 @@ import { sinkRecord } from '@tidewire/sdk/testing'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import type { ColumnSet } from './row-plan.ts'
-import { GroupingSchedule, lastRecords, OrderedSchedule, type Group, type Schedule, type WriteKind } from './schedule.ts'
+import {
+  GroupingSchedule,
+  lastRecords,
+  OrderedSchedule,
+  type Group,
+  type Schedule,
+  type WriteKind,
+} from './schedule.ts'
 import type { TargetColumn, TargetTable } from './target-tables.ts'
 
 const column = (name: string): TargetColumn => ({
