@@ -118,6 +118,7 @@ class PostgresSinkTask implements SinkTask {
   async #write(records: readonly SinkRecord[]): Promise<void> {
     const session = await this.#link.session()
     const due = this.#offsets?.due(records) ?? records
+    if (due.length < records.length) this.#tellStrays(records)
     if (due.length === 0) return
     const phase = { committing: false }
     try {
@@ -128,6 +129,16 @@ class PostgresSinkTask implements SinkTask {
       // Tables may have changed since they were looked at.
       session.reader.forget()
       await this.#writeCarefully(session, due, phase.committing)
+    }
+  }
+
+  #tellStrays(records: readonly SinkRecord[]): void {
+    for (const { topic, partition, offset, opened } of this.#offsets!.strays(records)) {
+      this.#context.log.warn(
+        'records lie before the position in the database, and are passed over as written. If the topic was made anew, or ' +
+          'its log cut, stop the connector, and change its offsets over REST (DELETE or PATCH /connectors/{name}/offsets)',
+        { topic, partition, offset, position: opened },
+      )
     }
   }
 

@@ -20,6 +20,8 @@ export class StoredOffsets {
   readonly #owner = randomUUID()
   /** What is committed, by topic and partition: undefined for a partition without a position yet. */
   readonly #next = new Map<string, number | undefined>()
+  /** Where partitions were opened: nothing before it was asked for. Of those that nothing such has come of. */
+  readonly #opened = new Map<string, number>()
 
   /** @param table quoted */
   constructor(table: string, connector: string) {
@@ -41,7 +43,10 @@ export class StoredOffsets {
        RETURNING o.topic, o."partition", o.next_offset::float8 AS next_offset`,
       [this.#connector, this.#owner, sorted.map(({ topic }) => topic), sorted.map(({ partition }) => partition)],
     )
-    for (const row of rows) this.#next.set(idOf(row), row.next_offset ?? undefined)
+    for (const row of rows) {
+      this.#next.set(idOf(row), row.next_offset ?? undefined)
+      this.#opened.set(idOf(row), row.next_offset ?? 0)
+    }
     return rows.flatMap(({ topic, partition, next_offset: offset }) =>
       offset === null ? [] : [{ topic, partition, offset }],
     )
@@ -63,7 +68,26 @@ export class StoredOffsets {
   }
 
   release(partitions: readonly TopicPartition[]): void {
-    for (const partition of partitions) this.#next.delete(idOf(partition))
+    for (const partition of partitions) {
+      this.#next.delete(idOf(partition))
+      this.#opened.delete(idOf(partition))
+    }
+  }
+
+  /**
+   * Where records come from before their partition was opened, which are no repeats: the topic was made anew, or its log cut.
+   * Of each partition once.
+   */
+  strays(records: readonly SinkRecord[]): (TopicPartitionOffset & { readonly opened: number })[] {
+    const found: (TopicPartitionOffset & { readonly opened: number })[] = []
+    for (const record of records) {
+      const position = originalPosition(record)
+      const opened = this.#opened.get(idOf(position))
+      if (opened === undefined || position.offset >= opened) continue
+      this.#opened.delete(idOf(position))
+      found.push({ topic: position.topic, partition: position.partition, offset: position.offset, opened })
+    }
+    return found
   }
 
   /** Those that are not written yet. */
