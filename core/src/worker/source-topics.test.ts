@@ -72,6 +72,11 @@ describe('topics of a source', () => {
     expect(away.hasNew).toBe(true)
   })
 
+  test('a heartbeat of change data capture is none of the log’s own', () => {
+    const topics = topicsOver({ topics: async () => [], createTopics: async () => undefined } as never)
+    expect(() => topics.check('__debezium-heartbeat.shop')).not.toThrow()
+  })
+
   test.for(['', '.', 'a b', '__consumer_offsets', 'connect-configs'])('%j is refused', (topic) => {
     expect(() => topicsOver(adminWith([])).check(topic)).toThrow()
   })

@@ -5,7 +5,7 @@ import { ActiveTopics } from './active-topics.ts'
 
 export interface SourceTopicsOptions {
   readonly admin: Admin
-  /** The worker's own topics, which no record may go to; so may none to names that begin with `__`. */
+  /** The worker's own topics, which no record may go to; so may none to names that begin with `__`, but for Debezium's. */
   readonly internalTopics: readonly string[]
   /** `topic.creation.enable`. */
   readonly create: boolean
@@ -15,6 +15,8 @@ export interface SourceTopicsOptions {
   readonly active?: ActiveTopics | undefined
 }
 
+/** Names of the log itself begin so; those of change data capture's heartbeats, as Debezium has them, do too. */
+const reserved = /^__(?!debezium-)/
 const legalName = /^[a-zA-Z0-9._-]{1,249}$/
 
 /** Why a connector has nothing to do with a topic of this name, if it has not. */
@@ -22,7 +24,7 @@ export function illegalTopic(topic: string, internalTopics: readonly string[]): 
   if (!legalName.test(topic) || topic === '.' || topic === '..') {
     return `${JSON.stringify(topic)} is not a topic name: letters, digits, '.', '_' and '-', at most 249`
   }
-  if (topic.startsWith('__') || internalTopics.includes(topic)) {
+  if (reserved.test(topic) || internalTopics.includes(topic)) {
     return `topic ${topic} is internal: connectors cannot write to it`
   }
   return undefined
