@@ -8,6 +8,7 @@ import { isRetriable, RetriableError } from '@tidewire/sdk'
 import type { LogClient } from '../client/client.ts'
 import { NotLeaderError, type Cluster, type Unit } from '../cluster/cluster.ts'
 import { ConfigProviders, type ProviderSpec } from '../config/config-providers.ts'
+import type { PeerTls } from '../config/peer-agent.ts'
 import type { ParsedWorkerConfig, WorkerConfig } from '../config/worker-settings.ts'
 import { levelNamed, LogLevels } from '../logging/log-levels.ts'
 import type { Logger } from '../logging/logger.ts'
@@ -37,7 +38,7 @@ import { TopicTails } from './topic-tail.ts'
 import type { TaskRunner } from './task-runner.ts'
 import type { WorkerParts } from './task-spec.ts'
 import { ConfigValidator } from './validation.ts'
-import { WorkerRequests, type WorkerTls } from './worker-request.ts'
+import { WorkerRequests } from './worker-request.ts'
 import { workerMetrics } from './worker-metrics.ts'
 import { hasOthersToFence, ZombieFencing } from './zombie-fencing.ts'
 
@@ -69,7 +70,7 @@ export interface HerderOptions {
   readonly workerId: string
   readonly logger: Logger
   /** For other workers that are reached by https. */
-  readonly workerTls?: WorkerTls | undefined
+  readonly workerTls?: PeerTls | undefined
   /** Of this process's loggers. Default: some that nobody goes by. */
   readonly levels?: LogLevels | undefined
   /** How often files that configs refer to are looked at. Default 5000. */

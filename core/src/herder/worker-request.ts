@@ -1,9 +1,9 @@
 import { once } from 'node:events'
 import { Agent as HttpAgent, request as httpRequest, type IncomingHttpHeaders, type IncomingMessage } from 'node:http'
-import { Agent as HttpsAgent, request as httpsRequest } from 'node:https'
+import { request as httpsRequest, type Agent as HttpsAgent } from 'node:https'
 import { text } from 'node:stream/consumers'
 import { RetriableError } from '@tidewire/sdk'
-import type { SslMaterial } from '../config/ssl-settings.ts'
+import { peerAgent, type PeerTls } from '../config/peer-agent.ts'
 import { messageOf } from '../logging/message-of.ts'
 
 export interface WorkerRequest {
@@ -19,13 +19,6 @@ export interface WorkerAnswer {
   readonly headers: IncomingHttpHeaders
   readonly body: string
 }
-
-/** What this worker shows to others with https, and whom it trusts. */
-export interface WorkerTls extends SslMaterial {
-  /** Whether a certificate must be for the host that is asked. */
-  readonly verifyHost: boolean
-}
-
 const lookMs = 200
 
 /** Asks other workers by HTTP, or by HTTPS where their URL says so. */
@@ -34,13 +27,13 @@ export class WorkerRequests {
   #https: HttpsAgent
 
   /** @param tls left out: the authorities that Node brings along are trusted, and nothing is shown */
-  constructor(tls?: WorkerTls) {
-    this.#https = agentOf(tls)
+  constructor(tls?: PeerTls) {
+    this.#https = peerAgent(tls, { keepAlive: true })
   }
 
   /** For what is asked from now on. */
-  renewTls(tls: WorkerTls): void {
-    this.#https = agentOf(tls)
+  renewTls(tls: PeerTls): void {
+    this.#https = peerAgent(tls, { keepAlive: true })
   }
 
   /**
@@ -83,19 +76,4 @@ export class WorkerRequests {
     const [response] = (await once(request, 'response')) as [IncomingMessage]
     return { status: response.statusCode!, headers: response.headers, body: await text(response) }
   }
-}
-
-function agentOf(tls: WorkerTls | undefined): HttpsAgent {
-  if (tls === undefined) return new HttpsAgent({ keepAlive: true })
-  const { ca, key, certificate, passphrase, minVersion, maxVersion, verifyHost } = tls
-  return new HttpsAgent({
-    keepAlive: true,
-    ca,
-    key,
-    cert: certificate,
-    passphrase,
-    minVersion,
-    maxVersion,
-    ...(verifyHost ? {} : { checkServerIdentity: () => undefined }),
-  })
 }

@@ -1,8 +1,8 @@
 /** What a worker's settings say about its listeners and who may use them. */
 import { httpsConfig, type RestConfig } from '../config/rest-settings.ts'
+import type { PeerTls } from '../config/peer-agent.ts'
 import { loadSsl, type SslMaterial } from '../config/ssl-settings.ts'
 import type { WorkerConfig } from '../config/worker-settings.ts'
-import type { WorkerTls } from '../herder/worker-request.ts'
 import { messageOf } from '../logging/message-of.ts'
 import type { Logger } from '../logging/logger.ts'
 import { Access } from '../rest/access.ts'
@@ -23,7 +23,7 @@ export type SecuredConfig = Pick<WorkerConfig, 'listeners'> &
 /** For those who ask this worker, and for what it asks others. */
 export interface TlsOfRest {
   readonly server: ServerTls
-  readonly worker: WorkerTls
+  readonly worker: PeerTls
 }
 
 export interface RestSecurity {

@@ -1,8 +1,8 @@
 /** Passes requests on to the registry that leads. */
 import { Agent as HttpAgent, request as httpRequest, type IncomingMessage } from 'node:http'
-import { Agent as HttpsAgent, request as httpsRequest } from 'node:https'
+import { request as httpsRequest, type Agent as HttpsAgent } from 'node:https'
 import { text } from 'node:stream/consumers'
-import type { SslMaterial } from '../config/ssl-settings.ts'
+import { peerAgent, type PeerTls } from '../config/peer-agent.ts'
 
 /** A request, to be sent on. */
 export interface PassedRequest {
@@ -24,14 +24,8 @@ export interface LeaderRequestsOptions {
   /** `leader.read.timeout.ms` */
   readonly readTimeoutMs: number
   /** What is shown and trusted with https. */
-  readonly tls?: RequestTls | undefined
+  readonly tls?: PeerTls | undefined
 }
-
-export interface RequestTls extends SslMaterial {
-  /** Whether a certificate must be for the host that is asked. */
-  readonly verifyHost: boolean
-}
-
 /** Another registry was not reached, or did not answer. */
 export class NoAnswerError extends Error {
   override readonly name = 'NoAnswerError'
@@ -60,12 +54,12 @@ export class LeaderRequests {
   constructor(options: LeaderRequestsOptions) {
     this.#options = options
     this.#http = new HttpAgent({ keepAlive: false })
-    this.#https = agentOf(options.tls)
+    this.#https = peerAgent(options.tls, { keepAlive: false })
   }
 
   /** For what is asked from now on. */
-  renewTls(tls: RequestTls): void {
-    this.#https = agentOf(tls)
+  renewTls(tls: PeerTls): void {
+    this.#https = peerAgent(tls, { keepAlive: false })
   }
 
   /**
@@ -122,21 +116,6 @@ export class LeaderRequests {
     this.#http.destroy()
     this.#https.destroy()
   }
-}
-
-function agentOf(tls: RequestTls | undefined): HttpsAgent {
-  if (tls === undefined) return new HttpsAgent({ keepAlive: false })
-  const { ca, key, certificate, passphrase, minVersion, maxVersion, verifyHost } = tls
-  return new HttpsAgent({
-    keepAlive: false,
-    ca,
-    key,
-    cert: certificate,
-    passphrase,
-    minVersion,
-    maxVersion,
-    ...(verifyHost ? {} : { checkServerIdentity: () => undefined }),
-  })
 }
 
 async function bodyOf(answer: IncomingMessage): Promise<string> {
