@@ -244,6 +244,7 @@ test('a worker that is held for longer than its session, in the middle of a sour
   for (let next = await reader.read(); !next.done; next = await reader.read()) chunks.push(next.value as Uint8Array)
   const end = JSON.parse(Buffer.concat(chunks).toString().trim().split('\n').at(-1)!) as Line
   expect(end).toMatchObject({ done: true, ended: 'failed' })
-  expect(end.error).toContain('out of touch')
+  // Its session is over, unless it learns first that what it asked before it was held had no answer in time.
+  expect(end.error).toMatch(/out of touch|Heartbeat: no answer/)
   expect((await source.delivered()).toSorted()).toEqual(values.toSorted())
 })
