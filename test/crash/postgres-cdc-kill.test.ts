@@ -8,18 +8,13 @@ import { askRest } from '../support/ask-rest.ts'
 import { postgresMissing, startPostgres, type TestPostgres } from '../support/postgres.ts'
 import { seededRandom, seedOfRun, type Random } from '../support/random.ts'
 import { readTopic } from '../support/read-topic.ts'
+import { replayChanges } from '../support/replay-changes.ts'
 import { newPlace, startPlatform, type Place, type Platform } from '../support/tidewire.ts'
 import { until } from '../support/until.ts'
 
 const kills = Number(process.env['TIDEWIRE_KILLS'] ?? 6)
 const seed = seedOfRun()
 const missing = await postgresMissing()
-
-interface Change {
-  readonly op: string
-  readonly after: Readonly<Record<string, unknown>> | null
-  readonly source: { readonly lsn: number; readonly snapshot: string }
-}
 
 /** Writes transactions of a few rows until it is stopped, through every end of the server. */
 class Writer {
@@ -135,19 +130,9 @@ describe.skipIf(missing !== undefined)(`with seed ${seed}${missing === undefined
       (seen) => seen.slice(-5000).some(({ key }) => key === '{"id":-1}'),
       120_000,
     )
-    const table = new Map<string, unknown>()
-    const events: string[] = []
-    for (const { key, value } of records) {
-      if (value === '') continue
-      const { op, after, source } = JSON.parse(value) as Change
-      if (after === null) table.delete(key!)
-      else table.set(key!, after)
-      events.push(`${op} ${key} ${op === 'r' ? '' : source.lsn}`)
-    }
+    const { table, twice } = replayChanges(records)
     const rows = await postgres.sql('SELECT id, balance, note FROM account')
     expect(table).toEqual(new Map(rows.map((row) => [JSON.stringify({ id: row['id'] }), row])))
-    const seen = new Set<string>()
-    const twice = events.filter((event) => seen.size === seen.add(event).size)
     expect(twice).toEqual([])
     await until('the slot to be confirmed to the end', async () => {
       const [slot] = await postgres.sql(

@@ -6,18 +6,13 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { askRest } from '../support/ask-rest.ts'
 import { postgresMissing, startPostgres, type TestPostgres } from '../support/postgres.ts'
 import { readTopic } from '../support/read-topic.ts'
+import { replayChanges } from '../support/replay-changes.ts'
 import { newPlace, startPlatform, type Place, type Platform } from '../support/tidewire.ts'
 import { until } from '../support/until.ts'
 
 const kills = Number(process.env['TIDEWIRE_KILLS'] ?? 3)
 const rowCount = 50_000
 const missing = await postgresMissing()
-
-interface Change {
-  readonly op: string
-  readonly after: Readonly<Record<string, unknown>> | null
-  readonly source: { readonly lsn: number | null; readonly snapshot: string }
-}
 
 interface Offsets {
   readonly offsets: readonly {
@@ -115,18 +110,9 @@ describe.skipIf(missing !== undefined)(`incremental snapshots${missing === undef
       (seen) => seen.slice(-5000).some(({ key }) => key === '{"id":-1}'),
       120_000,
     )
-    const table = new Map<string, unknown>()
-    const events: string[] = []
-    for (const { key, value } of records) {
-      if (value === '') continue
-      const { op, after, source } = JSON.parse(value) as Change
-      if (after === null) table.delete(key!)
-      else table.set(key!, after)
-      events.push(`${op} ${key} ${op === 'r' ? source.snapshot : source.lsn}`)
-    }
+    const { table, twice } = replayChanges(records)
     const rows = await postgres.sql('SELECT id, state FROM account')
     expect(table).toEqual(new Map(rows.map((row) => [JSON.stringify({ id: row['id'] }), row])))
-    const seen = new Set<string>()
-    expect(events.filter((event) => seen.size === seen.add(event).size)).toEqual([])
+    expect(twice).toEqual([])
   })
 })

@@ -43,7 +43,11 @@ for (const version of ['debian', 'npm'] satisfies PostgresVersion[]) {
 
       const sql = (text: string) => postgres.sql(text, database)
 
-      function start(config: Record<string, string | number | boolean> = {}, offsets?: OffsetStore): SourceRun {
+      function start(
+        config: Record<string, string | number | boolean> = {},
+        offsets?: OffsetStore,
+        preview = false,
+      ): SourceRun {
         const run = runSource(
           postgresCdc,
           {
@@ -56,7 +60,7 @@ for (const version of ['debian', 'npm'] satisfies PostgresVersion[]) {
             'status.update.interval.ms': 100,
             ...config,
           },
-          { timeoutMs: 30_000, ...(offsets === undefined ? {} : { offsets }) },
+          { timeoutMs: 30_000, preview, ...(offsets === undefined ? {} : { offsets }) },
         )
         runs.push(run)
         return run
@@ -505,19 +509,7 @@ for (const version of ['debian', 'npm'] satisfies PostgresVersion[]) {
 
       test('a preview shows rows and leaves no trace', async () => {
         await sql('CREATE TABLE item (id int PRIMARY KEY); INSERT INTO item VALUES (1)')
-        const run = runSource(
-          postgresCdc,
-          {
-            'database.hostname': postgres.host,
-            'database.port': postgres.port,
-            'database.user': postgres.user,
-            'database.dbname': database,
-            'topic.prefix': 'shop',
-            'slot.name': `slot_${database}`,
-          },
-          { preview: true, timeoutMs: 30_000 },
-        )
-        runs.push(run)
+        const run = start({}, undefined, true)
         expect((await run.takeAll()).map(({ key }) => (key as Row)['id'])).toEqual([1])
         expect(await sql('SELECT slot_name FROM pg_replication_slots WHERE database = current_database()')).toEqual([])
         expect(await sql('SELECT pubname FROM pg_publication')).toEqual([])

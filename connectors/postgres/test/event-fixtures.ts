@@ -7,7 +7,7 @@ import { eventSettings, type EventConfig, type NamedSettings } from '../cdc/even
 import { ShapeBuilder } from '../cdc/events/shape-builder.ts'
 import { TableFilter } from '../cdc/events/table-filter.ts'
 import type { TableShape } from '../cdc/events/table-shape.ts'
-import { TopicNames } from '../cdc/events/topic-names.ts'
+import { TopicNames, type TopicNaming } from '../cdc/events/topic-names.ts'
 
 /** What unit tests of this room make rows and events of: no database, tuples made by hand. */
 
@@ -21,7 +21,8 @@ const base = {
   labels: [],
 } as const
 
-const pgType = (oid: number, name: string, more: Partial<PgType> = {}): PgType => ({
+/** A base type, unless it says otherwise. */
+export const pgType = (oid: number, name: string, more: Partial<PgType> = {}): PgType => ({
   ...base,
   oid,
   name,
@@ -73,14 +74,16 @@ export function eventConfig(settings: Partial<EventConfig> = {}): EventConfig {
   return { ...Object.fromEntries(defaults), 'topic.prefix': 'server', ...settings } as EventConfig
 }
 
-export const topicNames = new TopicNames({
+export const topicNaming: TopicNaming = {
   prefix: 'server',
   delimiter: '.',
   strategy: 'SchemaTopicNamingStrategy',
   transaction: 'transaction',
   heartbeatPrefix: '__debezium-heartbeat',
   heartbeatName: undefined,
-})
+}
+
+export const topicNames = new TopicNames(topicNaming)
 
 export const column = (name: string, type: keyof typeof types, more: Partial<PgColumn> = {}): PgColumn => ({
   name,

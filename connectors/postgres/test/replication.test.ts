@@ -1,4 +1,4 @@
-import type { LogLine } from '@tidewire/sdk/testing'
+import { parseConfig, type LogLine } from '@tidewire/sdk/testing'
 import type pg from 'pg'
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import {
@@ -8,17 +8,12 @@ import {
   type TestPostgres,
 } from '../../../test/support/postgres.ts'
 import { until } from '../../../test/support/until.ts'
+import { planOf } from '../cdc/plan.ts'
 import { ensurePublication, type PublicationOptions } from '../cdc/replication/publication.ts'
 import { ReplicaIdentityRules, replicaIdentityOf, setReplicaIdentities } from '../cdc/replication/replica-identity.ts'
 import { checkServer, currentLsn, lookAtServer } from '../cdc/replication/server.ts'
-import {
-  advanceSlot,
-  createSlot,
-  type CreateSlotOptions,
-  dropSlot,
-  lookAtSlot,
-  throwIfLost,
-} from '../cdc/replication/slot.ts'
+import { createSlot, type CreateSlotOptions, dropSlot, lookAtSlot } from '../cdc/replication/slot.ts'
+import { postgresCdc } from '../cdc/source.ts'
 import { WalStream, type WalStreamOptions } from '../cdc/replication/wal-stream.ts'
 import type { RowChange, WalMessage } from '../cdc/replication/wal-message.ts'
 import { connect, disconnect } from '../link/connect.ts'
@@ -222,10 +217,7 @@ function suite(version: PostgresVersion): void {
     source.confirm(source.walEnd)
     await source.close()
     await until('the confirmation', async () => (await lookAtSlot(client, name))!.confirmedLsn! >= target)
-    expect(await advanceSlot(client, name, target - 8)).toBeGreaterThanOrEqual(target)
     await server.sql('DROP TABLE elsewhere')
-    const further = await currentLsn(client)
-    expect(await advanceSlot(client, name, further)).toBe(further)
   })
 
   test('a slow reader holds the server back, loses nothing, and is not cut off by wal_sender_timeout', async () => {
@@ -339,7 +331,9 @@ function suite(version: PostgresVersion): void {
     const source = await stream()
     const { activePid } = (await lookAtSlot(client, name))!
     await client.query('SELECT pg_terminate_backend($1)', [activePid])
-    await expect(source.read(1, 30_000)).rejects.toMatchObject({ retriable: true, code: 'PG_57P01' })
+    // Where our status was on its way the server's end is a reset, which may overtake its last words.
+    const code = expect.stringMatching(/^PG_(57P01|UNREACHABLE)$/) as unknown
+    await expect(source.read(1, 30_000)).rejects.toMatchObject({ retriable: true, code })
   })
 
   test('a publication that is missing is told with what to do', async () => {
@@ -369,7 +363,13 @@ function suite(version: PostgresVersion): void {
       return (await lookAtSlot(client, name))?.lost
     })
     const lost = (await lookAtSlot(client, name))!
-    expect(() => throwIfLost(lost)).toThrow(/is lost.*when_needed/)
+    const config = parseConfig(postgresCdc, {
+      ...{ 'database.hostname': 'h', 'database.user': 'u', 'database.dbname': 'd' },
+      ...{ 'topic.prefix': 'p', 'slot.name': name },
+    })
+    const stored = { kind: 'stream', commitLsn: lost.confirmedLsn!, partial: undefined } as const
+    const known = { confirmedLsn: lost.confirmedLsn!, lost: lost.lost }
+    expect(() => planOf(config, stored, known, Infinity)).toThrow(/(removed log|wal removed).*when_needed/)
     await expect(stream()).rejects.toMatchObject({ name: 'ConfigError', code: 'PG_SLOT_LOST' })
     await dropSlot(client, name, 0)
   })

@@ -1,6 +1,7 @@
 import { schema } from '@tidewire/sdk'
 import { describe, expect, test } from 'vitest'
-import { TypeCatalog, type PgType } from '../../types/type-catalog.ts'
+import { pgType } from '../../test/event-fixtures.ts'
+import { TypeCatalog } from '../../types/type-catalog.ts'
 import { ColumnRules, type RuledColumn } from './column-rules.ts'
 import { javaSerialized } from './java-serialized.ts'
 import { sourceTypeOf, type SourceType } from './source-type.ts'
@@ -115,26 +116,16 @@ describe('javaSerialized', () => {
   })
 })
 
-const base = {
-  schema: 'pg_catalog',
-  kind: 'base',
-  elementOid: 0,
-  delimiter: ',',
-  baseOid: 0,
-  baseModifier: -1,
-  labels: [],
-} as const
-const type = (oid: number, name: string, more: Partial<PgType> = {}): PgType => ({ ...base, oid, name, ...more })
 const catalog = TypeCatalog.of([
-  type(23, 'int4'),
-  type(25, 'text'),
-  type(1043, 'varchar'),
-  type(1700, 'numeric'),
-  type(1114, 'timestamp'),
-  type(1009, '_text', { kind: 'array', elementOid: 25 }),
-  type(9001, 'mood', { kind: 'enum', labels: ['sad'] }),
-  type(9002, 'short_text', { kind: 'domain', baseOid: 1043, baseModifier: 14 }),
-  type(9003, 'vector'),
+  pgType(23, 'int4'),
+  pgType(25, 'text'),
+  pgType(1043, 'varchar'),
+  pgType(1700, 'numeric'),
+  pgType(1114, 'timestamp'),
+  pgType(1009, '_text', { kind: 'array', elementOid: 25 }),
+  pgType(9001, 'mood', { kind: 'enum', labels: ['sad'] }),
+  pgType(9002, 'short_text', { kind: 'domain', baseOid: 1043, baseModifier: 14 }),
+  pgType(9003, 'vector'),
 ])
 
 describe('sourceTypeOf', () => {

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
+import { topicNaming } from '../../test/event-fixtures.ts'
 import { fieldNameAdjuster, schemaNameAdjuster } from './name-adjuster.ts'
-import { TopicNames, type TopicNaming } from './topic-names.ts'
+import { TopicNames } from './topic-names.ts'
 
 describe('names for Avro', () => {
   test.each([
@@ -36,38 +37,29 @@ describe('names for Avro', () => {
   })
 })
 
-const naming: TopicNaming = {
-  prefix: 'server',
-  delimiter: '.',
-  strategy: 'SchemaTopicNamingStrategy',
-  transaction: 'transaction',
-  heartbeatPrefix: '__debezium-heartbeat',
-  heartbeatName: undefined,
-}
-
 describe('TopicNames', () => {
   test('of tables have prefix, schema and table', () => {
-    expect(new TopicNames(naming).ofTable({ schema: 'public', table: 'orders' })).toBe('server.public.orders')
-    expect(new TopicNames({ ...naming, delimiter: '_' }).ofTable({ schema: 'a', table: 'b' })).toBe('server_a_b')
+    expect(new TopicNames(topicNaming).ofTable({ schema: 'public', table: 'orders' })).toBe('server.public.orders')
+    expect(new TopicNames({ ...topicNaming, delimiter: '_' }).ofTable({ schema: 'a', table: 'b' })).toBe('server_a_b')
   })
 
   test('what Kafka refuses is replaced', () => {
-    expect(new TopicNames(naming).ofTable({ schema: 'a b', table: 'größe$' })).toBe('server.a_b.gr__e_')
-    const unicode = new TopicNames({ ...naming, strategy: 'SchemaUnicodeTopicNamingStrategy' })
+    expect(new TopicNames(topicNaming).ofTable({ schema: 'a b', table: 'größe$' })).toBe('server.a_b.gr__e_')
+    const unicode = new TopicNames({ ...topicNaming, strategy: 'SchemaUnicodeTopicNamingStrategy' })
     expect(unicode.ofTable({ schema: 'a b', table: 'c_d' })).toBe('server.a_u0020b.c_u005fd')
-    expect(new TopicNames(naming).ofTable({ schema: 's'.repeat(63), table: 't'.repeat(250) })).toHaveLength(249)
+    expect(new TopicNames(topicNaming).ofTable({ schema: 's'.repeat(63), table: 't'.repeat(250) })).toHaveLength(249)
   })
 
   test('without the schema where the strategy has none', () => {
-    const names = new TopicNames({ ...naming, strategy: 'DefaultTopicNamingStrategy' })
+    const names = new TopicNames({ ...topicNaming, strategy: 'DefaultTopicNamingStrategy' })
     expect(names.ofTable({ schema: 'public', table: 'orders' })).toBe('server.orders')
   })
 
   test('transactions, heartbeats and messages', () => {
-    const names = new TopicNames(naming)
+    const names = new TopicNames(topicNaming)
     expect(names.transactions).toBe('server.transaction')
     expect(names.heartbeats).toBe('__debezium-heartbeat.server')
     expect(names.messages).toBe('server.message')
-    expect(new TopicNames({ ...naming, heartbeatName: 'beats' }).heartbeats).toBe('beats')
+    expect(new TopicNames({ ...topicNaming, heartbeatName: 'beats' }).heartbeats).toBe('beats')
   })
 })

@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from 'node:util'
 import { ConnectError, type Schema } from '@tidewire/sdk'
+import { backslash, capitalN, tab, unescape } from '../../link/copy-text.ts'
 import type { TableId } from '../../link/identifier.ts'
 import type { ColumnReader } from '../../types/column-reader.ts'
 import {
@@ -52,10 +53,6 @@ export interface TableShapeOptions {
   /** A value that its reader does not take. Returns to have NULL in its place, or throws. */
   readonly onBadValue: (column: string, error: unknown) => void
 }
-
-const tab = 0x09
-const backslash = 0x5c
-const capitalN = 0x4e
 
 /**
  * How the rows of a table become records, as long as its structure and what is looked up of it stay: its topic, its
@@ -222,27 +219,4 @@ function put({ field, keyField, rule }: ShapeColumn, read: unknown, value: Field
 function isKnown(column: ShapeColumn, labels: ReadonlySet<string>, read: unknown): boolean {
   if (read === column.absent || read === column.reader?.unavailable) return true
   return typeof read !== 'string' || labels.has(read)
-}
-
-const escapes: Readonly<Record<number, number>> = {
-  0x62: 0x08, // \b
-  0x66: 0x0c, // \f
-  0x6e: 0x0a, // \n
-  0x72: 0x0d, // \r
-  0x74: 0x09, // \t
-  0x76: 0x0b, // \v
-}
-
-/** Undoes the escapes of COPY’s text form. @returns how many bytes there are now at the beginning of `into` */
-export function unescape(bytes: Buffer, start: number, end: number, into: Buffer): number {
-  let length = 0
-  for (let at = start; at < end; at++) {
-    const byte = bytes[at]!
-    if (byte !== backslash) into[length++] = byte
-    else {
-      const code = bytes[++at]!
-      into[length++] = escapes[code] ?? code
-    }
-  }
-  return length
 }

@@ -1,5 +1,5 @@
+import { backslash, tab, unescape } from '../../link/copy-text.ts'
 import { quoteIdentifier, quoteLiteral } from '../../link/identifier.ts'
-import { unescape } from '../events/table-shape.ts'
 import type { ChunkTable, OrderColumn } from './chunk-table.ts'
 
 /** Values of the order's columns, in the text forms of their types. */
@@ -44,9 +44,6 @@ export function lastPlaceQuery(
 
 const literals = (order: readonly OrderColumn[], place: Place): string =>
   order.map(({ type }, index) => `${quoteLiteral(place[index]!)}::${type}`).join(', ')
-
-const tab = 0x09
-const backslash = 0x5c
 
 /**
  * Reads the first `count` values of a line of COPY's text form; none of them is NULL.

@@ -3,9 +3,9 @@ import { ConfigError, ConnectError, RetriableError, type Logger } from '@tidewir
 import type pg from 'pg'
 import { connect, disconnect } from '../../link/connect.ts'
 import type { Address } from '../../link/connection-settings.ts'
-import { codes, problemOf, snapshotAgain, sqlStateOf } from '../../link/errors.ts'
+import { codes, problemOf, sqlStateOf } from '../../link/errors.ts'
 import { quoteIdentifier } from '../../link/identifier.ts'
-import { formatLsn, parseLsn } from '../../link/lsn.ts'
+import { parseLsn } from '../../link/lsn.ts'
 
 /** A replication slot as the server has it. */
 export interface Slot {
@@ -110,12 +110,6 @@ function lossOf(row: SlotRow, standby: boolean): string | undefined {
   if (row.synced === true && standby)
     return 'it is the copy of a slot on the primary, which the standby keeps up to date'
   return undefined
-}
-
-/** @throws ConfigError where the server can no longer stream from the slot */
-export function throwIfLost(slot: Slot): void {
-  if (slot.lost === undefined) return
-  throw new ConfigError(`slot "${slot.name}" is lost: ${slot.lost}. ${snapshotAgain}`, { code: codes.slotLost })
 }
 
 export interface CreateSlotOptions {
@@ -236,25 +230,6 @@ async function oldestTransactions(client: pg.Client, ownPid: number): Promise<st
   )
   const found = [...rows, ...prepared].map(({ text }) => text)
   return found.length === 0 ? 'which ones is not to be seen' : found.join('; ')
-}
-
-/**
- * Moves a slot forward that nobody reads, without reading. One that is there already, or further, stays.
- * @returns where it is now
- */
-export async function advanceSlot(client: pg.Client, name: string, lsn: number): Promise<number> {
-  const what = `advancing slot "${name}" to ${formatLsn(lsn)}`
-  const slot = await lookAtSlot(client, name)
-  if (slot?.confirmedLsn !== undefined && slot.confirmedLsn >= lsn) return slot.confirmedLsn
-  try {
-    const { rows } = await client.query<{ end_lsn: string }>(
-      'SELECT end_lsn FROM pg_catalog.pg_replication_slot_advance($1, $2::pg_catalog.pg_lsn)',
-      [name, formatLsn(lsn)],
-    )
-    return parseLsn(rows[0]!.end_lsn)
-  } catch (error) {
-    throw problemOf(error, what)
-  }
 }
 
 /**

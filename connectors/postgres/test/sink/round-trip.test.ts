@@ -7,6 +7,7 @@ import { columnReader, type TypeOptions } from '../../types/column-reader.ts'
 import { TypeCatalog } from '../../types/type-catalog.ts'
 import { connect, disconnect } from '../../link/connect.ts'
 import { addressOfServer } from '../address.ts'
+import { typeOptions } from '../event-fixtures.ts'
 import { sinkServer } from './sink-database.ts'
 
 /** Columns, each with values in the text form that PostgreSQL gives them. */
@@ -75,17 +76,6 @@ const columns: Readonly<Record<string, readonly string[]>> = {
   'bytea[]': ['{"\\\\x00ff"}'],
   'boolean[]': ['{t,f}'],
   'jsonb[]': ['{"{\\"a\\": 1}"}'],
-}
-
-const base: TypeOptions = {
-  decimal: 'precise',
-  time: 'adaptive',
-  interval: 'numeric',
-  hstore: 'json',
-  binary: 'bytes',
-  moneyFractionDigits: 2,
-  unavailable: '__debezium_unavailable_value',
-  includeUnknown: false,
 }
 
 const modes: readonly Partial<TypeOptions>[] = [
@@ -158,7 +148,10 @@ describe.skipIf(missing !== undefined).each(modes)(`the way from table to table 
       const expected = new Map<string, string[]>()
       for (const [at, [type, texts]] of Object.entries(columns).entries()) {
         const { name, type: typeOid, modifier: typeModifier } = attributes[at]!
-        const reader = columnReader({ name, typeOid, typeModifier, nullable: true }, catalog, { ...base, ...mode })
+        const reader = columnReader({ name, typeOid, typeModifier, nullable: true }, catalog, {
+          ...typeOptions,
+          ...mode,
+        })
         expected.set(type, [])
         if (reader === undefined) continue
         fields[name] = reader.schema
