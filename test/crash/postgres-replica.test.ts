@@ -14,6 +14,8 @@ import { newPlace, startTidewire, type Place, type Running } from '../support/ti
 import { until } from '../support/until.ts'
 
 const seconds = Number(process.env['TIDEWIRE_SOAK_SECONDS'] ?? 30)
+/** For the end of what was written meanwhile to come through. */
+const settleMs = 120_000 + seconds * 200
 const seed = seedOfRun()
 const missing = await postgresMissing()
 
@@ -166,10 +168,11 @@ describe.skipIf(missing !== undefined)(`with seed ${seed}${missing === undefined
         replica = await Promise.all(tables.map((table) => checksum(table, 'replica')))
         return JSON.stringify(replica) === JSON.stringify(origin)
       },
-      120_000,
+      settleMs,
     ).catch(async () => {
       const { body } = await askRest(rest(), 'GET', '/connectors?expand=status')
       expect({ replica, states: body }).toEqual({ replica: origin, states: undefined })
     })
-  })
+    // The snapshot before, and what is slow to end after it.
+  }, 300_000 + seconds * 1000 + settleMs)
 })
