@@ -111,7 +111,7 @@ describe.skipIf(missing !== undefined)(`with seed ${seed}${missing === undefined
     return row
   }
 
-  test('the replica equals the origin', async () => {
+  test('the replica equals the origin', { timeout: 300_000 + seconds * 1000 + settleMs }, async () => {
     const random = seededRandom(seed)
     await put('origin', {
       'connector.class': 'postgres-cdc',
@@ -173,6 +173,5 @@ describe.skipIf(missing !== undefined)(`with seed ${seed}${missing === undefined
       const { body } = await askRest(rest(), 'GET', '/connectors?expand=status')
       expect({ replica, states: body }).toEqual({ replica: origin, states: undefined })
     })
-    // The snapshot before, and what is slow to end after it.
-  }, 300_000 + seconds * 1000 + settleMs)
+  })
 })
