@@ -1,0 +1,4 @@
+/** Fetches or builds what tests need and takes long, so that CI can do it beside something else: `node test/support/fetch-services-main.ts` */
+import { buildGateway } from './s3.ts'
+
+await buildGateway()
