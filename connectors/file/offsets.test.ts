@@ -67,13 +67,15 @@ describe('offsets of the sink', () => {
       { topic: 'a', partition: 1, offset: null },
       { topic: 'c', partition: 3, offset: 1 },
     ]
-    expect(await alterOffsets(config(false), changes)).toBe(true)
+    expect(await alterOffsets(config(false), changes, { reset: false })).toBe(true)
     expect(await positions()).toEqual(before)
-    expect(await alterOffsets(config(true), changes)).toBe(true)
+    expect(await alterOffsets(config(true), changes, { reset: false })).toBe(true)
     expect(await positions()).toEqual({ ...before, offsets: { a: { 0: 2 }, b: { 0: 7 }, c: { 3: 1 } } })
+    expect(await alterOffsets(config(true), changes.slice(1, 2), { reset: true })).toBe(true)
+    expect(await positions()).toEqual({ ...before, offsets: { a: {} } })
   })
 
   test('may be on another machine: then it says so', async () => {
-    expect(await alterOffsets(config(true), [])).toBe(false)
+    expect(await alterOffsets(config(true), [], { reset: false })).toBe(false)
   })
 })

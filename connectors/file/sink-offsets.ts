@@ -1,4 +1,4 @@
-import type { SinkOffsetChange } from '@tidewire/sdk'
+import type { SinkOffsetChange, SinkOffsetsContext } from '@tidewire/sdk'
 import type { FileSinkConfig } from './config.ts'
 import { loadProgress, saveProgress } from './offsets-file.ts'
 
@@ -7,14 +7,17 @@ import { loadProgress, saveProgress } from './offsets-file.ts'
  * again are in it twice.
  * @returns false where there are none on this machine: the sink may run on another
  */
-export async function alterOffsets(config: FileSinkConfig, changes: readonly SinkOffsetChange[]): Promise<boolean> {
+export async function alterOffsets(
+  config: FileSinkConfig,
+  changes: readonly SinkOffsetChange[],
+  { reset }: Pick<SinkOffsetsContext, 'reset'>,
+): Promise<boolean> {
   if (!config['exactly.once']) return true
   const path = `${config.file}.offsets`
   const progress = await loadProgress(path)
   if (progress === undefined) return false
-  const offsets = new Map(
-    Object.entries(progress.offsets).map(([topic, partitions]) => [topic, new Map(Object.entries(partitions))]),
-  )
+  const kept = reset ? [] : Object.entries(progress.offsets)
+  const offsets = new Map(kept.map(([topic, partitions]) => [topic, new Map(Object.entries(partitions))]))
   for (const { topic, partition, offset } of changes) {
     const partitions = offsets.get(topic) ?? new Map<string, number>()
     if (offset === null) partitions.delete(String(partition))

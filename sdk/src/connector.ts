@@ -1,5 +1,6 @@
 import type { ConfigOf, ConfigProblems, Settings } from './config.ts'
 import type {
+  AssignedPartition,
   FollowedRecord,
   SinkOffsetChange,
   SinkRecord,
@@ -167,6 +168,15 @@ export interface OffsetsContext {
   readonly log: Logger
 }
 
+/** What {@link SinkDefinition.alterOffsets} gets from the runtime. */
+export interface SinkOffsetsContext extends OffsetsContext {
+  /**
+   * Whether the connector's offsets are forgotten as a whole: what the other side keeps for partitions that the group has no
+   * offset of, such as those of a topic that was deleted, has to go too.
+   */
+  readonly reset: boolean
+}
+
 /**
  * Where a source is to begin: at what is newest now, at a time (milliseconds since the epoch), or at a position that is
  * one number, whatever that means to the connector.
@@ -278,7 +288,7 @@ export interface PutResult {
 /** A running sink task. The runtime never has two calls of one task under way at the same time. */
 export interface SinkTask {
   /** These partitions are now this task's. Called before their first `put`. */
-  open?(partitions: readonly TopicPartition[]): void | Promise<void>
+  open?(partitions: readonly AssignedPartition[]): void | Promise<void>
   /**
    * Takes a batch in log order, possibly of several partitions; it may buffer until `flush`. To return is to accept,
    * save for what the result says. Throwing RetriableError gets the same batch again after a pause; any other
@@ -312,7 +322,7 @@ export interface SinkDefinition<S extends Settings = Settings> extends Connector
   readonly alterOffsets?: (
     config: ConfigOf<S>,
     offsets: readonly SinkOffsetChange[],
-    context: OffsetsContext,
+    context: SinkOffsetsContext,
   ) => boolean | Promise<boolean>
   /** Makes a task, connected and ready. Throwing RetriableError has it called again after a pause. */
   readonly write: (context: SinkTaskContext<ConfigOf<S>>) => SinkTask | Promise<SinkTask>

@@ -74,6 +74,15 @@ export interface TopicPartition {
   readonly partition: number
 }
 
+/** A partition that a sink task was given. */
+export interface AssignedPartition extends TopicPartition {
+  /**
+   * Kafka's id of the topic (KIP-516), which tells a topic that was deleted and made anew from the one before. Left out
+   * where the log has none (brokers before 2.8), or the partition was not assigned by the consumer group.
+   */
+  readonly topicId?: string | undefined
+}
+
 /**
  * Where a record is in the log, whatever transforms made of its topic: by this a sink that keeps its own offsets tells
  * what it has written.

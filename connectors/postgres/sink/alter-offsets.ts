@@ -1,4 +1,4 @@
-import type { OffsetsContext, SinkOffsetChange } from '@tidewire/sdk'
+import type { SinkOffsetChange, SinkOffsetsContext } from '@tidewire/sdk'
 import { connect, disconnect } from '../link/connect.ts'
 import { problemOf } from '../link/errors.ts'
 import { addressOf } from './options.ts'
@@ -13,7 +13,7 @@ import { parseTableName } from './table-name.ts'
 export async function alterOffsets(
   config: PostgresSinkConfig,
   changes: readonly SinkOffsetChange[],
-  { connector, signal }: OffsetsContext,
+  { connector, signal, reset }: SinkOffsetsContext,
 ): Promise<boolean> {
   if (!config['exactly.once']) return true
   const address = addressOf(config)
@@ -22,6 +22,7 @@ export async function alterOffsets(
   try {
     await makeOffsetsTable(client, table)
     await client.query('BEGIN')
+    if (reset) await client.query(`DELETE FROM ${table} WHERE connector = $1`, [connector])
     for (const { topic, partition, offset } of changes) {
       if (offset === null) {
         await client.query(`DELETE FROM ${table} WHERE connector = $1 AND topic = $2 AND "partition" = $3`, [
@@ -30,10 +31,10 @@ export async function alterOffsets(
           partition,
         ])
       } else {
-        // Nobody's: a task that is still about has lost it.
+        // Nobody's: a task that is still about has lost it. Of whatever topic has that name now.
         await client.query(
           `INSERT INTO ${table} (connector, topic, "partition", next_offset, owner) VALUES ($1, $2, $3, $4, '')
-           ON CONFLICT (connector, topic, "partition") DO UPDATE SET next_offset = excluded.next_offset, owner = ''`,
+           ON CONFLICT (connector, topic, "partition") DO UPDATE SET next_offset = excluded.next_offset, owner = '', topic_id = NULL`,
           [connector, topic, partition, offset],
         )
       }

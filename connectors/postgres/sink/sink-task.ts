@@ -4,6 +4,7 @@ import {
   type SinkRecord,
   type SinkTask,
   type SinkTaskContext,
+  type AssignedPartition,
   type TopicPartition,
 } from '@tidewire/sdk'
 import type pg from 'pg'
@@ -15,7 +16,8 @@ import { isRowError, isStaleShape, refusal, writeProblem } from './row-errors.ts
 import { GroupingSchedule, lastRecords, OrderedSchedule, type Group } from './schedule.ts'
 import type { PostgresSinkConfig } from './settings.ts'
 import { SinkLink } from './sink-link.ts'
-import { makeOffsetsTable, StoredOffsets } from './stored-offsets.ts'
+import { SinkProgress } from './sink-progress.ts'
+import { fenced, makeOffsetsTable, StoredOffsets } from './stored-offsets.ts'
 import { parseTableName, TableNames } from './table-name.ts'
 import { isOneStatement, writeRows } from './write-rows.ts'
 
@@ -29,6 +31,9 @@ export async function openPostgresSink(context: Context): Promise<SinkTask> {
   await task.start()
   return task
 }
+
+/** With the pauses between them that is minutes: the group takes partitions from a task that it has not heard of much sooner. */
+const mostFencings = 10
 
 interface Refused {
   readonly record: SinkRecord
@@ -52,12 +57,16 @@ class PostgresSinkTask implements SinkTask {
   readonly #names: TableNames
   readonly #offsets: StoredOffsets | undefined
   readonly #offsetsTable: string
+  readonly #progress: SinkProgress
   /** Passing failures in a row. */
   #failures = 0
+  /** Of these, attempts at partitions that another task has made its own. */
+  #fencings = 0
 
   constructor(context: Context, options: SinkOptions, address: Address) {
     this.#context = context
     this.#options = options
+    this.#progress = new SinkProgress((progress) => context.progress(progress))
     this.#names = new TableNames(options, address.database)
     this.#offsetsTable = parseTableName(context.config['offsets.table.name'], false, address.database).sql
     // Dead letters that are put back have offsets that the positions are past, and move none.
@@ -80,7 +89,7 @@ class PostgresSinkTask implements SinkTask {
     }
   }
 
-  async open(partitions: readonly TopicPartition[]): Promise<void> {
+  async open(partitions: readonly AssignedPartition[]): Promise<void> {
     if (this.#offsets === undefined || partitions.length === 0) return
     const end = this.#link.begin()
     try {
@@ -99,7 +108,9 @@ class PostgresSinkTask implements SinkTask {
     const end = this.#link.begin()
     try {
       await this.#write(records)
+      this.#offsets?.written(records)
       this.#failures = 0
+      this.#fencings = 0
     } catch (error) {
       throw this.#failed(error)
     } finally {
@@ -108,6 +119,7 @@ class PostgresSinkTask implements SinkTask {
   }
 
   close(partitions: readonly TopicPartition[]): void {
+    this.#fencings = 0
     this.#offsets?.release(partitions)
   }
 
@@ -118,7 +130,6 @@ class PostgresSinkTask implements SinkTask {
   async #write(records: readonly SinkRecord[]): Promise<void> {
     const session = await this.#link.session()
     const due = this.#offsets?.due(records) ?? records
-    if (due.length < records.length) this.#tellStrays(records)
     if (due.length === 0) return
     const phase = { committing: false }
     try {
@@ -129,16 +140,6 @@ class PostgresSinkTask implements SinkTask {
       // Tables may have changed since they were looked at.
       session.reader.forget()
       await this.#writeCarefully(session, due, phase.committing)
-    }
-  }
-
-  #tellStrays(records: readonly SinkRecord[]): void {
-    for (const { topic, partition, offset, opened } of this.#offsets!.strays(records)) {
-      this.#context.log.warn(
-        'records lie before the position in the database, and are passed over as written. If the topic was made anew, or ' +
-          'its log cut, stop the connector, and change its offsets over REST (DELETE or PATCH /connectors/{name}/offsets)',
-        { topic, partition, offset, position: opened },
-      )
     }
   }
 
@@ -156,6 +157,7 @@ class PostgresSinkTask implements SinkTask {
       // One statement is a transaction by itself.
       if (groups.length === 1 && isOneStatement(groups[0]!, batchRows)) {
         await writeRows(client, groups[0]!, 0, groups[0]!.rows.length, batchRows)
+        this.#progress.wrote(groups, rowsOf(groups), 0)
         return
       }
     }
@@ -163,6 +165,7 @@ class PostgresSinkTask implements SinkTask {
       for (const group of groups) await writeRows(client, group, 0, group.rows.length, batchRows)
       return refused
     })
+    this.#progress.wrote(groups, rowsOf(groups), refused.length)
   }
 
   /** @param checkAtOnce where it was the commit that failed, constraints that wait for it are checked with each statement */
@@ -171,11 +174,18 @@ class PostgresSinkTask implements SinkTask {
     const schedule = new OrderedSchedule()
     const unreadable = await reader.read(records, schedule)
     const phase = { committing: false }
+    let refused: readonly Refused[] = []
     try {
       await this.#transaction(client, records, phase, async () => {
         if (checkAtOnce) await client.query('SET CONSTRAINTS ALL IMMEDIATE')
-        return [...unreadable, ...(await this.#writeTwice(client, schedule.groups))]
+        refused = await this.#writeRepeatedly(client, schedule.groups)
+        return [...unreadable, ...refused]
       })
+      this.#progress.wrote(
+        schedule.groups,
+        rowsOf(schedule.groups) - refused.length,
+        unreadable.length + refused.length,
+      )
     } catch (error) {
       if (checkAtOnce || !phase.committing || !isRowError(error)) throw error
       await client.query('ROLLBACK')
@@ -183,19 +193,24 @@ class PostgresSinkTask implements SinkTask {
     }
   }
 
-  /** Rows that are refused are tried once more at the end: what they refer to may have come after them. */
-  async #writeTwice(client: pg.Client, groups: readonly Group[]): Promise<Refused[]> {
+  /**
+   * Rows that are refused are tried again at the end, for as long as some of them are taken: what they refer to may have
+   * come after them. Each time the other way round, so that chains of rows need no attempt for each link.
+   */
+  async #writeRepeatedly(client: pg.Client, groups: readonly Group[]): Promise<Refused[]> {
     const refused: RefusedRow[] = []
     for (const group of groups) await this.#writeHalving(client, group, 0, Math.max(1, group.rows.length), refused)
     if (refused.length === 0) return refused
     const last = lastRecords(groups)
-    const again = new OrderedSchedule()
-    for (const { group, at, record } of refused) {
-      if (last.has(record)) again.add(group.kind, group.set, group.rows[at]!, record)
+    let left = refused.filter(({ record }) => last.has(record))
+    for (let before = Infinity; left.length > 0 && left.length < before;) {
+      before = left.length
+      const again = new OrderedSchedule()
+      for (const { group, at, record } of left.toReversed()) again.add(group.kind, group.set, group.rows[at]!, record)
+      left = []
+      for (const group of again.groups) await this.#writeHalving(client, group, 0, group.rows.length, left)
     }
-    const forGood: RefusedRow[] = []
-    for (const group of again.groups) await this.#writeHalving(client, group, 0, group.rows.length, forGood)
-    return [...refused.filter(({ record }) => !last.has(record)), ...forGood]
+    return [...refused.filter(({ record }) => !last.has(record)), ...left]
   }
 
   /** Writes rows [from, to); of those that are refused, tells why each is. */
@@ -251,6 +266,14 @@ class PostgresSinkTask implements SinkTask {
     this.#link.drop()
     const problem = error instanceof ConnectError ? error : writeProblem(error)
     if (!isRetriable(problem)) return problem
+    this.#progress.failed()
+    if (problem.code === fenced && ++this.#fencings === mostFencings) {
+      return new ConnectError(
+        `${problem.message}. The consumer group has left them to this task for ${mostFencings} attempts: another cluster writes ` +
+          'to the same offsets.table.name under this name. Give one of the two another table of positions, or another name',
+        { code: fenced, cause: problem },
+      )
+    }
     const limit = this.#context.config['max.retries']
     if (limit !== undefined && ++this.#failures > limit) {
       return new ConnectError(`${problem.message} (${limit} retries, as max.retries says)`, {
@@ -260,6 +283,10 @@ class PostgresSinkTask implements SinkTask {
     }
     return problem
   }
+}
+
+function rowsOf(groups: readonly Group[]): number {
+  return groups.reduce((sum, { rows }) => sum + rows.length, 0)
 }
 
 interface Session {

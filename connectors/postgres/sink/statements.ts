@@ -1,13 +1,28 @@
 import { createHash } from 'node:crypto'
+import type pg from 'pg'
 import { quoteIdentifier } from '../link/identifier.ts'
 import type { ColumnSet } from './row-plan.ts'
 import type { WriteKind } from './schedule.ts'
 
 /** A statement with one parameter for each column: the rows' values of it, as text[]. */
 export interface Statement {
-  /** Prepared under this name, in each session once. */
+  /** To be prepared under this name, in each session once. */
   readonly name: string
   readonly text: string
+}
+
+/** A server keeps each prepared statement, some ten kilobytes of it, for as long as the session lasts. */
+const mostPrepared = 200
+
+const prepared = new WeakMap<pg.Client, Set<string>>()
+
+/** How a session is to run it: prepared, or parsed anew where it has many prepared already, as of tables that have changed often. */
+export function preparedIn(client: pg.Client, { name, text }: Statement): { name?: string; text: string } {
+  let names = prepared.get(client)
+  if (names === undefined) prepared.set(client, (names = new Set()))
+  if (!names.has(name) && names.size >= mostPrepared) return { text }
+  names.add(name)
+  return { name, text }
 }
 
 const made = new WeakMap<ColumnSet, Map<WriteKind, Statement | undefined>>()

@@ -1,13 +1,18 @@
 import { randomUUID } from 'node:crypto'
 import {
+  ConnectError,
   originalPosition,
   RetriableError,
+  type AssignedPartition,
   type SinkRecord,
   type TopicPartition,
   type TopicPartitionOffset,
 } from '@tidewire/sdk'
 import type pg from 'pg'
 import { problemOf, sqlStateOf } from '../link/errors.ts'
+
+/** The code of the error that a task of a sink has lost topic partitions to another one. */
+export const fenced = 'POSTGRES_SINK_FENCED'
 
 /**
  * The positions of an exactly-once sink, in a table of the database that it writes to: a row for each topic partition of each
@@ -20,8 +25,8 @@ export class StoredOffsets {
   readonly #owner = randomUUID()
   /** What is committed, by topic and partition: undefined for a partition without a position yet. */
   readonly #next = new Map<string, number | undefined>()
-  /** Where partitions were opened: nothing before it was asked for. Of those that nothing such has come of. */
-  readonly #opened = new Map<string, number>()
+  /** Where the records that are put go on: nothing before it comes again, whatever became of a commit. */
+  readonly #expected = new Map<string, number>()
 
   /** @param table quoted */
   constructor(table: string, connector: string) {
@@ -32,20 +37,33 @@ export class StoredOffsets {
   /**
    * Makes partitions this task's own.
    * @returns where to go on, of those that have a position
+   * @throws ConnectError where a topic is not the one that its position is of
    */
-  async claim(client: pg.Client, partitions: readonly TopicPartition[]): Promise<TopicPartitionOffset[]> {
+  async claim(client: pg.Client, partitions: readonly AssignedPartition[]): Promise<TopicPartitionOffset[]> {
     // In one order for all tasks, so that no two wait for each other.
     const sorted = partitions.toSorted((a, b) => (idOf(a) < idOf(b) ? -1 : 1))
     const { rows } = await client.query<OffsetRow>(
-      `INSERT INTO ${this.#table} AS o (connector, topic, "partition", owner)
-       SELECT $1, r.topic, r.part, $2 FROM unnest($3::text[], $4::int[]) AS r(topic, part)
-       ON CONFLICT (connector, topic, "partition") DO UPDATE SET owner = excluded.owner
-       RETURNING o.topic, o."partition", o.next_offset::float8 AS next_offset`,
-      [this.#connector, this.#owner, sorted.map(({ topic }) => topic), sorted.map(({ partition }) => partition)],
+      `INSERT INTO ${this.#table} AS o (connector, topic, "partition", owner, topic_id)
+       SELECT $1, r.topic, r.part, $2, r.id FROM unnest($3::text[], $4::int[], $5::text[]) AS r(topic, part, id)
+       ON CONFLICT (connector, topic, "partition") DO UPDATE SET owner = excluded.owner,
+         topic_id = CASE WHEN o.next_offset IS NULL THEN excluded.topic_id ELSE coalesce(o.topic_id, excluded.topic_id) END
+       RETURNING o.topic, o."partition", o.next_offset::float8 AS next_offset, o.topic_id`,
+      [
+        this.#connector,
+        this.#owner,
+        sorted.map(({ topic }) => topic),
+        sorted.map(({ partition }) => partition),
+        sorted.map(({ topicId }) => topicId ?? null),
+      ],
     )
+    const topicIds = new Map(partitions.map(({ topic, topicId }) => [topic, topicId]))
     for (const row of rows) {
+      const topicId = topicIds.get(row.topic)
+      if (row.next_offset !== null && topicId !== undefined && row.topic_id !== topicId) {
+        throw madeAnew(row, 'the topic was made anew since', row.next_offset)
+      }
       this.#next.set(idOf(row), row.next_offset ?? undefined)
-      this.#opened.set(idOf(row), row.next_offset ?? 0)
+      this.#expected.set(idOf(row), row.next_offset ?? 0)
     }
     return rows.flatMap(({ topic, partition, next_offset: offset }) =>
       offset === null ? [] : [{ topic, partition, offset }],
@@ -70,33 +88,34 @@ export class StoredOffsets {
   release(partitions: readonly TopicPartition[]): void {
     for (const partition of partitions) {
       this.#next.delete(idOf(partition))
-      this.#opened.delete(idOf(partition))
+      this.#expected.delete(idOf(partition))
     }
   }
 
   /**
-   * Where records come from before their partition was opened, which are no repeats: the topic was made anew, or its log cut.
-   * Of each partition once.
+   * Those that are not written yet. Others were put by an attempt of which nobody knew what became.
+   * @throws ConnectError for records that come though nothing before or at their position was asked for
    */
-  strays(records: readonly SinkRecord[]): (TopicPartitionOffset & { readonly opened: number })[] {
-    const found: (TopicPartitionOffset & { readonly opened: number })[] = []
-    for (const record of records) {
-      const position = originalPosition(record)
-      const opened = this.#opened.get(idOf(position))
-      if (opened === undefined || position.offset >= opened) continue
-      this.#opened.delete(idOf(position))
-      found.push({ topic: position.topic, partition: position.partition, offset: position.offset, opened })
-    }
-    return found
-  }
-
-  /** Those that are not written yet. */
   due(records: readonly SinkRecord[]): readonly SinkRecord[] {
-    const isDue = (record: SinkRecord): boolean => {
+    let isWhole = true
+    for (const [id, { first, topic, partition }] of spansOf(records)) {
+      const expected = this.#expected.get(id) ?? 0
+      if (first < expected) {
+        const what = `the topic gives records from offset ${first} on: it was made anew, or its log cut`
+        throw madeAnew({ topic, partition }, what, expected)
+      }
+      isWhole &&= first >= (this.#next.get(id) ?? 0)
+    }
+    if (isWhole) return records
+    return records.filter((record) => {
       const position = originalPosition(record)
       return position.offset >= (this.#next.get(idOf(position)) ?? 0)
-    }
-    return records.every(isDue) ? records : records.filter(isDue)
+    })
+  }
+
+  /** All of these are written; what is put from now on comes after them. */
+  written(records: readonly SinkRecord[]): void {
+    for (const [id, { next }] of spansOf(records)) this.#expected.set(id, next)
   }
 
   /**
@@ -107,13 +126,8 @@ export class StoredOffsets {
    * @throws RetriableError where another task has made one of the partitions its own, or a position is not as it was read
    */
   async advance(client: pg.Client, records: readonly SinkRecord[]): Promise<() => void> {
-    const ends = new Map<string, TopicPartitionOffset>()
-    for (const record of records) {
-      const { topic, partition, offset } = originalPosition(record)
-      const id = idOf({ topic, partition })
-      if (offset >= (ends.get(id)?.offset ?? 0)) ends.set(id, { topic, partition, offset: offset + 1 })
-    }
-    const positions = [...ends.values()]
+    const spans = spansOf(records)
+    const ends = [...spans.values()]
     const { rowCount } = await client.query({
       name: 'tidewire_offsets',
       text: `UPDATE ${this.#table} AS o SET next_offset = r.next_offset, updated_at = now()
@@ -123,21 +137,21 @@ export class StoredOffsets {
       values: [
         this.#connector,
         this.#owner,
-        positions.map(({ topic }) => topic),
-        positions.map(({ partition }) => partition),
-        positions.map(({ offset }) => offset),
-        [...ends.keys()].map((id) => this.#next.get(id) ?? null),
+        ends.map(({ topic }) => topic),
+        ends.map(({ partition }) => partition),
+        ends.map(({ next }) => next),
+        [...spans.keys()].map((id) => this.#next.get(id) ?? null),
       ],
     })
-    if (rowCount !== positions.length) {
+    if (rowCount !== ends.length) {
       throw new RetriableError(
         `another task of ${this.#connector} has taken over topic partitions of this one, which therefore writes nothing: ` +
           'it will be given others, unless two clusters run a connector of this name on one database',
-        { code: 'POSTGRES_SINK_FENCED' },
+        { code: fenced },
       )
     }
     return () => {
-      for (const [id, { offset }] of ends) this.#next.set(id, offset)
+      for (const [id, { next }] of spans) this.#next.set(id, next)
     }
   }
 }
@@ -146,6 +160,36 @@ interface OffsetRow {
   readonly topic: string
   readonly partition: number
   readonly next_offset: number | null
+  readonly topic_id: string | null
+}
+
+function madeAnew({ topic, partition }: TopicPartition, what: string, position: number): ConnectError {
+  return new ConnectError(
+    `${topic}-${partition} is written up to offset ${position}, and ${what}. Nothing is passed over unseen: stop the connector, ` +
+      'and have it begin anew (DELETE /connectors/{name}/offsets) or say where to go on (PATCH)',
+    { code: 'POSTGRES_SINK_TOPIC_ANEW' },
+  )
+}
+
+/** What of a partition is in a batch: it comes in the order of the log. */
+interface Span extends TopicPartition {
+  readonly first: number
+  next: number
+}
+
+function spansOf(records: readonly SinkRecord[]): Map<string, Span> {
+  const spans = new Map<string, Span>()
+  let last: Span | undefined
+  for (const record of records) {
+    const { topic, partition, offset } = originalPosition(record)
+    if (last?.topic !== topic || last.partition !== partition) {
+      const id = idOf({ topic, partition })
+      last = spans.get(id) ?? { topic, partition, first: offset, next: offset + 1 }
+      spans.set(id, last)
+    }
+    last.next = Math.max(last.next, offset + 1)
+  }
+  return spans
 }
 
 const idOf = ({ topic, partition }: TopicPartition): string => `${partition} ${topic}`
@@ -158,7 +202,7 @@ export async function makeOffsetsTable(client: pg.Client, table: string): Promis
     await client.query(
       `CREATE TABLE IF NOT EXISTS ${table} (
          connector text NOT NULL, topic text NOT NULL, "partition" integer NOT NULL, next_offset bigint,
-         owner text NOT NULL, updated_at timestamptz NOT NULL DEFAULT now(), PRIMARY KEY (connector, topic, "partition"))`,
+         owner text NOT NULL, topic_id text, updated_at timestamptz NOT NULL DEFAULT now(), PRIMARY KEY (connector, topic, "partition"))`,
     )
   } catch (error) {
     const state = sqlStateOf(error)

@@ -2,7 +2,7 @@ import { pipeline } from 'node:stream/promises'
 import type pg from 'pg'
 import { from as copyFrom } from 'pg-copy-streams'
 import type { Group } from './schedule.ts'
-import { copyStatement, statementFor, truncateStatement } from './statements.ts'
+import { copyStatement, preparedIn, statementFor, truncateStatement } from './statements.ts'
 import { columnText, copyText, type RowText } from './text/row-text.ts'
 
 /** From so many rows on COPY is faster than INSERT: at 200 rows by half, at 5,000 nearly twice as fast. */
@@ -55,5 +55,8 @@ async function write(client: pg.Client, { kind, set }: Group, rows: readonly Row
   if (kind === 'truncate') return
   const statement = statementFor(kind, set)
   if (statement === undefined) return
-  await client.query({ ...statement, values: set.columns.map((_, column) => columnText(rows, column)) })
+  await client.query({
+    ...preparedIn(client, statement),
+    values: set.columns.map((_, column) => columnText(rows, column)),
+  })
 }

@@ -5,7 +5,7 @@
  * Batches go in and out; nothing here is called once a record. Every call that waits takes a signal or a time limit.
  * Errors are {@link LogError}.
  */
-import type { TopicPartition, TopicPartitionOffset } from '@tidewire/sdk'
+import type { AssignedPartition, TopicPartition, TopicPartitionOffset } from '@tidewire/sdk'
 import type { Logger } from '../logging/logger.ts'
 import type { ScramMechanism } from '../protocol/scram.ts'
 
@@ -229,7 +229,7 @@ export interface GroupConsumerOptions extends ReadOptions {
    * Newly assigned, in addition to what is held, before any of their records is given. May seek. Called from within
    * `poll`.
    */
-  readonly onAssign: (partitions: readonly TopicPartition[]) => void | Promise<void>
+  readonly onAssign: (partitions: readonly AssignedPartition[]) => void | Promise<void>
 }
 
 /** Who commits offsets in a group. */

@@ -1,4 +1,5 @@
-import type { TopicPartition, TopicPartitionOffset } from '@tidewire/sdk'
+import type { AssignedPartition, TopicPartition, TopicPartitionOffset } from '@tidewire/sdk'
+import { ZERO_UUID } from '../protocol/message.ts'
 import {
   assignRange,
   decodeAssignment,
@@ -38,7 +39,7 @@ const COOPERATIVE = 'cooperative-sticky'
 interface NewAssignment {
   readonly generation: number
   readonly protocol: string
-  readonly partitions: readonly TopicPartition[]
+  readonly partitions: readonly AssignedPartition[]
   readonly committed: readonly TopicPartitionOffset[]
 }
 
@@ -257,8 +258,10 @@ export class LogGroupConsumer implements GroupConsumer {
       const partitions = decodeAssignment(assignment)
       const isNew = ({ topic, partition }: TopicPartition): boolean =>
         this.#heldIsLost || !this.#held.has(partitionKey(topic, partition))
-      const committed = await this.#positions(partitions.filter(isNew))
-      this.#joined = { assignment: { generation, protocol, partitions, committed } }
+      const fresh = partitions.filter(isNew)
+      const committed = await this.#positions(fresh)
+      const named = await this.#withTopicIds(partitions, fresh)
+      this.#joined = { assignment: { generation, protocol, partitions: named, committed } }
     } catch (error) {
       this.#joined = { error }
     }
@@ -281,6 +284,19 @@ export class LogGroupConsumer implements GroupConsumer {
     )
   }
 
+  /** As the topics are now: one known from before may have been made anew since. */
+  async #withTopicIds(
+    partitions: readonly TopicPartition[],
+    fresh: readonly TopicPartition[],
+  ): Promise<readonly AssignedPartition[]> {
+    const topics = new Set(fresh.map(({ topic }) => topic))
+    if (topics.size > 0) await this.#retry('topics', () => this.#cluster.refresh(topics), Infinity)
+    return partitions.map((each) => {
+      const topicId = this.#cluster.topic(each.topic)?.id ?? ZERO_UUID
+      return topicId === ZERO_UUID ? each : { ...each, topicId }
+    })
+  }
+
   async #take({ generation, protocol, partitions, committed }: NewAssignment): Promise<void> {
     const assigned = new Map(partitions.map((each) => [partitionKey(each.topic, each.partition), each]))
     const revoked = [...this.#held].flatMap(([key, each]) => (assigned.has(key) ? [] : [each]))
@@ -300,10 +316,10 @@ export class LogGroupConsumer implements GroupConsumer {
     }
   }
 
-  async #add(partitions: readonly TopicPartition[], committed: readonly TopicPartitionOffset[]): Promise<void> {
+  async #add(partitions: readonly AssignedPartition[], committed: readonly TopicPartitionOffset[]): Promise<void> {
     if (partitions.length === 0) return
     const offsets = new Map(committed.map((each) => [partitionKey(each.topic, each.partition), each.offset]))
-    for (const each of partitions) this.#held.set(partitionKey(each.topic, each.partition), each)
+    for (const { topic, partition } of partitions) this.#held.set(partitionKey(topic, partition), { topic, partition })
     this.#sought.clear()
     await this.#options.onAssign(partitions)
     for (const each of partitions) {

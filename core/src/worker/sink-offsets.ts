@@ -63,7 +63,7 @@ export class CommittedSinkOffsets {
     await this.#checkPartitions(set)
     const warnings = await this.#outOfRange(set)
     await this.#whenLeft('alter')
-    const isAll = await this.#ask(changes)
+    const isAll = await this.#ask(changes, false)
     await this.#unlessInUse('alter', async () => {
       if (set.length > 0) await this.#admin.alterGroupOffsets(this.#group, set)
       await this.#admin.deleteGroupOffsets(
@@ -79,7 +79,7 @@ export class CommittedSinkOffsets {
     await this.#whenLeft('reset')
     const committed = await readGroupOffsets(this.#admin, this.#group)
     const changes = committed.map(({ topic, partition }) => ({ topic, partition, offset: null }))
-    const isAll = await this.#ask(changes)
+    const isAll = await this.#ask(changes, true)
     await this.#unlessInUse('reset', () => this.#admin.deleteGroup(this.#group))
     return { offsets: changes.map(shownSinkOffset), isAll, warnings: [] }
   }
@@ -161,10 +161,10 @@ export class CommittedSinkOffsets {
     })
   }
 
-  async #ask(changes: readonly SinkOffsetChange[]): Promise<boolean> {
+  async #ask(changes: readonly SinkOffsetChange[], reset: boolean): Promise<boolean> {
     const { logger, signal } = this.#around
     const { alterOffsets } = this.#definition
-    const context = { connector: this.#spec.connector, log: logger, signal }
+    const context = { connector: this.#spec.connector, log: logger, signal, reset }
     return askConnector(() => alterOffsets?.(this.#task.config, changes, context) ?? false)
   }
 

@@ -7,6 +7,7 @@
 import {
   isErrorKind,
   isRetriable,
+  type AssignedPartition,
   type ConfigOf,
   type PutResult,
   type Settings,
@@ -479,7 +480,7 @@ export class SinkTaskRunner implements TaskRunner {
     if (this.#rebalanceFailure !== undefined) throw this.#rebalanceFailure as Error
   }
 
-  async #onAssign(partitions: readonly TopicPartition[]): Promise<void> {
+  async #onAssign(partitions: readonly AssignedPartition[]): Promise<void> {
     if (this.#cutOff) return
     await this.#options.activity.call('open', () => this.#task?.open?.(partitions))
     if (!this.#fetching) this.#consumer.pause(partitions)

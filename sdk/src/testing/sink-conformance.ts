@@ -189,7 +189,7 @@ function alteredOffsets<S extends Settings>(
       const startAt = async (offset: number | null) => {
         const changes = [{ topic: 'topic', partition: 0, offset }]
         const signal = new AbortController().signal
-        const context = { connector: sink.name, signal, log: recordingLogger([]) }
+        const context = { connector: sink.name, signal, log: recordingLogger([]), reset: false }
         const config = parseConfig(sink, made.config)
         const answer = await alterOffsets(config, changes, context)
         assert.equal(await alterOffsets(config, changes, context), answer, 'asked again, it says something else')

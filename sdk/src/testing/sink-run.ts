@@ -1,6 +1,12 @@
 import type { Settings } from '../config.ts'
 import type { PutResult, Sink, SinkTask, SinkTaskContext, TaskProgress } from '../connector.ts'
-import { originalPosition, type SinkRecord, type TopicPartition, type TopicPartitionOffset } from '../record.ts'
+import {
+  originalPosition,
+  type AssignedPartition,
+  type SinkRecord,
+  type TopicPartition,
+  type TopicPartitionOffset,
+} from '../record.ts'
 import { recordingLogger, type LogLine } from './logs.ts'
 import { parseConfig, type RawConfig } from './parse-config.ts'
 import { defaultTimeoutMs, within } from './time-limit.ts'
@@ -89,7 +95,7 @@ export class SinkRun {
    * Assigns partitions to the task, as the start of a run or a rebalance does. `put` does it for the partitions of
    * its records; call it to have several opened at once or one without records.
    */
-  async open(partitions: readonly TopicPartition[]): Promise<void> {
+  async open(partitions: readonly AssignedPartition[]): Promise<void> {
     const fresh = partitions.filter((partition) => this.positions.get(partition) === undefined)
     for (const partition of fresh) this.positions.set({ ...partition, offset: this.store.get(partition) ?? 0 })
     const task = await this.start()

@@ -99,6 +99,27 @@ describe.skipIf(missing !== undefined)(`rows that are refused, and what passes b
     expect(await sql('SELECT id::int FROM orders ORDER BY id')).toEqual([{ id: 1 }, { id: 3 }])
   })
 
+  test('rows that refer to each other in any order get in, whatever is refused beside them', async () => {
+    const { run, sql } = await database(
+      `CREATE TABLE orders (id bigint PRIMARY KEY, name varchar(10), note text, score int REFERENCES orders (id))`,
+    )
+    const sink = run({ 'table.name.format': 'orders', 'batch.size': 1, 'exactly.once': true })
+    // Of the refused, 2 goes in first the other way round, then 1, and 3 only after that.
+    await sink.put([
+      customerRecord(0, 1, { name: 'of 2', score: 2 }),
+      customerRecord(1, 3, { name: 'of 1', score: 1 }),
+      customerRecord(2, 2, { name: 'of 4', score: 4 }),
+      customerRecord(3, 5, { name: 'orphan', score: 99 }),
+      customerRecord(4, 4, { name: 'root' }),
+    ])
+    expect(sink.reported.map(({ record }) => record.offset)).toEqual([3])
+    expect(await sql('SELECT id::int FROM orders ORDER BY id')).toEqual([{ id: 1 }, { id: 2 }, { id: 3 }, { id: 4 }])
+    expect(sink.progress).toEqual({
+      text: '4 rows written to 1 table, 1 refused',
+      figures: { rows_written: 4, rows_refused: 1, batches: 1, retries: 0, tables: 1 },
+    })
+  })
+
   test('a key that is none, after records with one, is a bad record', async () => {
     const { run, sql } = await database(table)
     const sink = run({ 'insert.mode': 'upsert', 'pk.mode': 'record_key' })
@@ -168,6 +189,7 @@ describe.skipIf(missing !== undefined)(`rows that are refused, and what passes b
     await server().start()
     await putUntilTaken(sink, next)
     expect(await sql('SELECT id::int FROM customers ORDER BY id')).toEqual([{ id: 1 }, { id: 2 }, { id: 3 }])
+    expect(sink.progress!.figures['retries']).toBeGreaterThan(0)
   })
 
   test('a task that waits for a lock ends when it is told to', async () => {
@@ -185,6 +207,32 @@ describe.skipIf(missing !== undefined)(`rows that are refused, and what passes b
       expect(await putting).toMatchObject({ retriable: true })
     } finally {
       await other.end()
+    }
+  })
+
+  test('so does one that waits for a lock when it starts, or opens partitions', async () => {
+    const [start, open] = [await database(table), await database(table)]
+    await open.run({ 'exactly.once': true }).put([customerRecord(0, 1, { name: 'a' })])
+    const others = await Promise.all([start, open].map(({ name }) => server().connect({ database: name })))
+    try {
+      await others[0]!.query('BEGIN; CREATE TABLE _tidewire_offsets (id int)')
+      await others[1]!.query('BEGIN; LOCK TABLE _tidewire_offsets')
+      const sinks = [start, open].map(({ run }) => run({ 'exactly.once': true }))
+      const opening = sinks.map((sink) =>
+        sink.open([{ topic: 'customers', partition: 0 }]).catch((error: unknown) => error),
+      )
+      for (const other of others) {
+        await until('the sink to wait', async () => {
+          const { rowCount } = await other.query(
+            'SELECT FROM pg_stat_activity WHERE datname = current_database() AND cardinality(pg_blocking_pids(pid)) > 0',
+          )
+          return rowCount === 1
+        })
+      }
+      await Promise.all(sinks.map((sink) => sink.stop()))
+      for (const error of await Promise.all(opening)) expect(error).toMatchObject({ retriable: true })
+    } finally {
+      await Promise.all(others.map((other) => other.end()))
     }
   })
 

@@ -3,15 +3,18 @@ import { once } from 'node:events'
 import { connect, createServer, type AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { parseConfig } from '@tidewire/sdk/testing'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { endWithTest } from '../../../../test/support/end-with-test.ts'
 import { postgresMissing } from '../../../../test/support/postgres.ts'
+import { postgresSink } from '../../sink/sink.ts'
 import { customerRecord } from './fixtures.ts'
 import { sinkServer } from './sink-database.ts'
 
 const missing = await postgresMissing()
 const table = 'CREATE TABLE customers (id bigint, name text, note text, score int)'
 const ids = 'SELECT id::int FROM customers ORDER BY id'
+const ignore = () => undefined
 const exactlyOnce = { 'exactly.once': true }
 
 describe.skipIf(missing !== undefined)(`exactly once ${missing ?? ''}`, () => {
@@ -84,6 +87,59 @@ describe.skipIf(missing !== undefined)(`exactly once ${missing ?? ''}`, () => {
     }
     await young.put([customerRecord(0, 1, { name: 'young' }), customerRecord(1, 2, { name: 'young' })])
     expect(await sql(ids)).toEqual([{ id: 1 }, { id: 2 }])
+  })
+
+  test('a task that is refused again and again fails: no group gives partitions to two', async () => {
+    const { run } = await database(table)
+    const [one, other] = [run(exactlyOnce), run(exactlyOnce)]
+    const partition = { topic: 'customers', partition: 0 }
+    await one.open([partition])
+    await other.open([partition])
+    const refusals: unknown[] = []
+    while ((refusals.at(-1) as { retriable?: boolean } | undefined)?.retriable !== false && refusals.length < 20) {
+      refusals.push(await one.put([customerRecord(0, 1, { name: 'a' })]).catch((error: unknown) => error))
+    }
+    expect(refusals).toHaveLength(10)
+    expect(refusals.at(-1)).toMatchObject({ message: expect.stringContaining('another cluster') })
+    // Taken away and given back in time it is as good as new.
+    await one.close([partition])
+    await one.put([customerRecord(0, 1, { name: 'a' })])
+  })
+
+  test('a topic made anew is not taken for the one before; a reset forgets what no group knows of', async () => {
+    const { run, sql, url } = await database(table)
+    const partition = { topic: 'customers', partition: 0 }
+    const record = (offset: number) => customerRecord(offset, offset, { name: 'a' })
+    const opened = async (topicId?: string, config = {}) => {
+      const sink = run({ ...exactlyOnce, ...config })
+      await sink.open([{ ...partition, topicId }])
+      return sink
+    }
+    await (await opened('first')).put([record(0), record(1)])
+    await expect(opened('second')).rejects.toMatchObject({ code: 'POSTGRES_SINK_TOPIC_ANEW', retriable: false })
+    await (await opened('first')).put([record(2)])
+    // A log that does not tell ids.
+    await (await opened()).put([record(3)])
+
+    const config = parseConfig(postgresSink, {
+      'connection.url': url,
+      'connection.user': server().user,
+      ...exactlyOnce,
+    })
+    const alter = (offset: number | null, reset: boolean) =>
+      postgresSink.alterOffsets!(config, offset === null ? [] : [{ ...partition, offset }], {
+        ...{ connector: 'postgres-sink', reset, signal: new AbortController().signal },
+        log: { debug: ignore, info: ignore, warn: ignore, error: ignore },
+      })
+    await alter(5, false)
+    await (await opened('second')).put([record(4), record(5)])
+    expect(await sql(ids)).toEqual([{ id: 0 }, { id: 1 }, { id: 2 }, { id: 3 }, { id: 5 }])
+    await alter(null, true)
+    expect(await sql('SELECT FROM _tidewire_offsets')).toEqual([])
+    await (await opened('third')).put([record(0)])
+    expect(await sql('SELECT topic_id, next_offset::int FROM _tidewire_offsets')).toEqual([
+      { topic_id: 'third', next_offset: 1 },
+    ])
   })
 
   test('two tasks share a topic', async () => {

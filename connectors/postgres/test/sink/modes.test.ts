@@ -188,6 +188,17 @@ function suite(version: PostgresVersion): void {
     expect(await sql(all)).toMatchObject([{ id: 5, name: 'b' }])
   })
 
+  test('a table with a rewrite rule is written as the rule says, by however many rows', async () => {
+    const { run, sql } = await database(
+      'CREATE TABLE customers (id bigint, name text, note text, score int)',
+      'CREATE TABLE elsewhere (id bigint, name text, note text, score int)',
+      'CREATE RULE away AS ON INSERT TO customers DO INSTEAD INSERT INTO elsewhere VALUES (NEW.*)',
+    )
+    await run({}).put(Array.from({ length: 300 }, (_, n) => customerRecord(n, n, { name: 'a' })))
+    expect(await sql('SELECT count(*)::int FROM customers')).toEqual([{ count: 0 }])
+    expect(await sql('SELECT count(*)::int FROM elsewhere')).toEqual([{ count: 300 }])
+  })
+
   test('views and partitioned tables', async () => {
     const { run, sql } = await database(
       table,
