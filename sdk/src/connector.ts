@@ -268,6 +268,11 @@ export interface SinkTaskContext<C> extends TaskContext<C> {
    */
   report(record: SinkRecord, error: Error): Promise<void>
   /**
+   * Whether a record that is rejected or reported goes to a dead letter topic: the connector has one, and
+   * `errors.tolerance` is `all`. In a re-drive true: the letter stays where it is.
+   */
+  readonly deadLetters: boolean
+  /**
    * Set where the task is there to put dead letters once more, apart from the connector's own tasks, and undefined for
    * these: `alone` where the connector is stopped, `beside` where its tasks may be running. The records have the offsets that
    * they had when they failed, older than what the connector has come to since. A sink that keeps offsets on the other

@@ -93,6 +93,7 @@ class SinkRedrive implements Redrive {
         this.#reject(record, error)
         return Promise.resolve()
       },
+      deadLetters: true,
       redrive: alone ? 'alone' : 'beside',
     }
     this.#sink = await this.#untilDone(async () => definition.write(context))

@@ -237,6 +237,7 @@ export class SinkTaskRunner implements TaskRunner {
         reported.catch(() => undefined)
         return reported
       },
+      deadLetters: this.#options.policy.hasDeadLetters,
       redrive: undefined,
     }
   }

@@ -21,6 +21,8 @@ export interface SinkRunOptions {
   readonly maxBufferedBytes?: number
   /** See the context's field of that name. Default: undefined. */
   readonly redrive?: 'beside' | 'alone'
+  /** See the context's field of that name. Default: false. */
+  readonly deadLetters?: boolean
 }
 
 /** The task of a sink, to be made in the context that a run makes, less its config. */
@@ -67,6 +69,7 @@ export class SinkRun {
   private readonly name: string
   private readonly write: WriteTask
   private readonly redrive: 'beside' | 'alone' | undefined
+  private readonly deadLetters: boolean
   private readonly timeoutMs: number
   /** What the task may hold; a test may change it, as other tasks of a worker do. */
   maxBufferedBytes: number
@@ -87,6 +90,7 @@ export class SinkRun {
     this.timeoutMs = options.timeoutMs ?? defaultTimeoutMs
     this.maxBufferedBytes = options.maxBufferedBytes ?? 16 * 2 ** 20
     this.redrive = options.redrive
+    this.deadLetters = options.deadLetters ?? false
     this.store = new Positions(options.committed)
     this.committed = this.store
   }
@@ -182,6 +186,7 @@ export class SinkRun {
           this.commitRequested = true
         },
         report: async (record, error) => void this.reported.push({ record, error }),
+        deadLetters: this.deadLetters,
         redrive: this.redrive,
       }))()
     return this.task
