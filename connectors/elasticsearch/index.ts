@@ -1,0 +1,8 @@
+import { definePlugin } from '@tidewire/sdk'
+import { elasticsearchSink } from './sink/sink.ts'
+
+export default definePlugin({
+  name: 'elasticsearch',
+  version: '0.1.0',
+  connectors: [elasticsearchSink],
+})
