@@ -48,11 +48,15 @@ export interface PluginRegistryOptions {
   /** `plugin.path`. */
   readonly paths: readonly string[]
   readonly logger: Logger
-  /** Longest time that a plugin's module may take to load. Default 10 000. */
+  /** Longest time that a plugin's module may take to load. Default 10 000, and 120 000 for all built-ins together. */
   readonly scanTimeoutMs?: number
   /** Entry modules of the plugins that are part of the product. Default: all of connectors/, and those in core. */
   readonly builtIns?: readonly string[]
 }
+
+const moduleTimeoutMs = 10_000
+/** They do not hang; where a slow machine took longer for them, there would be no converter until the worker is started again. */
+const builtInsTimeoutMs = 120_000
 
 /** How long a plugin that was too slow to load is left alone before it is tried again. */
 const retryTimedOutMs = 60_000
@@ -205,7 +209,7 @@ export class PluginRegistry {
   #scanBuiltIns(): void {
     this.#builtInsScanned = true
     const modules = this.#options.builtIns ?? builtInModules()
-    const results = scanModules(modules, this.#scanTimeoutMs)
+    const results = scanModules(modules, this.#options.scanTimeoutMs ?? builtInsTimeoutMs)
     for (const module of modules) {
       this.#track(
         { path: module, stamp: '', module },
@@ -253,7 +257,7 @@ export class PluginRegistry {
   }
 
   get #scanTimeoutMs(): number {
-    return this.#options.scanTimeoutMs ?? 10_000
+    return this.#options.scanTimeoutMs ?? moduleTimeoutMs
   }
 }
 
