@@ -422,24 +422,26 @@ describe('a sink that learns late that a record failed', () => {
 
 test('a worker that ends in the middle of a re-drive: what was told is done, and the next one delivers the rest', async () => {
   await topic('values')
-  const config = sink('late', deadLetterSettings)
+  const config = sink('late', { ...deadLetterSettings, 'hold.file': path('hold') })
   await running.deploy('late', { ...config, ...json })
   const values = Array.from({ length: 1200 }, (_, i) => `poison ${i}`)
   await produce(values.map((value) => ({ topic: 'values', key: null, value })))
   await letters('late', 1200)
   await running.deploy('late', { ...config, 'value.converter': 'string' })
+  await writeFile(path('hold'), '')
   const response = await fetch(`${running.url}/connectors/late/dlq/redrive`, {
     method: 'POST',
     headers: { 'content-type': 'application/json' },
     body: JSON.stringify({ limit: 10_000 }),
   })
   expect(response.status).toBe(200)
-  // The first are told: more are under way. The thread ends at once, wherever it is.
+  // The first are told, and the next are held up. The thread ends at once, wherever it is.
   const reader = response.body!.getReader()
   await reader.read()
   const closing = running.close()
   await reader.cancel().catch(() => undefined)
   await closing
+  await rm(path('hold'))
   const moved = (await client.admin.groupOffsets('tidewire-redrive-late'))[0]?.offset ?? 0
   expect(moved).toBeGreaterThan(0)
   expect(moved).toBeLessThan(1200)

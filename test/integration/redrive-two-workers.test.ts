@@ -12,12 +12,12 @@ import { restClient, testWorker, type TestWorker } from '../support/worker.ts'
 
 type Rest = Pick<TestWorker, 'url' | 'ask' | 'deploy' | 'reaches'>
 
-const plugins = join(import.meta.dirname, '../fixtures/plugins/countable')
+const plugins = ['countable', 'shaping'].map((name) => join(import.meta.dirname, '../fixtures/plugins', name))
 const quick = {
   'session.timeout.ms': '6000',
   'heartbeat.interval.ms': '500',
   'scheduled.rebalance.max.delay.ms': '0',
-  'plugin.path': plugins,
+  'plugin.path': plugins.join(),
 }
 const deadLetters = { 'errors.tolerance': 'all', 'errors.deadletterqueue.topic.name': 'letters' }
 
@@ -72,7 +72,8 @@ async function post({ url }: Rest, connector: string, body: object): Promise<Res
   return fetch(`${url}/connectors/${connector}/dlq/redrive`, {
     method: 'POST',
     headers: { 'content-type': 'application/json' },
-    body: JSON.stringify({ limit: 10_000, ...body }),
+    // Nothing here ends by the time that it takes.
+    body: JSON.stringify({ limit: 10_000, timeoutMs: 900_000, ...body }),
   })
 }
 
@@ -106,7 +107,10 @@ async function marked(): Promise<number> {
 
 /** Once it has its place, and works. */
 async function begun(): Promise<void> {
-  await until('a re-drive', async () => (await client.admin.group('tidewire-redriving-c'))?.members.length === 1)
+  await until('a re-drive', async () => {
+    const group = await client.admin.group('tidewire-redriving-c')
+    return group?.state === 'Stable' && group.members.length === 1
+  })
 }
 
 interface Pipeline {
@@ -149,7 +153,17 @@ const source: Pipeline = {
   break: async (at, count) => {
     const values = Array.from({ length: count }, (_, i) => `line ${i}`)
     await writeFile(path('in.txt'), values.map((value) => `${value}\n`).join(''))
-    const config = { 'connector.class': 'file-source', file: path('in.txt'), topic: 'lines', ...deadLetters }
+    const config = {
+      'connector.class': 'file-source',
+      file: path('in.txt'),
+      topic: 'lines',
+      ...deadLetters,
+      // Where there is this file, it does not come to its end.
+      transforms: 'gate',
+      'transforms.gate.type': 'gate',
+      'transforms.gate.value': `line ${count - 1}`,
+      'transforms.gate.while.file': path('gate'),
+    }
     // Bytes it cannot make of text.
     await at.deploy('c', { ...config, 'value.converter': 'bytes' })
     await lettersOf(count)
@@ -230,13 +244,14 @@ test('a worker that is killed while its sink is held up: nothing is marked, and 
 test('a worker that is held for longer than its session, in the middle of a source: it writes nothing more', async () => {
   const [held, other] = [await workerProcess(), await worker()]
   const values = await source.break(other, 5000)
+  await writeFile(path('gate'), '')
   const response = await post(held, 'c', {})
   // The first are told: more are under way.
   const reader = response.body!.getReader()
   await reader.read()
   process.kill(held.pid, 'SIGSTOP')
-  const before = await marked()
-  expect(before).toBeLessThan(5000)
+  expect(await marked()).toBeLessThan(5000)
+  await rm(path('gate'))
   const rest = await redrive(other, 'c')
   expect(rest.end).toMatchObject({ ended: 'end', redriven: [{ offset: 5000 }] })
   process.kill(held.pid, 'SIGCONT')
@@ -244,7 +259,6 @@ test('a worker that is held for longer than its session, in the middle of a sour
   for (let next = await reader.read(); !next.done; next = await reader.read()) chunks.push(next.value as Uint8Array)
   const end = JSON.parse(Buffer.concat(chunks).toString().trim().split('\n').at(-1)!) as Line
   expect(end).toMatchObject({ done: true, ended: 'failed' })
-  // Its session is over, unless it learns first that what it asked before it was held had no answer in time.
-  expect(end.error).toMatch(/out of touch|Heartbeat: no answer/)
+  expect(end.error).toContain('out of touch')
   expect((await source.delivered()).toSorted()).toEqual(values.toSorted())
 })

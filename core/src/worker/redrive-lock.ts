@@ -81,11 +81,16 @@ export class RedriveLock {
     return this.#lost.signal
   }
 
-  /** Asks the log. @throws Error where it is, or may be, another's */
+  /** Asks the log. @throws Error where it is, or may be, another's: the reason of {@link lost} */
   async check(): Promise<void> {
     await this.#rejoining
     this.lost.throwIfAborted()
-    await this.#member.check()
+    try {
+      await this.#member.check()
+    } catch (error) {
+      this.#lose(error)
+      this.lost.throwIfAborted()
+    }
   }
 
   async release(): Promise<void> {

@@ -119,6 +119,8 @@ async function putBack(
         const done = (await work.deliver(own, moveTo)).values()
         for (const letter of letters) onLetter(skipped.get(letter) ?? done.next().value!)
       } catch (error) {
+        // Who has lost it may learn that by what is refused, before the log has told it so.
+        if (!signal.aborted) await lock?.check().catch(() => undefined)
         const cause: unknown = lock?.lost.aborted === true ? lock.lost.reason : error
         const reason = messageOf(cause)
         for (const letter of letters) onLetter(skipped.get(letter) ?? outcomeOf(letter, 'unfinished', { reason }))
