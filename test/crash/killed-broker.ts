@@ -2,6 +2,7 @@
 import { rm } from 'node:fs/promises'
 import { afterAll, beforeAll } from 'vitest'
 import { brokerProcess, temporaryFolder, type BrokerProcess } from '../support/broker.ts'
+import { freePorts } from '../support/tidewire.ts'
 
 /** `TIDEWIRE_SOAK=1` makes it 50 instead of 5. */
 export const kills = process.env['TIDEWIRE_SOAK'] === undefined ? 5 : 50
@@ -24,7 +25,7 @@ export function killedBroker(): KilledBroker {
   let broker: BrokerProcess
   beforeAll(async () => {
     dataDir = await temporaryFolder()
-    broker = await brokerProcess(dataDir)
+    broker = await brokerProcess(dataDir, (await freePorts(1))[0])
   })
   afterAll(async () => {
     await broker.stop()

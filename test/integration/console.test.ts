@@ -7,7 +7,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test
 import { testBroker, type TestBroker } from '../support/broker.ts'
 import { chromiumPath, startBrowser } from '../support/browser.ts'
 import { missingProgram } from '../support/programs.ts'
-import { runTidewire } from '../support/tidewire.ts'
+import { freePorts, runTidewire } from '../support/tidewire.ts'
 import { testWorker, type TestWorker } from '../support/worker.ts'
 
 const missing = await missingProgram([chromiumPath() ?? 'chromium', '--version'])
@@ -255,13 +255,13 @@ describe.skipIf(missing !== undefined)('the console', () => {
   test('tells that the worker is away, and takes up where it was', async () => {
     const log = await testBroker()
     onTestFinished(async () => log.close())
-    const other = await testWorker(log.address)
-    const port = new URL(other.url).port
+    const listeners = `http://127.0.0.1:${(await freePorts(1))[0]}`
+    const other = await testWorker(log.address, { listeners })
     const shown = await open(other.url)
     await seen(shown.getByText('No connector yet.'))
     await other.close()
     await seen(shown.getByText('What is shown may be old'))
-    const again = await testWorker(log.address, { listeners: `http://127.0.0.1:${port}` })
+    const again = await testWorker(log.address, { listeners })
     onTestFinished(async () => again.close())
     await again.deploy('back', source('back-lines'))
     await seen(shown.getByRole('link', { name: 'back', exact: true }))

@@ -187,9 +187,8 @@ describe('plugins', () => {
 
 describe('a worker', () => {
   test('waits for its log, saying that it is starting', async () => {
-    const { port } = set.broker
     await set.broker.close()
-    const [restPort] = await freePorts(1)
+    const [port, restPort] = (await freePorts(2)) as [number, number]
     const listener = `http://127.0.0.1:${restPort}`
     const parsed = parseWorkerConfig({ 'bootstrap.servers': `127.0.0.1:${port}`, listeners: listener })
     const starting = startWorker(parsed, silentLogger)
@@ -205,7 +204,7 @@ describe('a worker', () => {
 
   test('lives through a restart of its log', async () => {
     const input = await write('in.txt', 'a\n')
-    const { port } = set.broker
+    const [port] = (await freePorts(1)) as [number]
     const dataDir = join(set.folder, 'log')
     await set.broker.close()
     set.broker = await testBroker({ dataDir, port })

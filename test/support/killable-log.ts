@@ -2,6 +2,7 @@
 import { rm } from 'node:fs/promises'
 import { brokerProcess, temporaryFolder } from './broker.ts'
 import { testKafka } from './kafka.ts'
+import { freePorts } from './tidewire.ts'
 
 export interface KillableLog {
   readonly address: string
@@ -18,7 +19,8 @@ export async function bundledLog(): Promise<KillableLog> {
   const folder = await temporaryFolder()
   const start = async (port: number) =>
     brokerProcess(folder, port, undefined, { 'group.min.session.timeout.ms': shortestSessionMs })
-  let broker = await start(0)
+  const [free] = (await freePorts(1)) as [number]
+  let broker = await start(free)
   const { address, port } = broker
   return {
     address,

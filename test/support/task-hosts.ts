@@ -98,18 +98,16 @@ export async function testHosts(
 
 async function readValues(client: LogClient, topic: string): Promise<string[]> {
   if ((await client.admin.topics([topic])).length === 0) return []
-  const [end] = await client.admin.offsets([{ topic, partition: 0 }], 'latest')
+  // Behind an open transaction there is nothing more to read.
+  const [end] = await client.admin.offsets([{ topic, partition: 0 }], 'latest', 'read_committed')
   const reader = client.reader({ isolation: 'read_committed' })
   reader.assign([{ topic, partition: 0, offset: 'earliest' }])
   const values: string[] = []
   for (let next = 0; next < end!.offset;) {
-    const fetched = await reader.poll({ maxWaitMs: 200 })
-    for (const { records, nextOffset } of fetched) {
+    for (const { records, nextOffset } of await reader.poll({ maxWaitMs: 1000 })) {
       for (const { value } of records) values.push(value?.toString() ?? '')
       next = nextOffset
     }
-    // Behind an open transaction there is nothing more to read.
-    if (fetched.length === 0) break
   }
   await reader.close()
   return values

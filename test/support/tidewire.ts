@@ -1,7 +1,7 @@
 import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtemp, rm } from 'node:fs/promises'
-import { createServer, type AddressInfo } from 'node:net'
+import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { endWithTest } from './end-with-test.ts'
@@ -43,13 +43,32 @@ export async function newPlace(): Promise<Place & { remove: () => Promise<void> 
   }
 }
 
-/** Ports on loopback that nobody listened on when this was called. */
+/**
+ * Where systems take no port from by themselves: who asks for any that is free, or connects to somewhere, gets none of
+ * these, however long it takes until somebody listens there. Test files that run at a time have each a stretch of it.
+ */
+const stretch = 20_000 + (Number(process.env['VITEST_POOL_ID'] ?? 0) % 12) * 1000
+let nextPort = Math.floor(Math.random() * 1000)
+
+/** Ports on loopback that nobody listened on when this was called, and that it gives once. */
 export async function freePorts(count: number): Promise<number[]> {
-  const servers = Array.from({ length: count }, () => createServer().listen(0, '127.0.0.1'))
-  await Promise.all(servers.map(async (server) => once(server, 'listening')))
-  const ports = servers.map((server) => (server.address() as AddressInfo).port)
-  await Promise.all(servers.map(async (server) => once(server.close(), 'close')))
+  const ports: number[] = []
+  while (ports.length < count) {
+    const port = stretch + (nextPort++ % 1000)
+    if (await isFree(port)) ports.push(port)
+  }
   return ports
+}
+
+async function isFree(port: number): Promise<boolean> {
+  const server = createServer().listen(port, '127.0.0.1')
+  try {
+    await once(server, 'listening')
+  } catch {
+    return false
+  }
+  await once(server.close(), 'close')
+  return true
 }
 
 /**
