@@ -45,7 +45,10 @@ async function open(): Promise<Socket> {
   return socket
 }
 
-const closed = (socket: Socket) => (socket.destroyed ? Promise.resolve() : once(socket, 'close'))
+/** By a reset too, which events.once would take for a failure. */
+const closed = async (socket: Socket): Promise<void> => {
+  if (!socket.closed) await new Promise((resolve) => socket.once('close', resolve))
+}
 
 /** One frame back, without its size. */
 async function answer(socket: Socket): Promise<Buffer> {

@@ -103,21 +103,28 @@ async function ask(
   return value
 }
 
-/** Asks for events until enough have come, and finds each in the document. */
+/** Asks for events until enough have come, and finds each in the document. Once it resolves, what happens from then on is told. */
 async function listen(
   operation: string,
   path: string,
   enough: (event: string) => boolean,
   schemaOf: (event: string) => boolean = () => true,
-): Promise<void> {
+): Promise<{ readonly done: Promise<void> }> {
   const stop = new AbortController()
   const response = await fetch(worker.url + path, { signal: stop.signal })
   expect(response.status).toBe(200)
-  for await (const { event, data } of eventsOf(response.body!)) {
-    if (schemaOf(event)) check(operation, 200, 'text/event-stream', JSON.parse(data))
-    if (enough(event)) break
+  const begun = Promise.withResolvers<undefined>()
+  const read = async (): Promise<void> => {
+    for await (const { event, data } of eventsOf(response.body!)) {
+      begun.resolve(undefined)
+      if (schemaOf(event)) check(operation, 200, 'text/event-stream', JSON.parse(data))
+      if (enough(event)) break
+    }
+    stop.abort()
   }
-  stop.abort()
+  const done = read()
+  await Promise.race([begun.promise, done])
+  return { done }
 }
 
 test('what is answered is what the document says', async () => {
@@ -132,11 +139,11 @@ test('what is answered is what the document says', async () => {
   await ask('GET /health', 200)
   await ask('GET /openapi.json', 200)
   await ask('GET /admin/workers', 200)
-  const listening = listen('GET /events', '/events', (event) => event === 'status')
+  const listening = await listen('GET /events', '/events', (event) => event === 'status')
   await ask('POST /connectors', 201, { body: { name: 'lines', config: source } })
   await ask('POST /connectors', 409, { body: { name: 'lines', config: source } })
   await ask('POST /connectors', 400, { body: { name: 'x', config: {} } })
-  await listening
+  await listening.done
   await worker.reaches('lines', 'RUNNING', 1)
   await ask('GET /connectors', 200)
   await ask('GET /connectors', 200, { query: '?expand=status&expand=info' })
@@ -185,12 +192,13 @@ test('what is answered is what the document says', async () => {
   await until('dead letters', async () => (await letters()).letters.length > 1)
   await ask('POST /connectors/{name}/dlq/redrive', 200, { path: { name: 'sink' } })
   await ask('GET /connectors/{name}/dlq', 404, { path })
-  await listen(
+  const tail = await listen(
     'GET /topics/{topic}/tail',
     '/topics/letters/tail?from=earliest&limit=2&format=json',
     (event) => event === 'end',
     (event) => event === 'record',
   )
+  await tail.done
   await ask('GET /connectors/{name}/topics', 200, { path })
   await ask('PUT /connectors/{name}/topics/reset', 202, { path })
   await ask('GET /admin/loggers', 200)

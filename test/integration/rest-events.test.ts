@@ -47,18 +47,19 @@ test('changes come as events, from now on, of the connectors asked for', async (
   await fixture.herder.writes.putConfig('before', source)
   const all = listen()
   const some = listen({ connector: ['b', 'c'] })
-  await until(() => all.events.length === 1 && some.events.length === 1)
-  expect(kinds(all.events)).toEqual(['ready'])
+  await until(() => all.events.length > 0 && some.events.length > 0)
+  expect(kinds(all.events)[0]).toBe('ready')
   await fixture.herder.writes.putConfig('a', source)
   await fixture.herder.writes.putConfig('b', source)
   await until(() => kinds(all.events).includes('config b') && kinds(some.events).includes('config b'))
   expect(kinds(all.events)).toContain('config a')
+  expect(kinds(all.events)).not.toContain('config before')
   expect(kinds(some.events).filter((kind) => kind.endsWith(' a'))).toEqual([])
 })
 
 test('who was away gets what was missed; who was away for too long, word of it', async () => {
   const first = listen()
-  await until(() => first.events.length === 1)
+  await until(() => first.events.length > 0)
   await fixture.herder.writes.putConfig('a', source)
   await until(() => kinds(first.events).includes('config a'))
   first.stop()
@@ -79,14 +80,14 @@ test('who was away gets what was missed; who was away for too long, word of it',
 
 test('the streams end when the worker stops', async () => {
   const { events, listening } = listen()
-  await until(() => events.length === 1)
+  await until(() => events.length > 0)
   await server.close()
   await listening
 })
 
 test('more listeners than may are refused, and the place of one that goes is free', async () => {
   const listeners = Array.from({ length: 100 }, () => listen())
-  await until(() => listeners.every(({ events }) => events.length === 1))
+  await until(() => listeners.every(({ events }) => events.length > 0))
   const ask = async (): Promise<string> => {
     for await (const { event } of client.events('GET /events')) return event
     return 'ended'
@@ -106,7 +107,8 @@ test('a client that does not read is let go', async () => {
   socket.pause()
   const { ring } = fixture.herder.events
   const text = 'x'.repeat(100_000)
-  const gone = once(socket, 'close')
+  // Not by events.once, which would take a reset for a failure.
+  const gone = new Promise((resolve) => socket.once('close', resolve))
   // Far more than the sockets of both sides and the stream hold.
   for (let i = 0; i < 1000; i++) {
     ring.add('config', 'a', { text })

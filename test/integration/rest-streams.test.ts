@@ -230,7 +230,10 @@ describe('a cluster', () => {
     await Promise.all(['a', 'b'].map((name) => first.reaches(name, 'RUNNING', 1)))
     expect(await apply(first, { b: lines('b'), c: lines('c') })).toEqual({ a: 'delete', b: 'unchanged', c: 'create' })
     expect(await apply(second, { b: lines('b'), c: lines('c') })).toEqual({ b: 'unchanged', c: 'unchanged' })
-    expect((await clientOf(second).call('GET /connectors')) as string[]).toEqual(expect.arrayContaining(['b', 'c']))
+    await until('the other to know it', async () => {
+      const names = (await clientOf(second).call('GET /connectors')) as string[]
+      return names.toSorted().join() === 'b,c'
+    })
     await first.reaches('c', 'RUNNING', 1)
     for (const events of told) {
       await until('the changes', () => {

@@ -86,8 +86,12 @@ describe('a cluster of workers', () => {
     for (const name of ['a', 'b', 'c', 'd', 'e', 'f']) await third.deploy(name, lines(join(folder, name), name))
     for (const name of ['a', 'b', 'c', 'd', 'e', 'f']) await third.reaches(name, 'RUNNING', 1)
     expect((await first.ask('PUT', '/admin/drain')).status).toBe(204)
-    const drained = (await second.ask('GET', '/admin/workers')).body as { worker_id: string; tasks: number }[]
-    expect(drained.find(({ worker_id }) => worker_id === hostOf(first))).toMatchObject({ tasks: 0, connectors: 0 })
+    await until('others to know that it has nothing', async () => {
+      const { body } = await second.ask('GET', '/admin/workers')
+      const all = body as { worker_id: string; tasks: number; connectors: number }[]
+      const drained = all.find(({ worker_id }) => worker_id === hostOf(first))
+      return drained?.tasks === 0 && drained.connectors === 0
+    })
     expect((await first.ask('GET', '/connectors')).status).toBe(200)
     await close(first)
     await close(second)
@@ -157,7 +161,8 @@ describe('a cluster of workers', () => {
     const mine = await startWorker(parseWorkerConfig({ ...quick, ...settings }), { ...silentLogger, warn })
     await mine.close()
     const told = { topic: 'connect-assignments', group: 'mine', other: 'connect-cluster' }
-    expect(lines).toEqual([JSON.stringify(told)])
+    // A slow machine may have been a reason for others.
+    expect(lines.filter((line) => line.includes('"other"'))).toEqual([JSON.stringify(told)])
   })
 
   test('a topic that does not keep what is written to it is refused, in words for its user', async () => {
