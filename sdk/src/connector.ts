@@ -254,7 +254,8 @@ export interface SinkTaskContext<C> extends TaskContext<C> {
   holds(bytes: number): void
   /**
    * Continues from this offset rather than the committed one. For sinks that keep offsets in the external system;
-   * allowed inside {@link SinkTask.open}.
+   * allowed inside {@link SinkTask.open}. Inside {@link SinkTask.put} too, for one that has lost what it had taken: it accepts
+   * the records of the partition that it is given in that call, and gets them again.
    */
   seek(position: TopicPartitionOffset): void
   /** Asks for a flush and commit soon, before the interval is over. */

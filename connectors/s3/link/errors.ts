@@ -188,3 +188,8 @@ function describe(name: string, message: string, status: number | undefined): st
   const text = message === '' || message === name ? name : `${name}: ${message}`
   return status === undefined ? text : `${text} (HTTP ${status})`
 }
+
+/** The code of an error of {@link problemOf}; undefined for others. */
+export function codeOf(error: unknown): string | undefined {
+  return error instanceof ConnectError ? error.code : undefined
+}

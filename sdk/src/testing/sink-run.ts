@@ -80,6 +80,8 @@ export class SinkRun {
   private readonly stopping = new AbortController()
   private readonly store: Positions
   private readonly positions = new Positions()
+  /** Partitions that the task has sought in since the last `put` began. */
+  private readonly sought = new Set<string>()
   private task: Promise<SinkTask> | undefined
   private stopped: Promise<void> | undefined
 
@@ -106,6 +108,11 @@ export class SinkRun {
     await this.call('open', task.open?.(fresh))
   }
 
+  /** Where the task goes on in a partition: the offset of the next record that it wants. */
+  position(partition: TopicPartition): number | undefined {
+    return this.positions.get(partition)
+  }
+
   /**
    * Delivers records. Those before a partition's position (the committed offset, or where the task has sought to) are
    * left out, as the consumer would not have read them. Records that the task wants again are put again at once.
@@ -123,6 +130,7 @@ export class SinkRun {
     const due = records.filter((record) => record.offset >= (this.positions.get(originalPosition(record)) ?? 0))
     const rejected: NonNullable<PutResult['rejected']>[number][] = []
     let batch: readonly SinkRecord[] = due
+    this.sought.clear()
     for (let attempt = 0; ; attempt++) {
       if (attempt === 100) throw new Error(`${this.name} wanted ${batch.length} records again 100 times`)
       const result = (await this.call('put', task.put(batch))) ?? {}
@@ -130,8 +138,9 @@ export class SinkRun {
       if (result.retry === undefined || result.retry.length === 0) break
       batch = result.retry
     }
-    for (const { topic, partition, offset } of due.map(originalPosition))
-      this.positions.set({ topic, partition, offset: offset + 1 })
+    for (const { topic, partition, offset } of due.map(originalPosition)) {
+      if (!this.sought.has(`${topic}-${partition}`)) this.positions.set({ topic, partition, offset: offset + 1 })
+    }
     return { rejected }
   }
 
@@ -174,7 +183,9 @@ export class SinkRun {
           return mostBytes()
         },
         seek: (position) => {
-          if (this.redrive === undefined) this.positions.set(position)
+          if (this.redrive !== undefined) return
+          this.positions.set(position)
+          this.sought.add(`${position.topic}-${position.partition}`)
         },
         holds: (bytes) => {
           this.heldBytes = bytes

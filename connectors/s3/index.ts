@@ -1,0 +1,8 @@
+import { definePlugin } from '@tidewire/sdk'
+import { s3Sink } from './sink/sink.ts'
+
+export default definePlugin({
+  name: 's3',
+  version: '0.1.0',
+  connectors: [s3Sink],
+})
