@@ -7,15 +7,14 @@ const layers = {
   broker: ['log', 'protocol', 'config', 'logging'],
   client: ['protocol', 'logging'],
   cluster: ['client', 'config', 'logging'],
-  json: [],
-  schemas: ['json', 'logging'],
-  'registry-client': ['config', 'json', 'logging'],
-  convert: ['schemas', 'registry-client', 'json', 'config', 'logging'],
-  transform: ['convert', 'json', 'config', 'registry-client'],
-  plugin: ['json', 'convert', 'transform', 'config', 'logging'],
-  worker: ['client', 'json', 'convert', 'transform', 'plugin', 'config', 'logging'],
-  herder: ['cluster', 'worker', 'client', 'json', 'convert', 'transform', 'plugin', 'config', 'logging'],
-  registry: ['rest', 'cluster', 'client', 'schemas', 'json', 'config', 'logging'],
+  schemas: ['logging'],
+  'registry-client': ['config', 'logging'],
+  convert: ['schemas', 'registry-client', 'config', 'logging'],
+  transform: ['convert', 'config', 'registry-client'],
+  plugin: ['convert', 'transform', 'config', 'logging'],
+  worker: ['client', 'convert', 'transform', 'plugin', 'config', 'logging'],
+  herder: ['cluster', 'worker', 'client', 'convert', 'transform', 'plugin', 'config', 'logging'],
+  registry: ['rest', 'cluster', 'client', 'schemas', 'config', 'logging'],
   cli: ['client', 'rest-client', 'config', 'logging'],
   rest: ['herder', 'cluster', 'plugin', 'config', 'logging'],
   'rest-client': [],
@@ -28,6 +27,9 @@ const layerRules = Object.entries(layers).map(([layer, allowed]) => ({
   from: { path: `^core/src/${layer}/` },
   to: { path: '^core/src/', pathNot: `^core/src/(${[layer, ...allowed].join('|')})/` },
 }))
+
+/** Entries of the SDK beside the main one, for those who deal in these formats. */
+const formatRooms = { values: [], json: ['values'], avro: ['values', 'json'], time: [] }
 
 module.exports = {
   forbidden: [
@@ -45,6 +47,20 @@ module.exports = {
       to: { dependencyTypes: ['npm', 'npm-dev'] },
     },
     {
+      name: 'sdk-main-entry-is-light',
+      comment: 'what every connector loads: the formats have entries of their own',
+      severity: 'error',
+      from: { path: '^sdk/src/[^/]+\\.ts$', pathNot: '\\.test\\.ts$' },
+      to: { path: '^sdk/src/[^/]+/', dependencyTypesNot: ['type-only'] },
+    },
+    ...Object.entries(formatRooms).map(([room, allowed]) => ({
+      name: `sdk-${room}`,
+      comment: `sdk/src/${room} may import only: ${[room, ...allowed].join(', ')} and the main entry's files`,
+      severity: 'error',
+      from: { path: `^sdk/src/${room}/` },
+      to: { path: '^sdk/src/[^/]+/', pathNot: `^sdk/src/(${[room, ...allowed].join('|')})/` },
+    })),
+    {
       name: 'console-knows-the-client',
       comment: 'what a browser loads: the console, and the client of the REST API',
       severity: 'error',
@@ -60,7 +76,7 @@ module.exports = {
     {
       name: 'connectors-not-core',
       severity: 'error',
-      from: { path: '^connectors/[^/]+/[^/]+\\.ts$' },
+      from: { path: '^connectors/', pathNot: '\\.test\\.ts$|^connectors/[^/]+/test/' },
       to: { path: '^(core|test|console)/' },
     },
     {

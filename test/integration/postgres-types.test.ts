@@ -14,7 +14,7 @@ import { connect, disconnect } from '../../connectors/postgres/link/connect.ts'
 import { columnReader, type PgColumn, type TypeOptions } from '../../connectors/postgres/types/column-reader.ts'
 import { TypeCatalog } from '../../connectors/postgres/types/type-catalog.ts'
 import { jsonConverter } from '../../core/src/convert/json-converter.ts'
-import { parseExact } from '../../core/src/json/exact-json.ts'
+import { parseExact } from '@tidewire/sdk/exact-json'
 import { postgresMissing, startPostgres, type TestPostgres } from '../support/postgres.ts'
 
 type Row = Readonly<Record<string, unknown>>

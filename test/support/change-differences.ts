@@ -1,5 +1,5 @@
 /** Where two readers of one database differ, event by event, field by field, schema by schema. */
-import { stringifyExact } from '../../core/src/json/exact-json.ts'
+import { stringifyExact } from '@tidewire/sdk/exact-json'
 import type { ChangeEvent, ConnectSchema, Side } from './change-events.ts'
 
 export interface ChangeDifference {

@@ -3,7 +3,7 @@
  * outside the safe range are bigints.
  */
 import { createClient } from '../../core/src/client/log-client.ts'
-import { parseExact } from '../../core/src/json/exact-json.ts'
+import { parseExact } from '@tidewire/sdk/exact-json'
 
 export interface ConnectSchema {
   readonly type: string

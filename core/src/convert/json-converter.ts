@@ -12,11 +12,15 @@ import {
   type SchemaAndValue,
 } from '@tidewire/sdk'
 import { messageOf } from '../logging/message-of.ts'
-import { parseExact, stringifyExact } from '../json/exact-json.ts'
-import type { JsonOptions } from './json-options.ts'
-import { compileReader, hasDecimals } from './json-reader.ts'
-import { parseSchema, schemaText } from './json-schema.ts'
-import { compileMessageWriter } from './json-writer.ts'
+import { parseExact, stringifyExact } from '@tidewire/sdk/exact-json'
+import {
+  jsonReader,
+  hasDecimals,
+  parseSchema,
+  schemaText,
+  jsonMessageWriter,
+  type JsonOptions,
+} from '@tidewire/sdk/json'
 
 const config = defineConfig({
   'schemas.enable': {
@@ -142,7 +146,7 @@ class JsonMessageWriter {
     const text = schema === undefined ? 'null' : envelope ? schemaText(schema, this.#options) : ''
     return {
       prefix: Buffer.from(envelope ? `{"schema":${text},"payload":` : ''),
-      write: compileMessageWriter(schema, this.#options, envelope ? '}' : ''),
+      write: jsonMessageWriter(schema, this.#options, envelope ? '}' : ''),
     }
   }
 }
@@ -181,7 +185,7 @@ class PayloadReader {
 
 function compiledReader(schemaNode: unknown, options: JsonOptions): CompiledReader {
   const schema = parseSchema(schemaNode, options)
-  return { schema, read: compileReader(schema, options), exact: hasDecimals(schema) ? 'all' : 'integers' }
+  return { schema, read: jsonReader(schema, options), exact: hasDecimals(schema) ? 'all' : 'integers' }
 }
 
 /** A message's bytes before its payload, and what they say; found again in the next message, they are not parsed again. */

@@ -1,5 +1,5 @@
 import { defineConfig, defineConverter, schema, type Converter } from '@tidewire/sdk'
-import { headerText, parseHeaderText } from './header-text.ts'
+import { headerText, parseHeaderText } from '@tidewire/sdk/values'
 
 const string = schema.string()
 

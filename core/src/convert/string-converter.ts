@@ -1,5 +1,5 @@
 import { ConfigError, defineConfig, defineConverter, schema, type Converter } from '@tidewire/sdk'
-import { javaToString } from './java-text.ts'
+import { javaToString } from '@tidewire/sdk/values'
 
 const config = defineConfig({
   'converter.encoding': {

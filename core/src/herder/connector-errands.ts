@@ -6,7 +6,7 @@ import { inspect } from 'node:util'
 import { ConfigError, NotFoundError, RetriableError } from '@tidewire/sdk'
 import type { Cluster } from '../cluster/cluster.ts'
 import { unmaskSecrets } from '../config/secrets.ts'
-import { stringifyExact } from '../json/exact-json.ts'
+import { stringifyExact } from '@tidewire/sdk/exact-json'
 import { messageOf } from '../logging/message-of.ts'
 import type { PluginRegistry } from '../plugin/plugin-registry.ts'
 import type {

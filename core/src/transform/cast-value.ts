@@ -1,7 +1,7 @@
 /** One value to another type, with the results of Java's number conversions. */
 import { DataError, Decimal, logicalNames, type Schema, type SchemaType } from '@tidewire/sdk'
-import { decimalText, javaToString } from '../convert/java-text.ts'
-import { JavaDateFormat } from './java-date-format.ts'
+import { decimalText, javaToString } from '@tidewire/sdk/values'
+import { JavaDateFormat } from '@tidewire/sdk/time'
 import { kindOf } from './struct-values.ts'
 
 export const castTypes = ['int8', 'int16', 'int32', 'int64', 'float32', 'float64', 'boolean', 'string'] as const

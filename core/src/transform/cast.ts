@@ -1,7 +1,7 @@
 import { defineConfig, type ConnectRecord, type Schema, type Transform } from '@tidewire/sdk'
 import { castTypes, compileCast, type CastType } from './cast-value.ts'
 import { namesOf, nullability, replaceNullWithDefault, structOf } from './derived-schema.ts'
-import { setProperty } from '../convert/property.ts'
+import { setProperty } from '@tidewire/sdk/values'
 import { defineForKeyAndValue, type RecordPart } from './record-part.ts'
 import {
   compileStructCopy,

@@ -14,7 +14,7 @@ import {
   type Transform,
   type TransformContext,
 } from '@tidewire/sdk'
-import { setProperty } from '../convert/property.ts'
+import { setProperty } from '@tidewire/sdk/values'
 import { CelExpression } from './cel/cel-expression.ts'
 import { checkExpressions, scopeReader } from './cel/record-expressions.ts'
 import { namesOf, nullability, structOf } from './derived-schema.ts'

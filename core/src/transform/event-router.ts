@@ -11,7 +11,7 @@ import {
   type Schema,
   type Transform,
 } from '@tidewire/sdk'
-import { setProperty } from '../convert/property.ts'
+import { setProperty } from '@tidewire/sdk/values'
 import { isEnvelope, requiredField, fieldOf } from './debezium-envelope.ts'
 import { structOf } from './derived-schema.ts'
 import { JavaRegex } from './java-regex.ts'

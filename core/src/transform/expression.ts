@@ -10,9 +10,9 @@ import {
   type Schema,
   type Transform,
 } from '@tidewire/sdk'
-import { parseSchema } from '../convert/json-schema.ts'
-import { setProperty } from '../convert/property.ts'
-import { parseExact } from '../json/exact-json.ts'
+import { parseSchema } from '@tidewire/sdk/json'
+import { setProperty } from '@tidewire/sdk/values'
+import { parseExact } from '@tidewire/sdk/exact-json'
 import { CelExpression, type Scope } from './cel/cel-expression.ts'
 import { schemaOf } from './cel/cel-schema.ts'
 import { compileFit } from './cel/fitting.ts'

@@ -12,7 +12,7 @@ import {
   type Schema,
   type Transform,
 } from '@tidewire/sdk'
-import { setProperty } from '../convert/property.ts'
+import { setProperty } from '@tidewire/sdk/values'
 import { fieldOf, isEnvelope, requiredField, withoutDefault } from './debezium-envelope.ts'
 import { namesOf, replaceNullWithDefault, structOf } from './derived-schema.ts'
 import {

@@ -1,5 +1,5 @@
 import { DataError, defineConfig, type ConnectRecord, type Field, type Schema, type Transform } from '@tidewire/sdk'
-import { setProperty } from '../convert/property.ts'
+import { setProperty } from '@tidewire/sdk/values'
 import { namesOf, nullability, structOf } from './derived-schema.ts'
 import { defineForKeyAndValue, type RecordPart } from './record-part.ts'
 import {

@@ -7,7 +7,7 @@ import {
   type Transform,
   changed,
 } from '@tidewire/sdk'
-import { setProperty } from '../convert/property.ts'
+import { setProperty } from '@tidewire/sdk/values'
 import { replaceNullWithDefault, structOf } from './derived-schema.ts'
 import { defineForKeyAndValue, type RecordPart } from './record-part.ts'
 import {

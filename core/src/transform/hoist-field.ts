@@ -1,5 +1,5 @@
 import { defineConfig, type ConnectRecord, type Schema } from '@tidewire/sdk'
-import { setProperty } from '../convert/property.ts'
+import { setProperty } from '@tidewire/sdk/values'
 import { defineForKeyAndValue } from './record-part.ts'
 import { nullInRequired, perSchema, type NewStruct } from './struct-values.ts'
 

@@ -1,5 +1,5 @@
 import { changed, defineConfig, defineTransform, type ConnectRecord, type Header } from '@tidewire/sdk'
-import { parseHeaderText } from '../convert/header-text.ts'
+import { parseHeaderText } from '@tidewire/sdk/values'
 import { kafkaNames } from './record-part.ts'
 
 const config = defineConfig({

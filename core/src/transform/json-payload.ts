@@ -1,7 +1,7 @@
 /** JSON text as a struct with a schema that is found from it, as Debezium's outbox expands payloads. */
 import { DataError, schema as schemas, type Field, type Schema } from '@tidewire/sdk'
-import { ExactFraction, parseExact } from '../json/exact-json.ts'
-import { setProperty } from '../convert/property.ts'
+import { ExactFraction, parseExact } from '@tidewire/sdk/exact-json'
+import { setProperty } from '@tidewire/sdk/values'
 import { structOf } from './derived-schema.ts'
 import { type NewStruct } from './struct-values.ts'
 

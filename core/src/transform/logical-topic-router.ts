@@ -10,7 +10,7 @@ import {
   type Transform,
   type TransformDefinition,
 } from '@tidewire/sdk'
-import { setProperty } from '../convert/property.ts'
+import { setProperty } from '@tidewire/sdk/values'
 import { fieldOf, isEnvelope, withoutDefault } from './debezium-envelope.ts'
 import { JavaRegex, type JavaReplacement } from './java-regex.ts'
 import { perSchema, requireFields, requireStruct } from './struct-values.ts'

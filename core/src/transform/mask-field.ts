@@ -8,7 +8,7 @@ import {
   type Schema,
   type Transform,
 } from '@tidewire/sdk'
-import { setProperty } from '../convert/property.ts'
+import { setProperty } from '@tidewire/sdk/values'
 import { compileCast, type CastType } from './cast-value.ts'
 import { replaceNullWithDefault } from './derived-schema.ts'
 import { defineForKeyAndValue, type RecordPart } from './record-part.ts'

@@ -3,7 +3,7 @@
  * required takes no null. What depends on the schema alone is compiled once a schema.
  */
 import { DataError, Decimal, type Field, type Schema } from '@tidewire/sdk'
-import { propertyReader, setProperty } from '../convert/property.ts'
+import { propertyReader, setProperty } from '@tidewire/sdk/values'
 
 export type Struct = Readonly<Record<string, unknown>>
 export type NewStruct = Record<string, unknown>

@@ -8,7 +8,7 @@ import {
   type Schema,
   type Transform,
 } from '@tidewire/sdk'
-import { setProperty } from '../convert/property.ts'
+import { setProperty } from '@tidewire/sdk/values'
 import { namesOf, nullability, replaceNullWithDefault } from './derived-schema.ts'
 import { defineForKeyAndValue, type RecordPart } from './record-part.ts'
 import {
@@ -22,7 +22,7 @@ import {
   type Struct,
 } from './struct-values.ts'
 import { compileTimestampConversion, type TimestampForm, type UnixPrecision } from './timestamp-forms.ts'
-import { JavaDateFormat } from './java-date-format.ts'
+import { JavaDateFormat } from '@tidewire/sdk/time'
 
 const purpose = 'TimestampConverter'
 

@@ -1,6 +1,6 @@
 /** The forms a time has in a record, and the way from one to another through milliseconds since the epoch. */
 import { DataError } from '@tidewire/sdk'
-import type { JavaDateFormat } from './java-date-format.ts'
+import type { JavaDateFormat } from '@tidewire/sdk/time'
 
 export type TimestampForm = 'string' | 'unix' | 'Date' | 'Time' | 'Timestamp'
 export type UnixPrecision = 'nanoseconds' | 'microseconds' | 'milliseconds' | 'seconds'

@@ -1,5 +1,5 @@
 import { changed, DataError, defineConfig, defineTransform, type ConnectRecord } from '@tidewire/sdk'
-import { JavaDateFormat } from './java-date-format.ts'
+import { JavaDateFormat } from '@tidewire/sdk/time'
 import { kafkaNames } from './record-part.ts'
 import { timestampOf } from './record-timestamp.ts'
 

@@ -1,5 +1,5 @@
 import { changed, DataError, defineConfig, defineTransform, type ConnectRecord } from '@tidewire/sdk'
-import { setProperty } from '../convert/property.ts'
+import { setProperty } from '@tidewire/sdk/values'
 import { replaceNullWithDefault, structOf } from './derived-schema.ts'
 import { kafkaNames, valuePart } from './record-part.ts'
 import { checkNames } from './settings-checks.ts'

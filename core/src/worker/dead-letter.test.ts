@@ -2,7 +2,7 @@ import { DataError, Decimal, schema, type SourceRecord } from '@tidewire/sdk'
 import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import type { InRecord, OutHeader } from '../client/client.ts'
-import { stringifyExact } from '../json/exact-json.ts'
+import { stringifyExact } from '@tidewire/sdk/exact-json'
 import { originHeader, readLetter, sourceLetter, sourceRecordOf, type DeadLetter } from './dead-letter.ts'
 import type { FailedRecord, RecordBytes } from './error-policy.ts'
 

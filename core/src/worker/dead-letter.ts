@@ -5,11 +5,15 @@
  */
 import { DataError, type Bytes, type Header, type Schema, type SourceRecord } from '@tidewire/sdk'
 import type { InHeader, InRecord, OutHeader } from '../client/client.ts'
-import { parseExact, stringifyExact } from '../json/exact-json.ts'
-import type { JsonOptions } from '../convert/json-options.ts'
-import { compileReader, hasDecimals } from '../convert/json-reader.ts'
-import { parseSchema, schemaText } from '../convert/json-schema.ts'
-import { compileMessageWriter } from '../convert/json-writer.ts'
+import { parseExact, stringifyExact } from '@tidewire/sdk/exact-json'
+import {
+  jsonReader,
+  hasDecimals,
+  parseSchema,
+  schemaText,
+  jsonMessageWriter,
+  type JsonOptions,
+} from '@tidewire/sdk/json'
 import { messageOf } from '../logging/message-of.ts'
 import type { FailedRecord, RecordBytes } from './error-policy.ts'
 
@@ -230,7 +234,7 @@ function compiled(schema: Schema): CompiledSchema | undefined {
   const known = written.get(schema)
   if (known !== undefined) return known
   try {
-    const made = { text: schemaText(schema, options), write: compileMessageWriter(schema, options) }
+    const made = { text: schemaText(schema, options), write: jsonMessageWriter(schema, options) }
     written.set(schema, made)
     return made
   } catch {
@@ -269,7 +273,7 @@ function parseValue(form: ValueForm | undefined, bytes: Buffer | null): ReadValu
     case 'payload': {
       if (schema === undefined) return undefined
       const json = parseExact(bytes.toString(), hasDecimals(schema) ? 'all' : 'integers')
-      return { value: compileReader(schema, options)(json), schema }
+      return { value: jsonReader(schema, options)(json), schema }
     }
     case 'null':
     case 'lost':

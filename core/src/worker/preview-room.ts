@@ -1,4 +1,4 @@
-import { stringifyExact } from '../json/exact-json.ts'
+import { stringifyExact } from '@tidewire/sdk/exact-json'
 import type { Ended, PreviewedRecord, PreviewedValue, PreviewErrand } from './errand-messages.ts'
 
 /** Most bytes of a record that is shown though there is no room for it. */

@@ -1,6 +1,6 @@
 import { Decimal, schema } from '@tidewire/sdk'
 import { describe, expect, test } from 'vitest'
-import { stringifyExact } from '../json/exact-json.ts'
+import { stringifyExact } from '@tidewire/sdk/exact-json'
 import { plainSchema, plainValue, shownBytes } from './shown-value.ts'
 
 test.each<[unknown, string]>([

@@ -1,7 +1,6 @@
 /** Values and bytes as they can be shown in JSON. Integers that JSON's reader would cut stay bigints. */
 import { Decimal, type Bytes, type Schema } from '@tidewire/sdk'
-import type { JsonOptions } from '../convert/json-options.ts'
-import { schemaText } from '../convert/json-schema.ts'
+import { schemaText, type JsonOptions } from '@tidewire/sdk/json'
 import type { ShownBytes } from './errand-messages.ts'
 
 const options: JsonOptions = { decimalFormat: 'NUMERIC', replaceNullWithDefault: false }

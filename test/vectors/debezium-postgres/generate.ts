@@ -5,7 +5,7 @@
  */
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { parseExact, stringifyExact } from '../../../core/src/json/exact-json.ts'
+import { parseExact, stringifyExact } from '@tidewire/sdk/exact-json'
 import { capture, debeziumStack } from '../../support/change-capture.ts'
 import type { ChangeEvent, ConnectSchema } from '../../support/change-events.ts'
 import { DEBEZIUM_VERSION } from '../../support/debezium.ts'

@@ -1,9 +1,19 @@
 import { DataError, type Schema } from '@tidewire/sdk'
 import type { ReferencedSchema } from '../../registry-client/registry-client.ts'
-import { parseAvro } from '../../schemas/avro/parse.ts'
-import { isNamed, type AvroNamed, type AvroSchema } from '../../schemas/avro/schema.ts'
-import { avroText } from '../../schemas/avro/text.ts'
-import { InvalidSchemaError } from '../../schemas/schema-format.ts'
+import {
+  parseAvro,
+  isNamed,
+  avroText,
+  AvroInput,
+  AvroOutput,
+  avroReading,
+  compileAvroWriter,
+  avroSchemaOf,
+  type AvroNamed,
+  type AvroSchema,
+  type AvroOptions,
+  InvalidAvroError,
+} from '@tidewire/sdk/avro'
 import type {
   DescribedSchema,
   MessageReader,
@@ -11,12 +21,6 @@ import type {
   ResolvedSchema,
   SchemaCodec,
 } from '../registry/schema-codec.ts'
-import { AvroInput } from './avro-input.ts'
-import { AvroOutput } from './avro-output.ts'
-import { avroReading } from './avro-to-connect.ts'
-import { compileAvroWriter } from './avro-writer.ts'
-import { avroSchemaOf } from './connect-to-avro.ts'
-import type { AvroOptions } from './options.ts'
 
 interface DescribedAvro extends DescribedSchema {
   readonly avro: AvroSchema
@@ -113,8 +117,7 @@ function parsed(text: string, references: readonly ReferencedSchema[]): AvroSche
     for (const reference of references) names = parseAvro(reference.schema, { names, validateDefaults: false }).names
     return parseAvro(text, { names, validateDefaults: false }).schema
   } catch (error) {
-    if (error instanceof InvalidSchemaError)
-      throw new DataError(`not an Avro schema: ${error.message}`, { cause: error })
+    if (error instanceof InvalidAvroError) throw new DataError(`not an Avro schema: ${error.message}`, { cause: error })
     throw error
   }
 }

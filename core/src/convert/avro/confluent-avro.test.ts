@@ -1,15 +1,17 @@
 /** Compared with Confluent's AvroData. */
 import { describe, expect, test } from 'vitest'
-import { stringifyExact } from '../../json/exact-json.ts'
-import { parseAvro } from '../../schemas/avro/parse.ts'
-import { avroText } from '../../schemas/avro/text.ts'
+import { stringifyExact } from '@tidewire/sdk/exact-json'
+import {
+  parseAvro,
+  avroText,
+  AvroInput,
+  AvroOutput,
+  avroReading,
+  compileAvroWriter,
+  avroSchemaOf,
+  type AvroOptions,
+} from '@tidewire/sdk/avro'
 import { answered, fromEnvelope, loadVectors, toEnvelope } from '../testing/confluent-vectors.ts'
-import { AvroInput } from './avro-input.ts'
-import { AvroOutput } from './avro-output.ts'
-import { avroReading } from './avro-to-connect.ts'
-import { compileAvroWriter } from './avro-writer.ts'
-import { avroSchemaOf } from './connect-to-avro.ts'
-import type { AvroOptions } from './options.ts'
 
 interface Case {
   readonly name: string

@@ -1,6 +1,6 @@
 /** Compared with Confluent's JsonSchemaData. */
 import { describe, expect, test } from 'vitest'
-import { parseExact, stringifyExact } from '../../json/exact-json.ts'
+import { parseExact, stringifyExact } from '@tidewire/sdk/exact-json'
 import type { MessageReader, ResolvedSchema } from '../registry/schema-codec.ts'
 import { answered, fromEnvelope, loadVectors, toEnvelope } from '../testing/confluent-vectors.ts'
 import { JsonSchemaCodec } from './json-schema-codec.ts'

@@ -3,10 +3,9 @@
  * follows from Java's hash codes; here it is that of the fields, which means the same.
  */
 import { DataError, logicalNames, type Schema } from '@tidewire/sdk'
-import { parseExact } from '../../json/exact-json.ts'
-import type { JsonOptions } from '../json-options.ts'
-import { defaultText } from '../json-writer.ts'
-import { generalizedEnum, isUnion, jsonEnum, nullSymbol, ownParameters } from './names.ts'
+import { parseExact } from '@tidewire/sdk/exact-json'
+import { defaultText, isUnion, type JsonOptions } from '@tidewire/sdk/json'
+import { generalizedEnum, jsonEnum, nullSymbol, ownParameters } from './names.ts'
 
 interface JsonSchemaOptions extends JsonOptions {
   readonly additionalProperties: boolean

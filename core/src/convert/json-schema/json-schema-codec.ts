@@ -1,9 +1,7 @@
 import type { Schema } from '@tidewire/sdk'
-import { parseExact, stringifyExact } from '../../json/exact-json.ts'
+import { parseExact, stringifyExact } from '@tidewire/sdk/exact-json'
 import type { ReferencedSchema } from '../../registry-client/registry-client.ts'
-import type { JsonOptions } from '../json-options.ts'
-import { compileReader, hasDecimals } from '../json-reader.ts'
-import { compileMessageWriter } from '../json-writer.ts'
+import { jsonReader, hasDecimals, jsonMessageWriter, type JsonOptions } from '@tidewire/sdk/json'
 import type {
   DescribedSchema,
   MessageReader,
@@ -52,7 +50,7 @@ export class JsonSchemaCodec implements SchemaCodec {
   }
 
   writer(schema: Schema | undefined): MessageWriter {
-    return compileMessageWriter(schema, this.#options)
+    return jsonMessageWriter(schema, this.#options)
   }
 
   reader({ schema, references }: ResolvedSchema, version: number | undefined): MessageReader {
@@ -63,7 +61,7 @@ export class JsonSchemaCodec implements SchemaCodec {
       }
     }
     const connect = connectSchemaOf(schema.schema, references, this.#readOptions, version)
-    const read = compileReader(connect, this.#readOptions)
+    const read = jsonReader(connect, this.#readOptions)
     const exact = hasDecimals(connect) ? 'all' : 'integers'
     return { schema: connect, read: (message, at) => read(parseExact(message.toString('utf8', at), exact)) }
   }

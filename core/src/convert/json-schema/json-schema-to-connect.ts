@@ -3,11 +3,10 @@
  * fields of an object without connect.index, the branches of oneOf), here the order is the text's.
  */
 import { DataError, type Field, type Schema } from '@tidewire/sdk'
-import { ExactFraction, parseExact } from '../../json/exact-json.ts'
+import { ExactFraction, parseExact } from '@tidewire/sdk/exact-json'
 import type { ReferencedSchema } from '../../registry-client/registry-client.ts'
-import type { JsonOptions } from '../json-options.ts'
-import { compileReader, hasDecimals } from '../json-reader.ts'
-import { generalizedEnum, generalizedUnion, jsonEnum, jsonOneOf, nullSymbol } from './names.ts'
+import { jsonReader, generalizedUnion, hasDecimals, jsonOneOf, type JsonOptions } from '@tidewire/sdk/json'
+import { generalizedEnum, jsonEnum, nullSymbol } from './names.ts'
 import { SchemaDocuments, type JsonSchemaNode, type LocatedNode } from './schema-documents.ts'
 
 interface ReadOptions extends JsonOptions {
@@ -242,7 +241,7 @@ class JsonSchemaToConnect {
       try {
         // A copy: what is read is taken over in place.
         const json: unknown = parseExact(JSON.stringify(fallback, plain), hasDecimals(schema) ? 'all' : 'integers')
-        schema.default = compileReader(schema, this.#options, path)(json)
+        schema.default = jsonReader(schema, this.#options, path)(json)
       } catch (error) {
         // One that is not of the type stands for nothing.
         if (!(error instanceof DataError)) throw error

@@ -1,5 +1,5 @@
 import { DataError } from '@tidewire/sdk'
-import { parseExact } from '../../json/exact-json.ts'
+import { parseExact } from '@tidewire/sdk/exact-json'
 import type { ReferencedSchema } from '../../registry-client/registry-client.ts'
 
 export type JsonSchemaNode = Readonly<Record<string, unknown>>

@@ -1,6 +1,6 @@
 /** Connect's logical types as the messages that Protobuf has for them. */
 import { DataError, Decimal, logicalNames, type Schema } from '@tidewire/sdk'
-import { decodeUnscaled, encodeUnscaled, rescale } from '../decimal-bytes.ts'
+import { decodeUnscaled, encodeUnscaled, rescale } from '@tidewire/sdk/values'
 import { ProtoInput } from './proto-input.ts'
 import type { ProtoOutput } from './proto-output.ts'
 

@@ -1,6 +1,6 @@
 import { isUtf8 } from 'node:buffer'
 import { DataError } from '@tidewire/sdk'
-import { readShortAscii } from '../growing-bytes.ts'
+import { readShortAscii } from '@tidewire/sdk/values'
 
 /** What follows a field's number. */
 export const wireTypes = { varint: 0, fixed64: 1, sized: 2, startGroup: 3, endGroup: 4, fixed32: 5 } as const

@@ -1,4 +1,4 @@
-import { GrowingBytes } from '../growing-bytes.ts'
+import { GrowingBytes } from '@tidewire/sdk/values'
 
 /** Protobuf's wire format, written. */
 export class ProtoOutput extends GrowingBytes {

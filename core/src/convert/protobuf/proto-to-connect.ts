@@ -3,7 +3,7 @@
  * are compiled together, once a message.
  */
 import { DataError, logicalNames, type Field, type Schema } from '@tidewire/sdk'
-import { setProperty } from '../property.ts'
+import { setProperty } from '@tidewire/sdk/values'
 import { decimalReader, emptyValue, readDate, readTime, readTimestamp } from './logical-values.ts'
 import {
   decimalPrecision,

@@ -3,7 +3,7 @@
  * schema. Fields stand in the order of their numbers.
  */
 import { DataError, type Schema } from '@tidewire/sdk'
-import { propertyReader } from '../property.ts'
+import { propertyReader } from '@tidewire/sdk/values'
 import { logicalWriter } from './logical-values.ts'
 import { enumParameter, enumSymbols, isUnion, protobufName, wrapperTypes } from './names.ts'
 import type { ProtobufOptions } from './options.ts'

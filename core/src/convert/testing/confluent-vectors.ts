@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs'
 import type { Schema, SchemaAndValue } from '@tidewire/sdk'
 import { expect } from 'vitest'
-import { parseExact, stringifyExact } from '../../json/exact-json.ts'
+import { parseExact, stringifyExact } from '@tidewire/sdk/exact-json'
 import { jsonConverter } from '../json-converter.ts'
 
 const folder = new URL('../../../../test/vectors/registry-converters/', import.meta.url)

@@ -1,16 +1,30 @@
-import type { ParsedSchema, ResolvedReference, SchemaFormat } from '../schema-format.ts'
+import {
+  avroText,
+  InvalidAvroError,
+  parseAvro,
+  type AvroNamed,
+  type AvroSchema,
+  type ParsedAvro,
+} from '@tidewire/sdk/avro'
+import { InvalidSchemaError, type ParsedSchema, type ResolvedReference, type SchemaFormat } from '../schema-format.ts'
 import { avroIncompatibilities } from './compatibility.ts'
 import { canonicalAvro, normalizedAvro } from './normal-form.ts'
-import { parseAvro } from './parse.ts'
-import type { AvroNamed, AvroSchema } from './schema.ts'
-import { avroText } from './text.ts'
 
 export const avroFormat: SchemaFormat = { type: 'AVRO', parse }
 
 function parse(text: string, references: readonly ResolvedReference[]): ParsedSchema {
   let names: ReadonlyMap<string, AvroNamed> = new Map()
-  for (const { schema } of references) names = parseAvro(schema, { names, validateDefaults: false }).names
+  for (const { schema } of references) names = parsed(schema, names, false).names
   return new AvroFormatSchema(text, names)
+}
+
+function parsed(text: string, names: ReadonlyMap<string, AvroNamed>, validateDefaults: boolean): ParsedAvro {
+  try {
+    return parseAvro(text, { names, validateDefaults })
+  } catch (error) {
+    if (!(error instanceof InvalidAvroError)) throw error
+    throw new InvalidSchemaError(error.message, { cause: error.cause ?? error })
+  }
 }
 
 class AvroFormatSchema implements ParsedSchema {
@@ -22,7 +36,7 @@ class AvroFormatSchema implements ParsedSchema {
   readonly #names: ReadonlyMap<string, AvroNamed>
 
   constructor(text: string, names: ReadonlyMap<string, AvroNamed>) {
-    this.schema = parseAvro(text, { names, validateDefaults: false }).schema
+    this.schema = parsed(text, names, false).schema
     this.#text = text
     this.#names = names
     this.canonical = avroText(canonicalAvro(this.schema), { known: names.keys() })
@@ -30,7 +44,7 @@ class AvroFormatSchema implements ParsedSchema {
 
   /** Defaults must be of their fields' types. */
   checkNew(): void {
-    parseAvro(this.#text, { names: this.#names })
+    parsed(this.#text, this.#names, true)
   }
 
   normalized(): string {

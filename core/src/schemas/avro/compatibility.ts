@@ -3,8 +3,16 @@
  * those of Apache Avro's SchemaCompatibility.
  */
 import { ComparisonBudget, TooMuchToCompareError } from '../comparison-budget.ts'
-import type { AvroEnum, AvroField, AvroFixed, AvroNamed, AvroRecord, AvroSchema, AvroUnion } from './schema.ts'
-import { simpleNameOf } from './schema.ts'
+import {
+  simpleNameOf,
+  type AvroEnum,
+  type AvroField,
+  type AvroFixed,
+  type AvroNamed,
+  type AvroRecord,
+  type AvroSchema,
+  type AvroUnion,
+} from '@tidewire/sdk/avro'
 
 /** In words of which the first `%s` is the reader's schema, the second the writer's. */
 const descriptions = {

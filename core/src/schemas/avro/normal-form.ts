@@ -1,7 +1,7 @@
 /** The forms in which the registry keeps an Avro schema, as trees. */
-import { ExactFraction } from '../../json/exact-json.ts'
-import { doubleText, floatText } from '../../json/java-number-text.ts'
-import type { AvroField, AvroLogicalType, AvroNamed, AvroRecord, AvroSchema } from './schema.ts'
+import { ExactFraction } from '@tidewire/sdk/exact-json'
+import { doubleText, floatText } from '@tidewire/sdk/values'
+import type { AvroField, AvroLogicalType, AvroNamed, AvroRecord, AvroSchema } from '@tidewire/sdk/avro'
 
 /** As the text says it; only numbers with fractions are written as the reference writes them, as doubles of Java. */
 export function canonicalAvro(schema: AvroSchema): AvroSchema {

@@ -5,7 +5,7 @@
 import { createRequire } from 'node:module'
 import { Decimal } from '@tidewire/sdk'
 import type * as Cel from '@marcbachmann/cel-js'
-import { rescale } from '../../convert/decimal-bytes.ts'
+import { rescale } from '@tidewire/sdk/values'
 import { JavaRegex } from '../java-regex.ts'
 import { guardFunctions } from './cel-guard.ts'
 

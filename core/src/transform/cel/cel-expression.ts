@@ -1,6 +1,6 @@
 import { DataError, Decimal, type ConnectRecord } from '@tidewire/sdk'
 import type { ASTNode, ParseResult } from '@marcbachmann/cel-js'
-import { setProperty } from '../../convert/property.ts'
+import { setProperty } from '@tidewire/sdk/values'
 import { celEnvironment, celLibrary, held, variables } from './cel-environment.ts'
 import { guarded, nodesOf, startWatch, stopped } from './cel-guard.ts'
 

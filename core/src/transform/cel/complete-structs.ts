@@ -3,7 +3,7 @@
  * Kafka Connect's Struct.get gives it. Most values have all their fields and are passed as they are.
  */
 import type { Schema } from '@tidewire/sdk'
-import { setProperty } from '../../convert/property.ts'
+import { setProperty } from '@tidewire/sdk/values'
 import { isPlainObject, type NewStruct } from '../struct-values.ts'
 
 type Completed = (value: unknown) => unknown

@@ -1,7 +1,6 @@
 /** Values that an expression made, brought into the types that their schema says. */
 import { DataError, Decimal, logicalNames, type Schema } from '@tidewire/sdk'
-import { rescale } from '../../convert/decimal-bytes.ts'
-import { setProperty } from '../../convert/property.ts'
+import { rescale, setProperty } from '@tidewire/sdk/values'
 import { isPlainObject, kindOf, type NewStruct } from '../struct-values.ts'
 
 type Fit = (value: unknown) => unknown

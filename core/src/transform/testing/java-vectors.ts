@@ -11,7 +11,7 @@ import {
 } from '@tidewire/sdk'
 import { expect } from 'vitest'
 import { compileSettings } from '../../config/settings.ts'
-import { parseExact } from '../../json/exact-json.ts'
+import { parseExact } from '@tidewire/sdk/exact-json'
 
 export interface SchemaVector {
   readonly type: SchemaType
