@@ -6,7 +6,7 @@
  */
 import { execFile } from 'node:child_process'
 import { pbkdf2Sync, randomBytes } from 'node:crypto'
-import { chmod, copyFile, cp, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { chmod, cp, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -80,7 +80,7 @@ export async function startElasticsearch(options: TestElasticsearchOptions = {})
   const config = join(folder, 'config')
   await cp(join(home, 'config'), config, { recursive: true })
   const certificates = tls ? await makeCertificates(config) : undefined
-  if (certificates !== undefined) await copyFile(certificates.serverFile, join(config, 'http.pem'))
+  if (certificates !== undefined) await splitPem(certificates.serverFile, config)
   const all = {
     'cluster.name': 'test',
     'node.name': 'test-1',
@@ -95,8 +95,8 @@ export async function startElasticsearch(options: TestElasticsearchOptions = {})
     'xpack.security.enabled': users !== undefined,
     ...(tls && {
       'xpack.security.http.ssl.enabled': true,
-      'xpack.security.http.ssl.key': 'http.pem',
-      'xpack.security.http.ssl.certificate': 'http.pem',
+      'xpack.security.http.ssl.key': 'http.key',
+      'xpack.security.http.ssl.certificate': 'http.crt',
     }),
     ...settings,
   }
@@ -196,6 +196,14 @@ async function addRootEndpoint(jdk: Jdk, home: string, version: string): Promise
   }
   const lines = Object.entries(descriptor).map(([name, value]) => `${name}=${value}\n`)
   await writeFile(join(module, 'plugin-descriptor.properties'), lines.join(''))
+}
+
+/** A file of a certificate that has anything else in it, it does not read. */
+async function splitPem(file: string, folder: string): Promise<void> {
+  const text = await readFile(file, 'utf8')
+  const certificate = text.indexOf('-----BEGIN CERTIFICATE')
+  await writeFile(join(folder, 'http.key'), text.slice(0, certificate))
+  await writeFile(join(folder, 'http.crt'), text.slice(certificate))
 }
 
 /** Its own commands write these files too, each with the start of a virtual machine. */

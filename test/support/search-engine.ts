@@ -142,7 +142,10 @@ export async function askEngine<T>(address: EngineAddress, method: string, path:
   const { url, ca, login } = address
   const text = body === undefined || typeof body === 'string' ? body : JSON.stringify(body)
   const headers: Record<string, string> = {
-    ...(text !== undefined && { 'content-type': path.includes('_bulk') ? 'application/x-ndjson' : 'application/json' }),
+    ...(text !== undefined && {
+      'content-type': path.includes('_bulk') ? 'application/x-ndjson' : 'application/json',
+      'content-length': String(Buffer.byteLength(text)),
+    }),
     ...(login && {
       authorization: `Basic ${Buffer.from(`${login.username}:${login.password}`).toString('base64')}`,
     }),
