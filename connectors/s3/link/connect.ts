@@ -90,7 +90,8 @@ function clientConfig(config: LinkConfig): S3ClientConfig {
   }
 }
 
-function requestHandler(config: LinkConfig): NodeHttpHandler {
+/** Connections to AWS, or a store, of any of its services. */
+export function requestHandler(config: LinkConfig): NodeHttpHandler {
   const proxyEnv = proxyOf(config)
   const agentOptions = { keepAlive: true, maxSockets, ...(proxyEnv === undefined ? {} : { proxyEnv }) }
   return new NodeHttpHandler({
@@ -113,7 +114,8 @@ function proxyOf(config: LinkConfig): { HTTP_PROXY: string; HTTPS_PROXY: string;
   return { HTTP_PROXY: url.href, HTTPS_PROXY: url.href, NO_PROXY: '' }
 }
 
-function credentials(config: LinkConfig): Pick<S3ClientConfig, 'credentials' | 'profile'> {
+/** Whom requests are from. */
+export function credentials(config: LinkConfig): Pick<S3ClientConfig, 'credentials' | 'profile'> {
   const own = ownCredentials(config)
   const arn = roleOf(config)
   if (arn === undefined) return own === undefined ? {} : { credentials: own }
