@@ -19,8 +19,9 @@ export function objectFormat(config: FormatConfig, part: StoredPart): Promise<Ob
   switch (name) {
     case 'json': {
       const reader = partReader(part, part === 'headers')
+      const decimalFormat = config['json.decimal.format'].toUpperCase() === 'NUMERIC' ? 'NUMERIC' : 'BASE64'
       return Promise.resolve(
-        jsonFormat(`${reader.extension}.json${compressionExtensions[compression]}`, reader, compress),
+        jsonFormat(`${reader.extension}.json${compressionExtensions[compression]}`, reader, decimalFormat, compress),
       )
     }
     case 'bytes': {

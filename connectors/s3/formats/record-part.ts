@@ -1,4 +1,5 @@
 import { schema, type Schema, type SinkRecord } from '@tidewire/sdk'
+import { headerText } from '@tidewire/sdk/values'
 import type { StoredPart } from './object-format.ts'
 
 /** What of a record an object holds, as Confluent's record views have it. */
@@ -48,5 +49,5 @@ function envelopedKey(): PartReader {
 }
 
 function headersOf({ headers }: SinkRecord): unknown {
-  return headers.map(({ key, value }) => ({ key, value: String(value) }))
+  return headers.map((header) => ({ key: header.key, value: headerText(header.schema, header.value) }))
 }
