@@ -6,7 +6,7 @@
 import { execFile, spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { chownSync, existsSync } from 'node:fs'
-import { chmod, cp, mkdir, mkdtemp, readdir, readFile, rename, rm } from 'node:fs/promises'
+import { chmod, cp, mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
@@ -98,7 +98,62 @@ export async function postgresMissing(version: PostgresVersion = 'debian'): Prom
 
 export async function startPostgres({ version, settings = {} }: TestPostgresOptions): Promise<TestPostgres> {
   const programs = await programsOf(version)
-  const dataDir = await freshDataDir(programs)
+  return serve(programs, await freshDataDir(programs), settings)
+}
+
+export interface TestStandbyOptions extends TestPostgresOptions {
+  readonly primary: TestPostgres
+  /** Where it reaches the primary; default its own port. */
+  readonly primaryPort?: number
+}
+
+/** Its slot on the primary. */
+export const standbySlot = 'standby'
+
+/** A hot standby that streams from a primary of the same version: call it before the primary has much to do. */
+export async function startStandby(options: TestStandbyOptions): Promise<TestPostgres> {
+  const { version, primary, primaryPort = primary.port, settings = {} } = options
+  await primary.sql(`SELECT pg_create_physical_replication_slot('${standbySlot}', true)`)
+  const dataDir = await baseBackup(primary)
+  return serve(await programsOf(version), dataDir, {
+    primary_conninfo: `host=${host} port=${primaryPort} user=${user} dbname=postgres`,
+    primary_slot_name: standbySlot,
+    hot_standby_feedback: 'on',
+    wal_retrieve_retry_interval: '100ms',
+    ...settings,
+  })
+}
+
+/** The data directory of a primary that runs, copied as a standby's: npm's PostgreSQL has no pg_basebackup. */
+async function baseBackup(primary: TestPostgres): Promise<string> {
+  const owner = await serverUser()
+  const folder = await mkdtemp(join(tmpdir(), 'tidewire-postgres-'))
+  giveTo(owner, folder)
+  const dataDir = join(folder, 'data')
+  const session = await primary.connect()
+  try {
+    await session.query("SELECT pg_backup_start('standby', true)")
+    await run('cp', ['-R', primary.dataDir, dataDir], owner)
+    const { rows } = await session.query<{ labelfile: string }>('SELECT labelfile FROM pg_backup_stop(false)')
+    await writeFile(join(dataDir, 'backup_label'), rows[0]!.labelfile)
+  } finally {
+    await session.end()
+  }
+  // What is the primary's own.
+  await rm(join(dataDir, 'postmaster.pid'))
+  for (const slot of await readdir(join(dataDir, 'pg_replslot'))) {
+    await rm(join(dataDir, 'pg_replslot', slot), { recursive: true })
+  }
+  await writeFile(join(dataDir, 'standby.signal'), '')
+  for (const file of ['backup_label', 'standby.signal']) giveTo(owner, join(dataDir, file))
+  return dataDir
+}
+
+async function serve(
+  programs: Programs,
+  dataDir: string,
+  settings: NonNullable<TestPostgresOptions['settings']>,
+): Promise<TestPostgres> {
   const [port] = (await freePorts(1)) as [number]
   const connect: TestPostgres['connect'] = async (options = {}) => {
     const client = new pg.Client({ host, port, user, database: 'postgres', ...options })
@@ -133,15 +188,29 @@ export async function startPostgres({ version, settings = {} }: TestPostgresOpti
       )
     })
   }
-  const end = async (signal: NodeJS.Signals, pids: () => readonly number[] | Promise<readonly number[]>) => {
+  const end = async (signals: () => void | Promise<void>) => {
     if (child === undefined || hasEnded(child)) return
     const exit = once(child, 'exit')
-    for (const pid of await pids()) killIfThere(pid, signal)
+    await signals()
     await exit
   }
   const pid = (): number => child!.pid!
-  const stop: TestPostgres['stop'] = () => end('SIGINT', () => [pid()])
-  const kill: TestPostgres['kill'] = () => end('SIGKILL', async () => [pid(), ...(await childrenOf(pid()))])
+  const stop: TestPostgres['stop'] = () =>
+    end(() => {
+      killIfThere(pid(), 'SIGINT')
+    })
+  const kill: TestPostgres['kill'] = () =>
+    end(async () => {
+      // Held, so that it starts no other while its children are looked up.
+      killIfThere(pid(), 'SIGSTOP')
+      const children = await childrenOf(pid())
+      for (const one of [pid(), ...children]) killIfThere(one, 'SIGKILL')
+      // The next server on this data does not start while one is left.
+      await until(
+        'the processes of PostgreSQL to be gone',
+        async () => !(await Promise.all(children.map(isAlive))).includes(true),
+      )
+    })
   await start()
   return {
     ...{ host, port, user, database: 'postgres', major: Number.parseInt(programs.version), dataDir, pid },
@@ -171,15 +240,25 @@ function killIfThere(pid: number, signal: NodeJS.Signals): void {
   }
 }
 
+async function isAlive(pid: number): Promise<boolean> {
+  const fields = await statOf(pid)
+  return fields !== undefined && fields[0] !== 'Z'
+}
+
+/** Of a process, where the system tells: its state, its parent, and so on. */
+async function statOf(pid: number): Promise<string[] | undefined> {
+  const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => undefined)
+  // After the name in brackets, which may hold anything.
+  return stat?.slice(stat.lastIndexOf(')') + 2).split(' ')
+}
+
 /** Each of a server's processes leads a group of its own, so that no signal reaches all of them. Elsewhere than on Linux they end by themselves, a moment later. */
 async function childrenOf(parent: number): Promise<number[]> {
   const processes = await readdir('/proc').catch(() => [])
   const found = await Promise.all(
     processes.map(async (name) => {
       if (!/^\d+$/.test(name)) return []
-      const stat = await readFile(`/proc/${name}/stat`, 'utf8').catch(() => '')
-      // After the name in brackets, which may hold anything: the state and the parent.
-      return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1] === String(parent) ? [Number(name)] : []
+      return (await statOf(Number(name)))?.[1] === String(parent) ? [Number(name)] : []
     }),
   )
   return found.flat()
@@ -261,8 +340,8 @@ async function makeOnce(folder: string, make: (work: string) => Promise<void>): 
   await rename(work, folder).catch(() => rm(work, { recursive: true, force: true }))
 }
 
-function giveTo({ uid, gid }: ServerUser, folder: string): void {
-  if (uid !== undefined && gid !== undefined) chownSync(folder, uid, gid)
+function giveTo({ uid, gid }: ServerUser, path: string): void {
+  if (uid !== undefined && gid !== undefined) chownSync(path, uid, gid)
 }
 
 /** PostgreSQL does not run as root. */

@@ -11,6 +11,7 @@ import { EventWriter } from './events/event-writer.ts'
 import { NamePatterns } from './events/name-patterns.ts'
 import { namingStrategies, TopicNames, type NamingStrategy } from './events/topic-names.ts'
 import { checkServer, lookAtServer, type Server } from './replication/server.ts'
+import { lookAtLog, type ServerLog } from './replication/server-log.ts'
 import { version } from './version.ts'
 
 /** What a task works with, from its start to its end. */
@@ -21,6 +22,8 @@ export interface Capture extends AsyncDisposable {
   /** For look-ups; outside of any transaction. */
   readonly client: pg.Client
   readonly server: Server
+  /** Undefined of a preview, which stores no position. */
+  readonly log: ServerLog | undefined
   readonly tables: EventTables
   readonly events: EventWriter
   readonly messages: MessageFilter
@@ -47,6 +50,7 @@ export async function openCapture(context: SourceTaskContext<CdcConfig>): Promis
     const server = await lookAtServer(client)
     // A preview has no slot, so the server needs nothing for one.
     if (!context.preview) checkServer(server)
+    const serverLog = context.preview ? undefined : await lookAtLog(address, server.inRecovery, signal)
     const topics = topicNames(config)
     const tables = new EventTables({
       client,
@@ -73,6 +77,7 @@ export async function openCapture(context: SourceTaskContext<CdcConfig>): Promis
       address,
       client,
       server,
+      log: serverLog,
       tables,
       events,
       messages: messageFilter(config),

@@ -1,5 +1,6 @@
 import { ConfigError, type SourceOffset, type SourcePartition } from '@tidewire/sdk'
 import { formatLsn } from '../link/lsn.ts'
+import type { LogIdentity } from './replication/server-log.ts'
 
 /**
  * How far the connector has come. Stored under Debezium's partition and with its field names, so that a connector can be
@@ -14,6 +15,8 @@ export interface SnapshotPosition {
   readonly lsn: number
   /** `pg_current_snapshot()` of the snapshot; undefined: of Debezium's, which cannot be gone on with. */
   readonly visible: string | undefined
+  /** Undefined: of Debezium's, which does not tell. */
+  readonly log?: LogIdentity | undefined
 }
 
 export interface StreamPosition {
@@ -22,6 +25,8 @@ export interface StreamPosition {
   readonly commitLsn: number
   /** Of a transaction after it that was delivered in part; undefined: of none. */
   readonly partial: PartialTransaction | undefined
+  /** Undefined: of Debezium's, which does not tell. */
+  readonly log?: LogIdentity | undefined
 }
 
 export interface PartialTransaction {
@@ -30,6 +35,8 @@ export interface PartialTransaction {
   readonly lsn: number
   /** How many changes with this LSN were: a COPY writes many at one. */
   readonly changes: number
+  /** Where it was committed; undefined: of Debezium's, which does not tell. */
+  readonly commitLsn?: number | undefined
 }
 
 export const serverPartition = (prefix: string): SourcePartition => ({ server: prefix })
@@ -48,7 +55,10 @@ interface Seen {
   readonly xid?: number | undefined
 }
 
-export function snapshotOffset({ lsn, visible }: Omit<SnapshotPosition, 'kind'>, { timeUs, xid }: Seen): SourceOffset {
+export function snapshotOffset(
+  { lsn, visible, log }: Omit<SnapshotPosition, 'kind'>,
+  { timeUs, xid }: Seen,
+): SourceOffset {
   return {
     lsn,
     snapshot: 'INITIAL',
@@ -57,11 +67,12 @@ export function snapshotOffset({ lsn, visible }: Omit<SnapshotPosition, 'kind'>,
     ...(visible === undefined ? {} : { snapshot_xids: visible }),
     ...(timeUs === undefined ? {} : { ts_usec: timeUs }),
     ...(xid === undefined ? {} : { txId: xid }),
+    ...logFields(log),
   }
 }
 
 export function streamOffset(
-  { commitLsn, partial }: Omit<StreamPosition, 'kind'>,
+  { commitLsn, partial, log }: Omit<StreamPosition, 'kind'>,
   { timeUs, xid }: Seen,
 ): SourceOffset {
   return {
@@ -70,8 +81,15 @@ export function streamOffset(
     lsn_commit: commitLsn,
     ...(partial === undefined ? { messageType: 'COMMIT' } : { lsn_events_processed: partial.changes }),
     ...(partial === undefined ? (xid === undefined ? {} : { txId: xid }) : { txId: partial.xid }),
+    ...(partial?.commitLsn === undefined ? {} : { lsn_partial_commit: partial.commitLsn }),
     ...(timeUs === undefined ? {} : { ts_usec: timeUs }),
+    ...logFields(log),
   }
+}
+
+function logFields(log: LogIdentity | undefined): SourceOffset {
+  if (log === undefined) return {}
+  return { system_id: log.systemId, ...(log.timeline === undefined ? {} : { timeline: log.timeline }) }
 }
 
 /**
@@ -91,14 +109,29 @@ export function positionOf(stored: SourceOffset | undefined): Position | undefin
         kind: 'snapshot',
         lsn: required(lsn, stored),
         visible: typeof visible === 'string' ? visible : undefined,
+        log: logOf(stored),
       }
     }
   }
   const changes = numberIn(stored, 'lsn_events_processed') ?? 0
   const xid = numberIn(stored, 'txId')
   const commitLsn = commit ?? required(processed, stored)
-  const isPartial = changes > 0 && xid !== undefined && processed !== undefined && processed > 0
-  return { kind: 'stream', commitLsn, partial: isPartial ? { xid, lsn: processed, changes } : undefined }
+  const position = { kind: 'stream', commitLsn, partial: undefined, log: logOf(stored) } as const
+  if (changes === 0 || xid === undefined || processed === undefined || processed === 0) return position
+  const partialCommit = numberIn(stored, 'lsn_partial_commit')
+  return { ...position, partial: { xid, lsn: processed, changes, commitLsn: partialCommit } }
+}
+
+/** The end of what has been delivered: the server's log was that long. */
+export function reachedLsn(position: Position): number {
+  if (position.kind === 'snapshot') return position.lsn
+  const { commitLsn, partial } = position
+  return Math.max(commitLsn, partial?.lsn ?? 0, partial?.commitLsn ?? 0)
+}
+
+function logOf(stored: SourceOffset): LogIdentity | undefined {
+  const systemId = stored['system_id']
+  return typeof systemId === 'string' ? { systemId, timeline: numberIn(stored, 'timeline') } : undefined
 }
 
 /** What `lsn` and its like are in the server's own words, for messages. */

@@ -1,7 +1,8 @@
 import { ConfigError } from '@tidewire/sdk'
 import { codes, snapshotAgain } from '../link/errors.ts'
 import { formatLsn } from '../link/lsn.ts'
-import { shownPosition, type Position, type SnapshotPosition, type StreamPosition } from './offset.ts'
+import { reachedLsn, shownPosition, type Position, type SnapshotPosition, type StreamPosition } from './offset.ts'
+import type { ServerLog } from './replication/server-log.ts'
 
 /** What the decision depends on of the settings. */
 export interface PlanConfig {
@@ -21,6 +22,13 @@ export interface PlanSlot {
   readonly lost?: string | undefined
 }
 
+/** What the decision depends on of the server. */
+export interface PlanServer {
+  /** How far its log is; Infinity where that says nothing. */
+  readonly lsn: number
+  readonly log: ServerLog | undefined
+}
+
 /** What a task does when it starts. */
 export interface Plan {
   readonly snapshot: 'none' | 'fresh' | { readonly resume: SnapshotPosition & { readonly visible: string } }
@@ -31,30 +39,30 @@ export interface Plan {
 
 /**
  * Decides on snapshot and stream, from what is configured, what was stored and what the server still has.
- * @param serverLsn how far the server's log is
  * @throws ConfigError where going on would pass over changes, and that is not what was asked for
  */
 export function planOf(
   config: PlanConfig,
   stored: Position | undefined,
   slot: PlanSlot | undefined,
-  serverLsn: number,
+  server: PlanServer,
 ): Plan {
   const { reads, streams } = modes(config)
-  const gap = gapOf(stored, slot, serverLsn)
+  const gap = gapOf(stored, slot, server)
   if (gap !== undefined && reads.onGap) return { snapshot: 'fresh', stream: streams, from: undefined }
   if (stored === undefined) return { snapshot: reads.atFirst ? 'fresh' : 'none', stream: streams, from: undefined }
-  if (stored.kind === 'snapshot') return unfinished(stored, slot, serverLsn, reads.atFirst, streams)
+  if (stored.kind === 'snapshot') return unfinished(stored, slot, server, reads.atFirst, streams)
   if (reads.always) return { snapshot: 'fresh', stream: streams, from: undefined }
   if (!streams) return { snapshot: 'none', stream: false, from: undefined }
   if (gap === undefined) return { snapshot: 'none', stream: true, from: stored }
-  const canBeTrusted = gap.kind === 'ahead' || gap.kind === 'behind'
+  const canBeTrusted = gap.kind !== 'missing' && gap.kind !== 'lost'
   if (canBeTrusted && config['offset.mismatch.strategy'] !== 'trust_offset') {
     return { snapshot: 'none', stream: true, from: undefined }
   }
   const code = {
     ahead: 'PG_SLOT_AHEAD',
     behind: 'PG_SERVER_BEHIND',
+    other: 'PG_SERVER_OTHER',
     missing: codes.slotMissing,
     lost: codes.slotLost,
   }[gap.kind]
@@ -93,33 +101,59 @@ function modes(config: PlanConfig): Modes {
 }
 
 interface Gap {
-  readonly kind: 'missing' | 'lost' | 'ahead' | 'behind'
+  readonly kind: 'missing' | 'lost' | 'ahead' | 'behind' | 'other'
   readonly text: string
 }
 
 /** What keeps the stream from going on where it ended. */
-function gapOf(stored: Position | undefined, slot: PlanSlot | undefined, serverLsn: number): Gap | undefined {
+function gapOf(stored: Position | undefined, slot: PlanSlot | undefined, server: PlanServer): Gap | undefined {
   if (slot?.lost !== undefined) return { kind: 'lost', text: slot.lost }
   if (stored?.kind !== 'stream') return undefined
   if (slot === undefined) return { kind: 'missing', text: 'it does not exist' }
-  if (serverLsn < stored.commitLsn) {
-    const text = `the server's log ends at ${formatLsn(serverLsn)}: it was restored, or is a standby that had not received all when it took over`
-    return { kind: 'behind', text }
-  }
+  const parting = partingOf(stored, server)
+  if (parting !== undefined) return parting
   if (slot.confirmedLsn <= stored.commitLsn) return undefined
   return { kind: 'ahead', text: `it was advanced to ${formatLsn(slot.confirmedLsn)} by somebody else, or made anew` }
 }
+
+/** Why the server's log is not the one that the position is in, or does not go that far. */
+function partingOf(stored: Position, { lsn, log }: PlanServer): Gap | undefined {
+  const reached = reachedLsn(stored)
+  if (stored.log !== undefined && log !== undefined) {
+    const { systemId, timeline } = stored.log
+    if (systemId !== log.systemId) {
+      const text =
+        `the server is another one than before (system identifier ${log.systemId}, not ${systemId}): its log has nothing to do ` +
+        'with the position. Where pg_upgrade or pg_createsubscriber has made it of the old one, and the connector had read all before, nothing is missing'
+      return { kind: 'other', text }
+    }
+    if (timeline !== undefined && timeline !== log.timeline && log.ancestors !== undefined) {
+      const end = log.ancestors.get(timeline)
+      if (end === undefined && log.timeline !== undefined) {
+        return {
+          kind: 'other',
+          text: `the server's log is that of timeline ${log.timeline}, which does not come from timeline ${timeline} of the position: it is a primary of before the last failover`,
+        }
+      }
+      if (end !== undefined && reached > end) return { kind: 'behind', text: tookOverAt(end) }
+    }
+  }
+  return lsn < reached ? { kind: 'behind', text: tookOverAt(lsn) } : undefined
+}
+
+const tookOverAt = (lsn: number): string =>
+  `the server's log went on from ${formatLsn(lsn)} when it took over: it was restored, or is a standby that had not received all`
 
 /** A snapshot was begun. It is gone on with where its slot is still there, and it left word of what it saw. */
 function unfinished(
   stored: SnapshotPosition,
   slot: PlanSlot | undefined,
-  serverLsn: number,
+  server: PlanServer,
   reads: boolean,
   streams: boolean,
 ): Plan {
   const { visible } = stored
-  const isLost = slot === undefined || slot.confirmedLsn > stored.lsn || serverLsn < stored.lsn
+  const isLost = slot === undefined || slot.confirmedLsn > stored.lsn || partingOf(stored, server) !== undefined
   if (!reads && !isLost) {
     return { snapshot: 'none', stream: streams, from: { kind: 'stream', commitLsn: stored.lsn, partial: undefined } }
   }

@@ -28,7 +28,12 @@ export async function* readChanges(context: SourceTaskContext<CdcConfig>): Async
   const slot = await lookAtSlot(capture.client, config['slot.name'])
   // A standby may be behind what its primary has sent.
   const serverLsn = capture.server.inRecovery ? Infinity : await currentLsn(capture.client)
-  const plan = planOf(config, stored, known(slot), serverLsn)
+  if (stored?.log?.timeline !== undefined && capture.log?.ancestors === undefined) {
+    context.log.warn(
+      "the history of the server's timelines cannot be read: if it took over from another, it may have had less than was delivered",
+    )
+  }
+  const plan = planOf(config, stored, known(slot), { lsn: serverLsn, log: capture.log })
   if (plan.stream) await preparePublication(capture)
   try {
     let from = plan.from
@@ -82,6 +87,7 @@ async function* stream(
   const wal = await WalStream.open(address, {
     slot: config['slot.name'],
     publication: config['publication.name'],
+    serverLog: capture.log,
     start: from.commitLsn,
     params: parseStreamParams(config['slot.stream.params'] ?? ''),
     messages: server.version >= 140_000,

@@ -38,6 +38,8 @@ export class Stream {
   #toldCommitLsn: number | undefined
   #commitTimeUs: number | undefined
   #xid: number | undefined
+  /** Where the open transaction was committed. */
+  #openCommitLsn = 0
   #isOpen = false
   #origin: Pick<Message<'origin'>, 'name' | 'originLsn'> | undefined
   /** Of the newest change of the open transaction, and how many had this LSN. */
@@ -153,10 +155,11 @@ export class Stream {
     this.#shapes.set(relation.id, await this.#capture.tables.relation(relation))
   }
 
-  #begin({ lsn, xid, commitTimeUs }: Message<'begin'>): void {
+  #begin({ lsn, xid, commitLsn, commitTimeUs }: Message<'begin'>): void {
     this.#signalled.began(xid)
     this.#isOpen = true
     this.#xid = xid
+    this.#openCommitLsn = commitLsn
     this.#commitTimeUs = commitTimeUs
     this.#origin = undefined
     this.#changes = 0
@@ -233,7 +236,7 @@ export class Stream {
     // Until all that was delivered before is passed, that is still how far it goes.
     if (this.#delivered !== undefined) return this.#delivered
     if (!this.#isOpen || this.#changes === 0) return undefined
-    return { xid: this.#xid!, lsn: this.#changeLsn, changes: this.#changes }
+    return { xid: this.#xid!, lsn: this.#changeLsn, changes: this.#changes, commitLsn: this.#openCommitLsn }
   }
 
   #into(isDelivered: boolean): SourceRecord[] {
@@ -261,7 +264,8 @@ export class Stream {
     const records = this.#records
     this.#records = []
     const commitLsn = Math.max(this.#commitLsn, this.#givenLsn, this.#idleLsn)
-    const offset = streamOffset({ commitLsn, partial: this.#partial }, { timeUs: this.#commitTimeUs, xid: this.#xid })
+    const position = { commitLsn, partial: this.#partial, log: this.#capture.log }
+    const offset = streamOffset(position, { timeUs: this.#commitTimeUs, xid: this.#xid })
     this.#givenLsn = commitLsn
     this.#storeAt = performance.now() + this.#capture.config['status.update.interval.ms']
     return {

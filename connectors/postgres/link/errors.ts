@@ -14,6 +14,8 @@ export const codes = {
   slotMissing: 'PG_SLOT_MISSING',
   publicationMissing: 'PG_PUBLICATION_MISSING',
   serverSetting: 'PG_SERVER_SETTING',
+  /** It may be promoted. */
+  serverStandby: 'PG_SERVER_STANDBY',
 } as const
 
 /** The way out of a lost slot, in the words of every message that tells of one. */
@@ -106,7 +108,7 @@ const bySubject: readonly (readonly [RegExp, Verdict])[] = [
   ],
   [
     /^(0A000|55000) .*while in recovery/,
-    permanent(codes.serverSetting, 'This server is a standby that cannot decode its log: connect to the primary'),
+    retry('This server is a standby: connect to the primary if it stays so', codes.serverStandby),
   ],
   [
     /: The server does not support SSL connections/,

@@ -1,4 +1,4 @@
-import { ConfigError } from '@tidewire/sdk'
+import { ConfigError, RetriableError } from '@tidewire/sdk'
 import type pg from 'pg'
 import { codes, problemOf } from '../../link/errors.ts'
 import { parseLsn } from '../../link/lsn.ts'
@@ -21,8 +21,6 @@ export interface Server {
   readonly superuser: boolean
   /** Superuser, or with the attribute REPLICATION, or a member of the role that Amazon RDS has in its place. */
   readonly mayReplicate: boolean
-  /** The same for a server and its standbys, and for no other; undefined where it may not be asked for. */
-  readonly systemId: string | undefined
 }
 
 export async function lookAtServer(client: pg.Client): Promise<Server> {
@@ -50,27 +48,15 @@ export async function lookAtServer(client: pg.Client): Promise<Server> {
       user: String(row['user']),
       superuser: row['superuser'] === true,
       mayReplicate: row['replicates'] === true,
-      systemId: await systemIdOf(client),
     }
   } catch (error) {
     throw problemOf(error, 'asking the server for its settings')
   }
 }
 
-async function systemIdOf(client: pg.Client): Promise<string | undefined> {
-  const { rows } = await client.query<{ may: boolean }>(
-    "SELECT pg_catalog.has_function_privilege('pg_catalog.pg_control_system()', 'EXECUTE') AS may",
-  )
-  if (rows[0]?.may !== true) return undefined
-  const result = await client.query<{ id: string }>(
-    'SELECT system_identifier::text AS id FROM pg_catalog.pg_control_system()',
-  )
-  return result.rows[0]?.id
-}
-
 /**
  * Refuses a server that cannot stream changes of this database to this user, all problems in one message.
- * @throws ConfigError
+ * @throws ConfigError; RetriableError for a standby that cannot yet
  */
 export function checkServer(server: Server): void {
   const problems: string[] = []
@@ -78,17 +64,22 @@ export function checkServer(server: Server): void {
   if (server.walLevel !== 'logical') {
     problems.push(`its wal_level is ${server.walLevel}: set wal_level=logical and restart it`)
   }
-  if (server.inRecovery && server.version < 160_000) {
-    problems.push('it is a standby, which can stream changes from PostgreSQL 16 on: connect to the primary')
-  }
   // Changes are sent in UTF-8; a database without an encoding gives whatever bytes were put in.
   if (server.encoding === 'SQL_ASCII') {
     problems.push('the database has no encoding (SQL_ASCII), so that its texts cannot be read')
   }
   if (server.maxReplicationSlots === 0) problems.push('its max_replication_slots is 0: raise it and restart it')
   if (server.maxWalSenders === 0) problems.push('its max_wal_senders is 0: raise it and restart it')
-  if (problems.length === 0) return
-  throw new ConfigError(`the server cannot stream changes: ${problems.join('; ')}`, { code: codes.serverSetting })
+  if (problems.length > 0) {
+    throw new ConfigError(`the server cannot stream changes: ${problems.join('; ')}`, { code: codes.serverSetting })
+  }
+  // In the middle of a failover it is about to be promoted.
+  if (server.inRecovery && server.version < 160_000) {
+    throw new RetriableError(
+      'the server is a standby, which can stream changes from PostgreSQL 16 on: connect to the primary if it stays so',
+      { code: codes.serverStandby },
+    )
+  }
 }
 
 /** How far the server's log is: for how far behind a stream is. On a standby, how far it has replayed. */

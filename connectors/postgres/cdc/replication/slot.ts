@@ -31,11 +31,10 @@ export interface Slot {
 
 /**
  * The slot of that name; undefined where there is none.
- * @throws ConfigError where it is not one for pgoutput in the database of the client
+ * @throws ConfigError where it is not one for pgoutput in the database of the client; RetriableError for a standby's copy
  */
 export async function lookAtSlot(client: pg.Client, name: string): Promise<Slot | undefined> {
   let row: SlotRow | undefined
-  let standby: boolean
   try {
     const result = await client.query<{ row: SlotRow; here: string; standby: boolean }>(
       `SELECT pg_catalog.to_jsonb(s) AS row, pg_catalog.current_database() AS here, pg_catalog.pg_is_in_recovery() AS standby
@@ -44,8 +43,7 @@ export async function lookAtSlot(client: pg.Client, name: string): Promise<Slot 
     )
     row = result.rows[0]?.row
     if (row === undefined) return undefined
-    checkUse(row, result.rows[0]!.here)
-    standby = result.rows[0]!.standby
+    checkUse(row, result.rows[0]!.here, result.rows[0]!.standby)
   } catch (error) {
     throw problemOf(error, `looking at slot "${name}"`)
   }
@@ -60,7 +58,7 @@ export async function lookAtSlot(client: pg.Client, name: string): Promise<Slot 
     walStatus: row.wal_status ?? undefined,
     safeWalBytes: row.safe_wal_size ?? undefined,
     failover: row.failover ?? false,
-    lost: lossOf(row, standby),
+    lost: lossOf(row),
   }
 }
 
@@ -84,7 +82,14 @@ interface SlotRow {
   readonly invalidation_reason?: string | null
 }
 
-function checkUse(row: SlotRow, database: string): void {
+function checkUse(row: SlotRow, database: string, standby: boolean): void {
+  // It stays marked so on a standby that was promoted, where it is used like any other.
+  if (row.synced === true && standby) {
+    throw new RetriableError(
+      `slot "${row.slot_name}" is the copy that this standby keeps of its primary's: it can be read when the standby is promoted. Connect to the primary if it stays so`,
+      { code: codes.serverStandby },
+    )
+  }
   const wrong =
     row.slot_type !== 'logical'
       ? 'it is a physical slot'
@@ -100,15 +105,12 @@ function checkUse(row: SlotRow, database: string): void {
   )
 }
 
-function lossOf(row: SlotRow, standby: boolean): string | undefined {
+function lossOf(row: SlotRow): string | undefined {
   if (row.invalidation_reason != null) {
     return `the server has invalidated it (${row.invalidation_reason.replaceAll('_', ' ')})`
   }
   if (row.conflicting === true) return 'the server has invalidated it, for a conflict with recovery'
   if (row.wal_status === 'lost') return 'the server has removed log that it still needed (max_slot_wal_keep_size)'
-  // It stays marked so on a standby that was promoted, where it is used like any other.
-  if (row.synced === true && standby)
-    return 'it is the copy of a slot on the primary, which the standby keeps up to date'
   return undefined
 }
 

@@ -8,11 +8,14 @@ import { codes, problemOf } from '../../link/errors.ts'
 import { quoteIdentifier } from '../../link/identifier.ts'
 import { formatLsn, readLsn, writeLsn } from '../../link/lsn.ts'
 import { FrameBuffer } from './frame-buffer.ts'
+import { identify, type LogIdentity } from './server-log.ts'
 import { decodeWalMessage, type WalMessage } from './wal-message.ts'
 
 export interface WalStreamOptions {
   readonly slot: string
   readonly publication: string
+  /** Of the server that is to be found; undefined: of any. */
+  readonly serverLog?: LogIdentity | undefined
   /** Where to begin; 0, or any position before that of the slot: at the slot's. */
   readonly start: number
   /** More options for pgoutput: of slot.stream.params, by {@link parseStreamParams}. */
@@ -103,6 +106,7 @@ export class WalStream {
       const client = await connect(address, { signal: options.signal, replication: true })
       let stream: WalStream | undefined
       try {
+        await checkLog(client, options)
         stream = new WalStream(client, options, await senderTimeoutMs(client))
         await stream.#start(command)
         return stream
@@ -415,6 +419,16 @@ async function senderTimeoutMs(client: pg.Client): Promise<number> {
     "SELECT setting FROM pg_catalog.pg_settings WHERE name = 'wal_sender_timeout'",
   )
   return Number(rows[0]?.setting ?? 0)
+}
+
+/** Behind one address there may be another server by now: what was found out of the one before does not hold for it. */
+async function checkLog(client: pg.Client, { serverLog, slot }: WalStreamOptions): Promise<void> {
+  if (serverLog === undefined) return
+  const { systemId, timeline } = await identify(client)
+  if (systemId === serverLog.systemId && timeline === (serverLog.timeline ?? timeline)) return
+  throw new RetriableError(`starting to read slot "${slot}": another server has taken over meanwhile`, {
+    code: codes.unreachable,
+  })
 }
 
 function startCommand({ slot, publication, start, messages, params }: WalStreamOptions): string {

@@ -60,7 +60,7 @@ export async function* runSnapshot(capture: Capture, start: SnapshotStart): Asyn
       tables: tables.length,
       position: lsn,
     })
-    const offset = snapshotOffset({ lsn, visible: resumed ?? seen.visible }, seen)
+    const offset = snapshotOffset({ lsn, visible: resumed ?? seen.visible, log: capture.log }, seen)
     // With how each table is cut, since that is what a crash goes on with.
     const cuts = tables.flatMap((table) =>
       known?.has(table) === true && left.get(table)!.every(({ isAnew }) => isAnew !== true)
@@ -92,7 +92,7 @@ export async function* runSnapshot(capture: Capture, start: SnapshotStart): Asyn
     if (context.signal.aborted) return
     progress.done()
     context.log.info('the snapshot is complete', { tables: tables.length, rows: progress.rowsDone })
-    const complete = streamOffset({ commitLsn: lsn, partial: undefined }, seen)
+    const complete = streamOffset({ commitLsn: lsn, partial: undefined, log: capture.log }, seen)
     yield { records: [], offsets: [{ partition: serverPartition(prefix), offset: complete }], transaction: 'commit' }
   } finally {
     await Promise.all(readers.map(disconnect))
