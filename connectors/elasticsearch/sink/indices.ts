@@ -83,14 +83,15 @@ export class Indices {
     const path = dataStream ? `/_data_stream${pathOf(name)}` : pathOf(name)
     const making = `making ${this.#kind} ${name}`
     const made = await this.#link.ask({ method: 'PUT', path, what: making, signal })
-    if (made.status < 400 || failureOf(made).type === 'resource_already_exists_exception') return
+    if (made.status < 400) return
+    const { type } = failureOf(made)
+    // A server without this request makes data streams with their first documents.
+    if (type === 'resource_already_exists_exception' || (dataStream && type === '')) return
     const problem = problemOfAnswer(made, making)
     if (!dataStream || made.status !== 400) throw problem
     throw new ConfigError(
       `${problem.message}. A data stream needs an index template: make one, or set index.template=true`,
-      {
-        cause: problem,
-      },
+      { cause: problem },
     )
   }
 
@@ -123,12 +124,12 @@ export class Indices {
     })
   }
 
-  async #readMapping(name: string): Promise<Pick<Known, 'properties' | 'grows'>> {
+  async #readMapping(name: string): Promise<Partial<Known>> {
     const what = `reading the mapping of ${name}`
     const { signal } = this.#options
     const answer = await this.#link.ask({ method: 'GET', path: `${pathOf(name)}/_mapping`, what, signal })
-    // Who may not look may not change it either.
-    if (answer.status === 403) return { properties: {}, grows: false }
+    // Who may not look may not change it either; and a data stream may be there only with its first document.
+    if (answer.status === 403 || (answer.status === 404 && this.#options.dataStream)) return { grows: false }
     if (answer.status >= 400) throw problemOfAnswer(answer, what)
     const indices = JSON.parse(answer.text) as Readonly<Record<string, { readonly mappings?: unknown }>>
     // Of several, behind an alias or a data stream, the newest has the last name.
