@@ -39,6 +39,19 @@ describe('names of what a sink wrote', () => {
     expect(ranks.toSorted()).toEqual([ranks[2], ranks[0], ranks[1]])
   })
 
+  test('of records that a transform gave another topic, and of dead letters put again', () => {
+    const key = 'topics/by-day/partition=0/by-day+orders+2+0000000003'
+    expect(read({}, `${key}.json`)).toMatchObject({
+      topic: 'by-day',
+      partition: 2,
+      stream: { name: 'by-day+orders/2' },
+    })
+    const [once, again] = [read({}, `${key}.json`), read({}, `${key}+redrive-1a-2b.json`)]
+    expect(again).toMatchObject({ topic: 'by-day', partition: 2 })
+    expect(again!.family).not.toBe(once!.family)
+    expect(again!.rank > once!.rank).toBe(true)
+  })
+
   test('other delimiters, other folders, chosen topics and new names', () => {
     const config = { 'topics.dir': 'backup/kafka', 'file.delim': '-', 'directory.delim': '_' }
     expect(read(config, 'backup/kafka_my-topic_p=1_my-topic-1-0000000005.json')).toMatchObject({

@@ -114,12 +114,17 @@ function genericNames(config: NameConfig): ReadName {
   }
 }
 
-/** `<topics.dir>/<topic>/<folders>/<topic>+<partition>+<first offset><extension>` */
+/**
+ * `<topics.dir>/<topic>/<folders>/<topic>+<partition>+<first offset><extension>`. Before the partition s3-sink puts the topic
+ * that records came from, where a transform gave them another; behind the offset, that dead letters were put again.
+ */
 function restoredNames(config: NameConfig): ReadName {
   const prefix = readPrefix(config)
   const delimiter = config['directory.delim']
   const between = escape(config['file.delim'])
-  const form = new RegExp(`^(.+)${between}(\\d+)${between}(\\d+)(?:\\.(keys|headers)(?=\\.))?((?:\\.[^.]+)*)$`)
+  const form = new RegExp(
+    `^(.+)${between}(\\d+)${between}(\\d+)(${between}redrive-[\\w-]+)?(?:\\.(keys|headers)(?=\\.))?((?:\\.[^.]+)*)$`,
+  )
   const chosen = config.topics.length === 0 ? undefined : new Set(config.topics)
   const choices = topicChoices(config['topic.regex.list'], (expression) => new RegExp(`^(?:${expression})$`))
   const formats = {
@@ -132,19 +137,20 @@ function restoredNames(config: NameConfig): ReadName {
     const nameAt = key.lastIndexOf(delimiter) + delimiter.length
     const match = form.exec(key.slice(Math.max(nameAt, prefix.length)))
     if (match === null) return undefined
-    const [, written, partitionText, offset, side] = match as unknown as [string, string, string, string, string?]
+    const [, source = '', partitionText = '', offset = '', redriven = '', side] = match
+    const [folderTopic = ''] = key.slice(prefix.length).split(delimiter)
+    const written = source.startsWith(folderTopic + config['file.delim']) ? folderTopic : source
     if (chosen?.has(written) === false) return undefined
     const part = side === undefined ? 'value' : (side as 'keys' | 'headers')
     const format = formatOf(formats[part], key)
     const topic = choices.length > 0 ? chooseTopic(choices, written) : written
     if (topic === undefined || format === undefined) return undefined
-    const partition = Number(partitionText)
     const folder = key.slice(0, nameAt - delimiter.length)
+    const family = key.slice(0, nameAt) + [source, partitionText, offset].join(config['file.delim']) + redriven
     return {
-      stream: partitionStream(written, partition),
-      rank: `${offset.padStart(20, '0')} ${folder}`,
-      ...{ topic, partition, format, part },
-      family: `${folder}${delimiter}${written}+${partitionText}+${offset}`,
+      stream: partitionStream(source, Number(partitionText)),
+      rank: `${offset.padStart(20, '0')} ${family}`,
+      ...{ topic, partition: Number(partitionText), format, part, family },
       tombstones: folder.endsWith(delimiter + config['tombstone.encoded.partition']),
     }
   }
