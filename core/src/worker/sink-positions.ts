@@ -85,6 +85,12 @@ export class SinkPositions {
     }
   }
 
+  /** What was not accepted of the partition is read again. */
+  dropUnaccepted(partition: TopicPartition): void {
+    const key = keyOf(partition)
+    this.#unaccepted = this.#unaccepted.filter((record) => originalKeyOf(record) !== key)
+  }
+
   /** The partitions are no longer this task's. */
   drop(partitions: readonly TopicPartition[]): void {
     const dropped = new Set(partitions.map(keyOf))

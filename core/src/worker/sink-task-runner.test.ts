@@ -487,6 +487,29 @@ describe('a sink task', () => {
     expect(taken).toEqual(numbers(7, 10))
   })
 
+  test('put may seek back: what it was given then comes again, after what is before it, and only then', async () => {
+    fill(10)
+    const taken: string[] = []
+    let isLost = false
+    const { runner } = start({
+      write: (context) => ({
+        put: (records) => {
+          if (!isLost && taken.length > 0) {
+            isLost = true
+            taken.length = 0
+            context.seek({ topic: 'in', partition: 0, offset: 0 })
+            throw new RetriableError('all is gone')
+          }
+          taken.push(...records.map(({ value }) => value as string))
+          if (!isLost) fill(10, 0, 10)
+        },
+      }),
+    })
+    await until(() => taken.length >= 20)
+    await runner.stop(1000)
+    expect(taken).toEqual(numbers(0, 20))
+  })
+
   test('paused: commits what it has, takes no more, stays a member; then goes on', async () => {
     fill(3)
     const sink = new Kept()

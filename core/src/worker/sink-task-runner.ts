@@ -226,6 +226,8 @@ export class SinkTaskRunner implements TaskRunner {
       },
       seek: (position) => {
         this.#backlog.drop([position])
+        // They come again, after what is read before them now.
+        this.#positions.dropUnaccepted(position)
         this.#consumer.seek(position)
         this.#positions.handOver(position, position.offset)
       },
