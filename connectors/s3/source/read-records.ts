@@ -44,9 +44,8 @@ export async function* readRecords(
   from: number,
   open: (object: FoundObject) => ReadableObject,
   config: S3SourceConfig,
-  signal: AbortSignal,
 ): AsyncGenerator<readonly BareRecord[]> {
-  const options = { ...readOptions(config), from, signal }
+  const options = { ...readOptions(config), from }
   const reader = ({ object, format }: PartObject): AsyncGenerator<ReadBatch, void> =>
     openReader(format, open(object), options)
   const primary = primaryOf(family)

@@ -99,12 +99,12 @@ class Reading {
   /** @param run is kept up to date, so that another try goes on where this one ended */
   async *#readOn(run: { next: number; readonly current: Work }): AsyncGenerator<SourceBatch> {
     const { family, position } = run.current
-    const { signal, config } = this.#context
+    const { config } = this.#context
     const { object } = primaryOf(family)
     const open = (one: PartObject['object']) => this.#bucket.open(one)
     // The last batch carries the position behind the object, so one is held back until it is known for the last.
     let held: SourceRecord[] | undefined
-    for await (const bare of readRecords(family, run.next, open, config, signal)) {
+    for await (const bare of readRecords(family, run.next, open, config)) {
       if (held !== undefined) yield this.#batch(held, object.key)
       const first = run.next
       held = bare.map((record, index) => {
