@@ -120,6 +120,7 @@ function credentialsProblem(error: ServiceError, what: string): Error | undefine
     case 'InvalidAccessKeyId':
     case 'InvalidClientTokenId':
     case 'UnrecognizedClientException':
+    case 'XAdminUserNotFound': // Versity's gateway
       return new ConfigError(`${what}: the store does not know the access key`, {
         ...options,
         code: codes.badAccessKey,

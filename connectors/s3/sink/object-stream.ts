@@ -14,12 +14,12 @@ export class ObjectStream {
   readonly #upload: ObjectUpload
   #writerBytes = 0
   #drainedAt = 0
+  readonly #aborted = new AbortController()
   /** What is under way with it, one after the other. */
   #work: Promise<void> = Promise.resolve()
   #failure: { readonly error: unknown } | undefined
   #isDraining = false
   #isEnded = false
-  #isAborted = false
   readonly #onFailure: (error: unknown) => void
 
   /**
@@ -88,11 +88,7 @@ export class ObjectStream {
     this.#count()
     this.#isEnded = true
     this.#uploads.completing++
-    const completed = this.#work
-      .then(() => this.#complete(metadata))
-      .finally(() => {
-        this.#uploads.completing--
-      })
+    const completed = this.#work.then(() => this.#complete(metadata)).finally(() => this.#uploads.ended())
     this.#work = completed.catch(() => undefined)
     return completed
   }
@@ -108,7 +104,7 @@ export class ObjectStream {
 
   /** Ends it, whatever is under way. */
   async abort(): Promise<void> {
-    this.#isAborted = true
+    this.#aborted.abort()
     this.#upload.cancel()
     await this.#work
     await this.#upload.abort()
@@ -118,12 +114,12 @@ export class ObjectStream {
 
   #do(step: () => Promise<void>): void {
     this.#work = this.#work.then(async () => {
-      if (this.#failure !== undefined || this.#isAborted) return
+      if (this.#failure !== undefined || this.#aborted.signal.aborted) return
       try {
         await step()
       } catch (error) {
         this.#failure = { error }
-        if (!this.#isAborted) this.#onFailure(error)
+        if (!this.#aborted.signal.aborted) this.#onFailure(error)
       }
     })
   }

@@ -1,5 +1,5 @@
 import type { Tag } from '@aws-sdk/client-s3'
-import { DataError, isErrorKind, type Schema, type SinkRecord } from '@tidewire/sdk'
+import { DataError, isErrorKind, type ConnectError, type Schema, type SinkRecord } from '@tidewire/sdk'
 import type { ObjectFormat } from '../formats/index.ts'
 import { ObjectStream } from './object-stream.ts'
 import type { Uploads } from './uploads.ts'
@@ -17,9 +17,9 @@ export const firstTimestampField = 'tidewire-first-timestamp'
 
 /** A record is in one of a file's objects and could not be put in another. */
 export class MisalignedError extends Error {
-  readonly reason: DataError
+  readonly reason: ConnectError
 
-  constructor(reason: DataError) {
+  constructor(reason: ConnectError) {
     super(reason.message)
     this.reason = reason
   }

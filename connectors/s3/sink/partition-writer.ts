@@ -1,4 +1,4 @@
-import { ConnectError, type DataError, type SinkRecord, type TopicPartition } from '@tidewire/sdk'
+import { ConnectError, type SinkRecord, type TopicPartition } from '@tidewire/sdk'
 import { codeOf, codes } from '../link/errors.ts'
 import type { ObjectNames } from './object-name.ts'
 import { isLost } from './object-upload.ts'
@@ -63,7 +63,7 @@ export class PartitionWriter {
   /** Up to where objects that are there already hold the records of a folder. */
   readonly #covered = new Map<string, number>()
   /** Records that are known to be bad, by offset. */
-  readonly #refused = new Map<number, DataError>()
+  readonly #refused = new Map<number, ConnectError>()
   /** What was in hand is gone: it is to be read again. */
   #isLost = false
   #isClosed = false

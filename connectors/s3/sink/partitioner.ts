@@ -13,7 +13,7 @@ export interface Partitioner {
    * @param timeMs of the record, by the extractor; where there is none it does not matter
    * @throws DataError where the record belongs to none
    */
-  encode(record: SinkRecord, timeMs: number): string
+  readonly encode: (record: SinkRecord, timeMs: number) => string
 }
 
 type Kind = 'default' | 'field' | 'time' | 'hourly' | 'daily'
@@ -113,15 +113,10 @@ function byFields(config: S3SinkConfig): Encode {
 
 function fieldText(name: string, value: unknown, schema: Schema | undefined): string {
   if (value === null) return 'null'
-  const isPlain =
-    typeof value === 'string' ||
-    typeof value === 'boolean' ||
-    typeof value === 'bigint' ||
-    (schema === undefined ? Number.isInteger(value) : schema.type.startsWith('int'))
-  if (!isPlain) {
-    throw new DataError(`field "${name}" cannot name a folder: it is neither an integer, a text nor a boolean`)
-  }
-  return String(value)
+  if (typeof value === 'string' || typeof value === 'boolean' || typeof value === 'bigint') return String(value)
+  const isInteger = schema === undefined ? Number.isInteger(value) : schema.type.startsWith('int')
+  if (typeof value === 'number' && isInteger) return String(value)
+  throw new DataError(`field "${name}" cannot name a folder: it is neither an integer, a text nor a boolean`)
 }
 
 function withSchemaName(config: S3SinkConfig, encode: Encode): Encode {

@@ -32,8 +32,8 @@ type Context = SinkTaskContext<S3SinkConfig>
 
 /** A call of the task does not wait for the store for longer: its group has to hear of it. */
 const longestWaitMs = 3000
-/** What is under way when the task has to stop gets so long to be completed. */
-const lastWaitMs = 2000
+/** A flush waits so long for objects that are being completed: what is durable then is committed. */
+const flushWaitMs = 2000
 /** Memory is looked at after so many records. */
 const recordsBetweenLooks = 256
 const smallestPartBytes = 5 * 1024 * 1024
@@ -135,7 +135,7 @@ class S3SinkTask implements SinkTask {
 
   async put(records: readonly SinkRecord[]): Promise<PutResult | void> {
     this.#throwFailure()
-    await this.#readAgainWhatIsLost()
+    const lost = await this.#readAgainWhatIsLost()
     const nowMs = Date.now()
     for (const writer of this.#writers.values()) writer.tick(nowMs)
     if (records.length === 0) {
@@ -145,7 +145,9 @@ class S3SinkTask implements SinkTask {
       this.#told()
       throw new RetriableError(this.#uploads.trouble ?? 'waits for uploads: the store takes less than comes in')
     }
-    const result = await this.#take(records)
+    // Those of a partition that is read again come once more, after the ones before them.
+    const due = lost.size === 0 ? records : records.filter((record) => !lost.has(this.#writerOf(record)))
+    const result = await this.#take(due)
     this.#told()
     return result
   }
@@ -229,10 +231,15 @@ class S3SinkTask implements SinkTask {
     return relieve(this.#uploads, [...this.#writers.values()], this.#maxBytes, longestWaitMs)
   }
 
-  /** Has the log give again what was in hand where that is gone: an upload was aborted, or another task got ahead. */
-  async #readAgainWhatIsLost(): Promise<void> {
+  /**
+   * Has the log give again what was in hand where that is gone: an upload was aborted, or another task got ahead.
+   * @returns whose
+   */
+  async #readAgainWhatIsLost(): Promise<ReadonlySet<PartitionWriter>> {
+    const lost = new Set<PartitionWriter>()
     for (const writer of this.#writers.values()) {
       if (!writer.isLost) continue
+      lost.add(writer)
       const offset = writer.durable(Infinity)
       if (this.#context.redrive !== undefined) {
         throw new ConnectError('what was being uploaded is gone: put these dead letters again', {
@@ -246,13 +253,14 @@ class S3SinkTask implements SinkTask {
       await writer.reset()
       this.#context.seek({ ...writer.partition, offset })
     }
+    return lost
   }
 
   async flush(offsets: readonly TopicPartitionOffset[]): Promise<readonly TopicPartitionOffset[]> {
     this.#throwFailure()
     if (this.#context.redrive !== undefined) await this.#completeAll()
-    else if (this.#context.signal.aborted) await this.#completeWhatIsUnderWay()
-    else await this.#makeRoom()
+    else await this.#completeWhatIsUnderWay()
+    await this.#makeRoom()
     this.#told()
     return offsets.map((position) => {
       const writer = this.#writers.get(keyOf(position))
@@ -268,7 +276,7 @@ class S3SinkTask implements SinkTask {
   }
 
   async #completeWhatIsUnderWay(): Promise<void> {
-    const until = performance.now() + lastWaitMs
+    const until = performance.now() + flushWaitMs
     while (this.#uploads.completing > 0 && performance.now() < until && this.#uploads.trouble === undefined) {
       await this.#uploads.change(until - performance.now())
     }

@@ -52,6 +52,8 @@ export class ObjectStore {
     const input = {
       ...{ ...create, ...each, ...this.#place(object.key) },
       ...{ ContentType: object.contentType, Metadata: object.metadata },
+      // Else the store would take the checksums of the parts, and not want to hear of them in the end.
+      ...(this.#options.checksums ? { ChecksumAlgorithm: 'CRC32' as const } : {}),
     }
     const { UploadId } = await this.#call('beginning the upload of', object.key, signal, (client, options) =>
       client.send(new CreateMultipartUploadCommand(input), options),

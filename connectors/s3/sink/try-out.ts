@@ -1,5 +1,4 @@
 import { randomUUID } from 'node:crypto'
-import { HeadBucketCommand } from '@aws-sdk/client-s3'
 import { ConfigError, type ConfigProblems, type Logger } from '@tidewire/sdk'
 import { openS3 } from '../link/connect.ts'
 import type { S3SinkConfig } from './settings.ts'
@@ -16,9 +15,6 @@ export async function tryOut(
 ): Promise<ConfigProblems> {
   const link = openS3({ ...config, 's3.part.retries': 0 }, signal, log)
   try {
-    await link.call(`looking for bucket ${link.bucket}`, (client, options) =>
-      client.send(new HeadBucketCommand({ Bucket: link.bucket }), options),
-    )
     const store = new ObjectStore(link, writeOptions(config))
     const folder = config['topics.dir'] === '' ? '' : config['topics.dir'] + config['directory.delim']
     const probe = {

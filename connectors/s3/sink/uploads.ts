@@ -41,6 +41,12 @@ export class Uploads {
     this.options = options
   }
 
+  /** One object of those {@link completing} is in the store, or has failed. */
+  ended(): void {
+    this.completing--
+    this.#wake()
+  }
+
   /** What keeps an upload from getting on; undefined: nothing. */
   get trouble(): string | undefined {
     return this.#troubles.values().next().value

@@ -11,6 +11,8 @@ export interface WriteOptions {
   }
   /** With each request that reads or writes it: the customer's key, in base64, which goes with its digest. */
   readonly each: { readonly SSECustomerAlgorithm?: string; readonly SSECustomerKey?: string }
+  /** Whether parts have checksums. */
+  readonly checksums: boolean
 }
 
 export function writeOptions(config: S3SinkConfig): WriteOptions {
@@ -27,6 +29,7 @@ export function writeOptions(config: S3SinkConfig): WriteOptions {
       ...(storageClass === '' ? {} : { StorageClass: storageClass }),
     },
     each: customerKey === '' ? {} : { SSECustomerAlgorithm: 'AES256', SSECustomerKey: customerKey },
+    checksums: config['s3.checksum.mode'] === 'when_supported',
   }
 }
 
