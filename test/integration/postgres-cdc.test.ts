@@ -117,6 +117,26 @@ for (const version of ['debian', 'npm'] satisfies PostgresVersion[]) {
         expect(changes.map(({ key }) => (key as Row)['id'])).toEqual([101, 1, 2, 2])
       })
 
+      test.each(['fail', 'warn', 'skip'])(
+        'a change that no event can be made of, with event.processing.failure.handling.mode=%s',
+        async (mode) => {
+          await sql('CREATE TABLE price (id int PRIMARY KEY, amount numeric NOT NULL)')
+          await sql('INSERT INTO price VALUES (0, 0)')
+          const run = start({ 'event.processing.failure.handling.mode': mode })
+          await takeUntil(run, ({ source }) => source.snapshot === 'last')
+          // A Decimal has no NaN.
+          await sql("INSERT INTO price VALUES (1, 1), (2, 'NaN'), (3, 3)")
+          const taking = takeUntil(run, ({ after }) => after?.['id'] === 3)
+          if (mode === 'fail') {
+            await expect(taking).rejects.toThrow(/public\.price.*amount.*NaN/)
+            return
+          }
+          expect((await taking).map((record) => eventOf(record)!.after!['id'])).toEqual([1, 3])
+          const warnings = run.logs.filter(({ level, message }) => level === 'warn' && message.includes('left out'))
+          expect(warnings).toHaveLength(mode === 'warn' ? 1 : 0)
+        },
+      )
+
       test('what is committed while the rows are read comes after them, and only so', async () => {
         await sql(
           'CREATE TABLE item (id int PRIMARY KEY, name text); INSERT INTO item SELECT i, i::text FROM generate_series(1, 5000) i',

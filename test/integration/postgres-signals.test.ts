@@ -391,6 +391,39 @@ describe.skipIf(missing !== undefined)(`signals to postgres-cdc${missing === und
     expect(new Set(records.map((record) => record.topic))).toEqual(new Set(['shop.public.item']))
   })
 
+  test('row filters of the publication hold for snapshots as for the stream, and a partitioned table stands for its partitions', async () => {
+    await sql(`
+      CREATE TABLE item (id int, part int, state int, PRIMARY KEY (id, part)) PARTITION BY LIST (part);
+      CREATE TABLE item_1 PARTITION OF item FOR VALUES IN (1);
+      CREATE TABLE item_2 PARTITION OF item FOR VALUES IN (2);
+      INSERT INTO item SELECT i, 1 + i % 2, i FROM generate_series(1, 100) i;
+      CREATE PUBLICATION filtering FOR TABLE item_1 WHERE (part = 1 AND id <= 20), item_2`)
+    const config = { 'publication.name': 'filtering', 'publication.autocreate.mode': 'disabled' }
+    const run = await start({ ...config, 'incremental.snapshot.chunk.size': 7, 'snapshot.mode': 'initial' })
+    const ids = (records: readonly SourceRecord[]) =>
+      records.filter((record) => opOf(record) === 'r').map((record) => (record.key as { id: number }).id)
+    const odd = Array.from({ length: 50 }, (_, n) => 2 * n + 1)
+    const passing = [...Array.from({ length: 10 }, (_, n) => 2 * n + 2), ...odd].toSorted((a, b) => a - b)
+    const first = await takeUntil(run, (all) => ids(all).length === passing.length)
+    expect(ids(first).toSorted((a, b) => a - b)).toEqual(passing)
+    await sql('INSERT INTO item VALUES (102, 1, 0), (103, 2, 0)')
+    const streamed = await takeUntil(run, (_, fresh) => fresh.some((record) => keyOf(record).includes('103')))
+    expect(streamed.filter((record) => opOf(record) === 'c')).toHaveLength(1)
+
+    await snapshot(run, ['public.item'], {
+      'additional-conditions': [{ 'data-collection': 'public.item', filter: 'state > 10' }],
+    })
+    const chunks = await takeUntil(run, (all) => ids(all).includes(99))
+    expect(ids(chunks).toSorted((a, b) => a - b)).toEqual(passing.filter((id) => id > 10))
+    await snapshot(run, ['public.item'], {
+      type: 'blocking',
+      'additional-conditions': [{ 'data-collection': 'public.item', filter: 'state < 30' }],
+    })
+    const small = [...passing.filter((id) => id < 30), 103]
+    const blocking = await takeUntil(run, (all) => ids(all).length >= small.length)
+    expect(ids(blocking).toSorted((a, b) => a - b)).toEqual(small)
+  })
+
   test('a blocking snapshot stands between what was committed before it and what after', async () => {
     await sql(`
       CREATE TABLE item (id int PRIMARY KEY, state int);

@@ -286,14 +286,6 @@ const inert = (doc: string) => ({ type: 'string', importance: 'low', group: 'Tak
 
 /** Settings of Debezium that change nothing here, with why. */
 export const inertSettings = defineConfig({
-  'event.processing.failure.handling.mode': {
-    type: 'string',
-    default: 'fail',
-    enum: ['fail'],
-    importance: 'low',
-    group: 'Taken for Debezium’s sake',
-    doc: 'An event that cannot be made fails the task; of single values `event.converting.failure.handling.mode` decides.',
-  },
   'schema.refresh.mode': inert('The stream itself says when the structure of a table has changed.'),
   'lsn.flush.timeout.ms': inert('What is confirmed is sent with the next status, and never waited for.'),
   'lsn.flush.timeout.action': inert('See `lsn.flush.timeout.ms`.'),

@@ -1,5 +1,6 @@
 import type { SourceBatch, SourceRecord } from '@tidewire/sdk'
 import { problemOf } from '../link/errors.ts'
+import { formatLsn } from '../link/lsn.ts'
 import type { Capture } from './capture.ts'
 import type { SourceState } from './events/event-writer.ts'
 import type { TableShape } from './events/table-shape.ts'
@@ -187,7 +188,7 @@ export class Stream {
     if (shape === undefined) return undefined
     this.#progress.count(change.kind)
     const state = this.#state(change.lsn)
-    if (this.#capture.events.change(into, shape, change, state)) return undefined
+    if (this.#tell(into, shape, change, state)) return undefined
     return this.#changeOfRenewed(into, shape, change, state)
   }
 
@@ -197,7 +198,25 @@ export class Stream {
     do {
       shape = await this.#capture.tables.renew(shape)
       this.#shapes.set(change.relationId, shape)
-    } while (!this.#capture.events.change(into, shape, change, state))
+    } while (!this.#tell(into, shape, change, state))
+  }
+
+  /** As the writer's `change`; what it can make no event of goes by `event.processing.failure.handling.mode`. */
+  #tell(into: SourceRecord[], shape: TableShape, change: RowChange, state: SourceState): boolean {
+    const { config, context, events } = this.#capture
+    const mode = config['event.processing.failure.handling.mode']
+    if (mode === 'fail') return events.change(into, shape, change, state)
+    const told = into.length
+    try {
+      return events.change(into, shape, change, state)
+    } catch (error) {
+      into.length = told
+      if (mode === 'warn') {
+        const details = { table: shape.name, kind: change.kind, position: formatLsn(change.lsn), error: String(error) }
+        context.log.warn('a change that no event can be made of is left out', details)
+      }
+      return true
+    }
   }
 
   #truncate({ lsn, relationIds }: Message<'truncate'>): void {

@@ -31,7 +31,7 @@ describe.skipIf(missing !== undefined)(
     async function eventTables(settings: Partial<EventConfig> = {}, viaRoot = false): Promise<EventTables> {
       const nothing = (): void => undefined
       const log = { debug: nothing, info: nothing, warn: (message: string) => warnings.push(message), error: nothing }
-      const config = { ...eventConfig(settings), 'publish.via.partition.root': viaRoot }
+      const config = { ...eventConfig(settings), 'publish.via.partition.root': viaRoot, 'publication.name': 'p' }
       const catalog = await TypeCatalog.load(client)
       return new EventTables({ client, catalog, config, named: {}, types: typeOptions, topics: topicNames, log })
     }
@@ -149,7 +149,7 @@ describe.skipIf(missing !== undefined)(
     test('what the database refuses is told with what was asked', async () => {
       const other = await postgres.connect()
       const log = { debug() {}, info() {}, warn() {}, error() {} }
-      const config = { ...eventConfig(), 'publish.via.partition.root': false }
+      const config = { ...eventConfig(), 'publish.via.partition.root': false, 'publication.name': 'p' }
       const catalog = await TypeCatalog.load(other)
       const tables = new EventTables({
         client: other,

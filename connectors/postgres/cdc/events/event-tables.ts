@@ -6,6 +6,7 @@ import type { TableId } from '../../link/identifier.ts'
 import type { PgColumn, TypeOptions } from '../../types/column-reader.ts'
 import type { TypeCatalog } from '../../types/type-catalog.ts'
 import type { Relation } from '../replication/wal-message.ts'
+import { rowFilters } from './row-filters.ts'
 import { overriddenTables, type EventConfig, type NamedSettings } from './settings.ts'
 import { ShapeBuilder, type TableFacts } from './shape-builder.ts'
 import { snapshotTables, type SnapshotTable } from './snapshot-tables.ts'
@@ -18,7 +19,10 @@ export interface EventTablesOptions {
   /** For look-ups: no WAL sender, and with no snapshot of its own between two calls. */
   readonly client: pg.Client
   readonly catalog: TypeCatalog
-  readonly config: EventConfig & { readonly 'publish.via.partition.root': boolean }
+  readonly config: EventConfig & {
+    readonly 'publish.via.partition.root': boolean
+    readonly 'publication.name': string
+  }
   readonly named: NamedSettings
   readonly types: TypeOptions
   readonly topics: TopicNames
@@ -104,23 +108,29 @@ export class EventTables {
 
   /**
    * The captured tables, each once: partitions are tables of their own, or are told as of their root and left out.
+   * @param isAsked which of them, by `schema.table` or the name of what it is a partition of
    * @throws ConnectError
    */
-  async names(): Promise<TableId[]> {
+  async names(isAsked: (name: string) => boolean): Promise<(TableId & { readonly parents: readonly string[] })[]> {
     return this.#guarded('looking up the tables to capture', async () => {
       const chosen = snapshotTables(await listRelations(this.#options.client), {
         captures: (id) => this.filter.captures(id),
+        isAsked,
         viaRoot: this.#options.config['publish.via.partition.root'],
         order: undefined,
         include: undefined,
       })
-      return [...new Set(chosen.map(({ root }) => root))]
+      const tables = new Map(
+        chosen.map(({ root: { schema, table }, parents, root }) => [root, { schema, table, parents }]),
+      )
+      return [...tables.values()]
     })
   }
 
   /**
    * The captured tables as they are now, in the order in which a snapshot reads them.
-   * @param isAsked which of them, by `schema.table`; left out: those of `snapshot.include.collection.list`
+   * @param isAsked which of them, by `schema.table` or the name of what it is a partition of; left out: those of
+   *   `snapshot.include.collection.list`
    * @throws ConnectError
    */
   async tables(isAsked?: (name: string) => boolean): Promise<SnapshotTable[]> {
@@ -128,7 +138,8 @@ export class EventTables {
       const { client, config, named } = this.#options
       const relations = await listRelations(client)
       const chosen = snapshotTables(relations, {
-        captures: (id) => this.filter.captures(id) && (isAsked === undefined || isAsked(`${id.schema}.${id.table}`)),
+        captures: (id) => this.filter.captures(id),
+        isAsked,
         viaRoot: config['publish.via.partition.root'],
         order: config['table.include.list'],
         include: isAsked === undefined ? config['snapshot.include.collection.list'] : undefined,
@@ -137,23 +148,32 @@ export class EventTables {
         ...new Set(chosen.flatMap(({ root, relation }) => [root.oid, relation.oid])),
       ])
       await this.#refreshUnknown([...found.values()].flatMap(({ columns }) => columns))
+      const filters = await rowFilters(client, config['publication.name'])
       const statements = new Map(
         overriddenTables(config).map((table) => [table, named[`snapshot.select.statement.overrides.${table}`]]),
       )
       return chosen
-        .flatMap(({ root, relation }) => {
+        .flatMap(({ root, relation, parents }) => {
           const table = found.get(root.oid)
           if (table === undefined) return []
           const shape = this.#shapeOf(root.oid, this.#builder.factsOf(table, table.columns, table.keyColumns, true))
           return [
-            { shape, relation, statement: statements.get(shape.name), columns: found.get(relation.oid)?.columns ?? [] },
+            {
+              shape,
+              relation,
+              parents,
+              statement: statements.get(shape.name),
+              columns: found.get(relation.oid)?.columns ?? [],
+            },
           ]
         })
-        .map(({ shape, relation, statement, columns }) => ({
+        .map(({ shape, relation, parents, statement, columns }) => ({
           shape,
           name: `${relation.schema}.${relation.table}`,
+          parents,
           relation,
           statement,
+          rowFilter: filters.get(relation.oid),
           blocks: relation.blocks,
           rows: relation.rows,
           toastable: columns.filter(({ isToastable }) => isToastable).map(({ name }) => name),

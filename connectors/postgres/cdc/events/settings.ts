@@ -106,6 +106,15 @@ export const eventSettings = defineConfig({
       'A value that cannot be put into its field: `fail` fails the task, `warn` puts null there and logs that once for a column, ' +
       '`skip` puts null there.',
   },
+  'event.processing.failure.handling.mode': {
+    type: 'string',
+    default: 'fail',
+    enum: ['fail', 'warn', 'skip'],
+    group: 'Events',
+    doc:
+      'A change of the stream that no event can be made of: `fail` fails the task, `warn` leaves it out and logs which, `skip` leaves ' +
+      'it out. Of single values `event.converting.failure.handling.mode` decides first.',
+  },
   'message.prefix.include.list': {
     type: 'string',
     group: 'Filters',

@@ -9,9 +9,13 @@ export interface SnapshotTable {
   readonly shape: TableShape
   /** `schema.table` of what is read. */
   readonly name: string
+  /** `schema.table` of what its table is a partition of. */
+  readonly parents: readonly string[]
   readonly relation: TableId
   /** What is read instead, `snapshot.select.statement.overrides`; its columns go by their names. */
   readonly statement: string | undefined
+  /** The publication's row filter, in SQL. */
+  readonly rowFilter: string | undefined
   readonly blocks: number
   /** The planner's estimate, −1 for none. */
   readonly rows: number
@@ -21,6 +25,8 @@ export interface SnapshotTable {
 
 interface Choice {
   readonly captures: (id: TableId) => boolean
+  /** Of those, by `schema.table` or the name of what it is a partition of. Left out: all. */
+  readonly isAsked?: ((name: string) => boolean) | undefined
   /** `publish.via.partition.root`. */
   readonly viaRoot: boolean
   /** `table.include.list`: its expressions give the order. */
@@ -33,18 +39,27 @@ interface Choice {
 export interface ChosenRelation {
   readonly root: CatalogRelation
   readonly relation: CatalogRelation
+  /** `schema.table` of what the root is a partition of, where partitions are told as tables of their own. */
+  readonly parents: readonly string[]
 }
 
 /** What a snapshot reads, as the stream would tell it: partitions as tables of their own, or as of their root. */
 export function snapshotTables(
   relations: readonly CatalogRelation[],
-  { captures, viaRoot, order, include }: Choice,
+  { captures, isAsked, viaRoot, order, include }: Choice,
 ): ChosenRelation[] {
   const byOid = new Map(relations.map((relation) => [relation.oid, relation]))
   const chosen = relations
     .filter(({ isPartitioned }) => !isPartitioned)
-    .map((relation) => ({ root: viaRoot ? rootOf(relation, byOid) : relation, relation }))
-    .filter(({ root }) => captures(root))
+    .map((relation) => {
+      const parents = parentsOf(relation, byOid)
+      const root = viaRoot ? (parents.at(-1) ?? relation) : relation
+      return { root, relation, parents: viaRoot ? [] : parents.map(nameOf) }
+    })
+    .filter(
+      ({ root, parents }) =>
+        captures(root) && (isAsked === undefined || [nameOf(root), ...parents].some((name) => isAsked(name))),
+    )
   const included = isSet(include) ? chosen.filter(({ root }) => new NamePatterns(include).covers(nameOf(root))) : chosen
   if (!isSet(order)) return included
   const ordered = new NamePatterns(order).order(included, ({ root }) => nameOf(root))
@@ -52,10 +67,12 @@ export function snapshotTables(
   return [...ordered, ...included.filter((each) => !ordered.includes(each))]
 }
 
-function rootOf(relation: CatalogRelation, byOid: ReadonlyMap<number, CatalogRelation>): CatalogRelation {
-  let root = relation
-  for (let parent = byOid.get(root.parentOid); parent !== undefined; parent = byOid.get(root.parentOid)) root = parent
-  return root
+/** What it is a partition of, and that in turn. */
+function parentsOf(relation: CatalogRelation, byOid: ReadonlyMap<number, CatalogRelation>): CatalogRelation[] {
+  const parents: CatalogRelation[] = []
+  let parent = byOid.get(relation.parentOid)
+  for (; parent !== undefined; parent = byOid.get(parent.parentOid)) parents.push(parent)
+  return parents
 }
 
 const nameOf = ({ schema, table }: TableId): string => `${schema}.${table}`

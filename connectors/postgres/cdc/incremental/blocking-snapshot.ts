@@ -28,7 +28,7 @@ export async function* blockingSnapshot(
     const seen = await whatIsSeen(readers[0]!)
     const order = config['snapshot.tables.order.by.row.count']
     const found = await tablesToRead(capture.tables, readers[0]!, order, (name) => covers(collections, name))
-    const tables = found.map((table) => filtered(table, conditionFor(conditions, table.shape.name)))
+    const tables = found.map((table) => filtered(table, conditionFor(conditions, [table.shape.name, ...table.parents])))
     if (tables.length === 0) context.log.warn('no captured table is of that name', { collections })
     const progress = new SnapshotProgress(tables, 0, (said) => {
       context.progress(said)

@@ -20,6 +20,8 @@ export interface ChunkTable {
   readonly order: readonly OrderColumn[]
   /** Another text once its columns have changed. */
   readonly columns: string
+  /** The publication's row filter, in SQL. */
+  readonly rowFilter: string | undefined
   /** The planner's, −1 for none. */
   readonly rows: number
 }
@@ -29,6 +31,7 @@ interface Row {
   readonly partitioned: boolean
   readonly rows: number
   readonly columns: string
+  readonly filter: string | null
   readonly key: OrderColumn[] | null
   readonly surrogate: (OrderColumn & { readonly required: boolean }) | null
 }
@@ -40,6 +43,10 @@ const lookUp = `
     (SELECT pg_catalog.string_agg(pg_catalog.concat_ws(' ', f.attname, f.atttypid, f.atttypmod, f.attnotnull), ',' ORDER BY f.attnum)
      FROM pg_catalog.pg_attribute f
      WHERE f.attrelid = t.oid AND f.attnum > 0 AND NOT f.attisdropped) AS columns,
+    -- Of a publication of all tables that view is long, and there are no filters.
+    CASE WHEN EXISTS (SELECT FROM pg_catalog.pg_publication b WHERE b.pubname = $4 AND NOT b.puballtables) THEN (
+      SELECT pg_catalog.to_jsonb(v) ->> 'rowfilter' FROM pg_catalog.pg_publication_tables v
+      WHERE v.pubname = $4 AND v.schemaname = $1 AND v.tablename = $2) END AS filter,
     (SELECT pg_catalog.json_agg(pg_catalog.json_build_object('name', a.attname,
               'type', pg_catalog.format_type(a.atttypid, a.atttypmod)) ORDER BY k.place)
      FROM (
@@ -63,6 +70,7 @@ const lookUp = `
 
 /**
  * Looks a table up as it is now.
+ * @param publication whose row filter counts
  * @param surrogateKey column that rows are to be read in the order of; undefined: the table's key
  * @returns a text: why it cannot be read in chunks
  * @throws ConnectError
@@ -70,21 +78,22 @@ const lookUp = `
 export async function lookUpChunkTable(
   client: pg.Client,
   id: TableId,
+  publication: string,
   surrogateKey: string | undefined,
 ): Promise<ChunkTable | string> {
   let row: Row | undefined
   try {
-    row = (await client.query<Row>(lookUp, [id.schema, id.table, surrogateKey ?? ''])).rows[0]
+    row = (await client.query<Row>(lookUp, [id.schema, id.table, surrogateKey ?? '', publication])).rows[0]
   } catch (error) {
     throw problemOf(error, `looking up table ${id.schema}.${id.table}`)
   }
   if (row === undefined) return 'it does not exist'
-  const { oid, partitioned, rows, columns, key, surrogate } = row
+  const { oid, partitioned, rows, columns, filter, key, surrogate } = row
   if (key === null) {
     return 'it has neither a primary key nor another unique index over all rows and without NULLs; a snapshot of type blocking needs none'
   }
   const from = partitioned ? tableName(id) : `ONLY ${tableName(id)}`
-  const table = { oid, rows, columns, from, key: key.map(nameOf) }
+  const table = { oid, rows, columns, from, rowFilter: filter ?? undefined, key: key.map(nameOf) }
   if (surrogateKey === undefined) return { ...table, order: key }
   if (surrogate === null) return `it has no column ${surrogateKey} (surrogate-key)`
   if (!surrogate.required) return `its column ${surrogateKey} (surrogate-key) may be NULL`

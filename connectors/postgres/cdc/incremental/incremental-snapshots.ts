@@ -202,8 +202,8 @@ export class IncrementalSnapshots {
 
   /** @returns undefined: it cannot be read, and is passed over */
   async #lookUp(task: TableTask): Promise<Pick<Attempt, 'table' | 'shape'> | undefined> {
-    const { client, context, tables } = this.#capture
-    const table = await lookUpChunkTable(client, task, task.surrogateKey)
+    const { client, config, context, tables } = this.#capture
+    const table = await lookUpChunkTable(client, task, config['publication.name'], task.surrogateKey)
     const shape = typeof table === 'string' ? undefined : await tables.table(table.oid)
     if (typeof table === 'string' || shape === undefined) {
       context.log.warn(
@@ -229,7 +229,7 @@ export class IncrementalSnapshots {
 
   /** Never throws. */
   async #read(attempt: Attempt, maxBytes: number): Promise<void> {
-    const { address, context } = this.#capture
+    const { address, config, context } = this.#capture
     const { task, table, shape, window } = attempt
     try {
       this.#reader ??= await connect(address, { signal: context.signal })
@@ -237,11 +237,11 @@ export class IncrementalSnapshots {
         table,
         after: task.last,
         to: task.to,
-        condition: task.condition,
+        condition: both(table.rowFilter, task.condition),
         limit: this.#limit,
         maxBytes,
         shape,
-        isCurrent: (client) => isCurrent(client, attempt),
+        isCurrent: (client) => isCurrent(client, attempt, config['publication.name']),
       })
       if (chunk !== undefined) {
         attempt.chunk = chunk
@@ -293,10 +293,15 @@ export class IncrementalSnapshots {
   }
 }
 
-async function isCurrent(client: pg.Client, { task, table }: Attempt): Promise<boolean> {
-  const now = await lookUpChunkTable(client, task, task.surrogateKey)
+async function isCurrent(client: pg.Client, { task, table }: Attempt, publication: string): Promise<boolean> {
+  const now = await lookUpChunkTable(client, task, publication, task.surrogateKey)
   // Of its rows there is another estimate from time to time.
   return typeof now !== 'string' && isDeepStrictEqual({ ...now, rows: 0 }, { ...table, rows: 0 })
+}
+
+/** Both conditions, of those that there are. */
+function both(one: string | undefined, other: string | undefined): string | undefined {
+  return one === undefined || other === undefined ? (one ?? other) : `(${one}) AND (${other})`
 }
 
 const nameOf = ({ schema, table }: TableTask): string => `${schema}.${table}`

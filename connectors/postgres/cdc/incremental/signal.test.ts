@@ -60,6 +60,8 @@ test('conditionFor joins the filters for a table', () => {
     { collection: 'a.*', filter: 'z' },
     { collection: 'b.*', filter: 'w' },
   ]
-  expect(conditionFor(conditions, 'a.b')).toBe('(x = 1 OR y = 2) AND (z)')
-  expect(conditionFor(conditions, 'c.d')).toBeUndefined()
+  expect(conditionFor(conditions, ['a.b'])).toBe('(x = 1 OR y = 2) AND (z)')
+  expect(conditionFor(conditions, ['c.d'])).toBeUndefined()
+  // A partition of b.c.
+  expect(conditionFor(conditions, ['c.d', 'b.c'])).toBe('(w)')
 })

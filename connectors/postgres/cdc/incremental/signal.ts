@@ -66,9 +66,13 @@ export function covers(expressions: readonly string[], table: string): boolean {
   return patternsOf(expressions).covers(table)
 }
 
-/** The filters for a table, as one condition; undefined: all of its rows. */
-export function conditionFor(conditions: readonly SignalCondition[], table: string): string | undefined {
-  const filters = conditions.filter(({ collection }) => covers([collection], table)).map(({ filter }) => filter)
+/**
+ * The filters for a table, as one condition; undefined: all of its rows.
+ * @param names of the table, and of what it is a partition of
+ */
+export function conditionFor(conditions: readonly SignalCondition[], names: readonly string[]): string | undefined {
+  const isFor = ({ collection }: SignalCondition): boolean => names.some((name) => covers([collection], name))
+  const filters = conditions.filter(isFor).map(({ filter }) => filter)
   return filters.length === 0 ? undefined : filters.map((filter) => `(${filter})`).join(' AND ')
 }
 

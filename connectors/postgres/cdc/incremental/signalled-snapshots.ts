@@ -145,12 +145,11 @@ export class SignalledSnapshots {
 
   async #queueTables({ collections, conditions, surrogateKey }: ExecuteSignal): Promise<void> {
     const { tables, context } = this.#capture
-    const captured = await tables.names()
-    const wanted = captured.filter(({ schema, table }) => covers(collections, `${schema}.${table}`))
+    const wanted = await tables.names((name) => covers(collections, name))
     if (wanted.length === 0) context.log.warn('no captured table is of that name', { collections })
-    const added = wanted.map((id) => {
-      const condition = conditionFor(conditions, `${id.schema}.${id.table}`)
-      return { schema: id.schema, table: id.table, condition, surrogateKey, rows: 0 }
+    const added = wanted.map(({ schema, table, parents }) => {
+      const condition = conditionFor(conditions, [`${schema}.${table}`, ...parents])
+      return { schema, table, parents, condition, surrogateKey, rows: 0 }
     })
     const queued = this.#queue.now.tables
     const isQueued = (task: (typeof added)[number]): boolean =>
@@ -164,7 +163,8 @@ export class SignalledSnapshots {
   #stop(collections: readonly string[] | undefined): void {
     const { tables } = this.#queue.now
     const kept = tables.filter(
-      ({ schema, table }) => collections !== undefined && !covers(collections, `${schema}.${table}`),
+      ({ schema, table, parents = [] }) =>
+        collections !== undefined && ![`${schema}.${table}`, ...parents].some((name) => covers(collections, name)),
     )
     this.#capture.context.log.info('incremental snapshots are stopped', { tables: tables.length - kept.length })
     this.#queue.change({ tables: kept })

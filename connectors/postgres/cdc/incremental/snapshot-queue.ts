@@ -5,6 +5,8 @@ import type { ExecuteSignal, Signal } from './signal.ts'
 
 /** A table that is read, or waits to be read, in chunks. Stored, so plain data. */
 export interface TableTask extends TableId {
+  /** `schema.table` of what it is a partition of, by whose names it can be stopped too. */
+  readonly parents?: readonly string[] | undefined
   readonly condition?: string | undefined
   readonly surrogateKey?: string | undefined
   /** Names of the columns that the places are of. */

@@ -17,6 +17,8 @@ export interface TableToRead<R> {
   readonly columns: string
   /** Conditions on the rows, in SQL. */
   readonly condition?: string | undefined
+  /** The publication's, in SQL: the stream leaves out other rows. */
+  readonly rowFilter?: string | undefined
   /** Read instead of the table: cannot be cut into segments, and is read from its beginning after a crash. */
   readonly statement?: string | undefined
   /** Blocks that the table has; its rows are in them. */
@@ -93,7 +95,8 @@ async function* readMoved<R, T extends TableToRead<R>>(
   table: T,
   resumed: string,
 ): AsyncGenerator<TableBatch<T>> {
-  const condition = `NOT ${isSeenBy(resumed)} AND (${isOutOfLine(run, table)})`
+  const moved = `NOT ${isSeenBy(resumed)} AND (${isOutOfLine(run, table)})`
+  const condition = table.rowFilter === undefined ? moved : `(${table.rowFilter}) AND ${moved}`
   const query = `SELECT ${table.columns} FROM ONLY ${table.relation} WHERE ${condition}`
   let records: SourceRecord[] = []
   try {
@@ -278,6 +281,7 @@ function queryOf<R, T extends TableToRead<R>>(
   const isCut = !isWhole(run.seeksBlocks, table)
   const conditions = []
   if (isCut) conditions.push(`ctid > '(${from},${item})'::tid`, `ctid < '(${to},0)'::tid`)
+  if (table.rowFilter !== undefined) conditions.push(`(${table.rowFilter})`)
   if (table.condition !== undefined) conditions.push(`(${table.condition})`)
   if (run.resumed !== undefined && !isAnew) {
     const isSeen = isSeenBy(run.resumed)

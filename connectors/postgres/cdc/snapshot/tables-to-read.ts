@@ -8,6 +8,8 @@ import type { TableToRead } from './read-tables.ts'
 /** A captured table as a snapshot reads it. */
 export interface CapturedTable extends TableToRead<Row> {
   readonly shape: TableShape
+  /** `schema.table` of what it is a partition of. */
+  readonly parents: readonly string[]
   /** Its file as the session's snapshot sees it: another one once the table has been rewritten. */
   readonly file: number
   /** The planner's; 0 where it has none. */
@@ -33,22 +35,26 @@ export async function tablesToRead(
     client,
     found.map(({ relation }) => tableName(relation)),
   )
-  const captured = found.map(({ shape, name, relation, statement, blocks, rows, toastable }, index) => {
-    const columns = shape.readColumns.map((column) => quoteIdentifier(column.name)).join(', ')
-    return {
-      shape,
-      name,
-      relation: tableName(relation),
-      columns,
-      statement:
-        statement === undefined ? undefined : `SELECT ${columns} FROM (${withoutEnd(statement)}) AS overridden`,
-      blocks,
-      toastable: files[index]!.hasToast ? toastable.map(quoteIdentifier) : [],
-      file: files[index]!.node,
-      rowEstimate: Math.max(rows, 0),
-      readRow: (bytes: Buffer, start: number, end: number) => shape.readCopyRow(bytes, start, end),
-    }
-  })
+  const captured = found.map(
+    ({ shape, name, parents, relation, statement, rowFilter, blocks, rows, toastable }, index) => {
+      const columns = shape.readColumns.map((column) => quoteIdentifier(column.name)).join(', ')
+      return {
+        shape,
+        name,
+        parents,
+        relation: tableName(relation),
+        columns,
+        statement:
+          statement === undefined ? undefined : `SELECT ${columns} FROM (${withoutEnd(statement)}) AS overridden`,
+        rowFilter,
+        blocks,
+        toastable: files[index]!.hasToast ? toastable.map(quoteIdentifier) : [],
+        file: files[index]!.node,
+        rowEstimate: Math.max(rows, 0),
+        readRow: (bytes: Buffer, start: number, end: number) => shape.readCopyRow(bytes, start, end),
+      }
+    },
+  )
   if (order === 'disabled') return captured
   const sign = order === 'ascending' ? 1 : -1
   return captured.sort((one, other) => sign * (one.rowEstimate - other.rowEstimate))
