@@ -143,15 +143,16 @@ describe('with a clock of the test', () => {
     const sender = await fakeWalSender()
     const stream = await open(sender)
     await vi.advanceTimersByTimeAsync(50_000)
-    await vi.waitUntil(() => sender.statuses.some(({ askedForReply }) => askedForReply))
+    await vi.waitUntil(() => sender.statuses.some(({ askedForReply }) => askedForReply), { timeout: 30_000 })
     sender.send(keepalive(500, false))
     await settle()
     await stream.read(1, 0)
-    await vi.waitUntil(async () => {
+    const hasCome = async (): Promise<boolean> => {
       await settle()
       await stream.read(1, 0)
       return stream.walEnd === 500
-    })
+    }
+    await vi.waitUntil(hasCome, { timeout: 30_000 })
     await vi.advanceTimersByTimeAsync(50_000)
     await stream.read(1, 0)
     await vi.advanceTimersByTimeAsync(30_000)
@@ -166,7 +167,7 @@ describe('with a clock of the test', () => {
     await open(sender)
     const before = sender.statuses.length
     await vi.advanceTimersByTimeAsync(10_000)
-    await vi.waitUntil(() => sender.statuses.length >= before + 9)
+    await vi.waitUntil(() => sender.statuses.length >= before + 9, { timeout: 30_000 })
   })
 })
 

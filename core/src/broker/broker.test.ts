@@ -75,9 +75,10 @@ test('log lines of the thread come to the logger given', async () => {
   const broker = await startBrokerThread(options({ logger }))
   const socket = connect(broker.port, broker.host)
   socket.on('error', () => undefined)
+  const closed = new Promise((resolve) => socket.once('close', resolve))
   socket.write('GET / HTTP/1.1\r\n\r\n')
   socket.resume()
-  await once(socket, 'close')
+  await closed
   await expect.poll(() => lines.some((line) => line.startsWith('warn Closed the connection of /127.0.0.1'))).toBe(true)
   await broker.close()
 })

@@ -25,11 +25,13 @@ let connection: Connection
 let memory: RequestMemory
 let strangers: RequestMemory
 let answers: AnswerMemory
+let maxIdleMs: number
 const logged: string[] = []
 
 beforeEach(async () => {
   arrived = []
   logged.length = 0
+  maxIdleMs = 60_000
   memory = new RequestMemory(1_000_000)
   strangers = new RequestMemory(1_000_000)
   answers = new AnswerMemory(100_000_000)
@@ -51,7 +53,7 @@ beforeEach(async () => {
       answers,
       dispatch,
       maxRequestBytes: 500_000,
-      maxIdleMs: 200,
+      maxIdleMs,
       advertised: { host: 'h', port: 1 },
       sasl: null,
     })
@@ -174,6 +176,9 @@ test('an ended connection tells those who wait for it', async () => {
 })
 
 test('a silent connection is closed after a while, one with a request in work is not', async () => {
+  maxIdleMs = 200
+  client.destroy()
+  client = connect((server.address() as { port: number }).port, '127.0.0.1')
   client.resume()
   client.write(request(1))
   await expect.poll(ids).toEqual([1])

@@ -185,12 +185,12 @@ describe('config store', () => {
     held.mockClear()
     holds = true
     const first = store.refresh()
-    await vi.waitFor(() => expect(asking).toHaveLength(1))
+    await vi.waitFor(() => expect(asking).toHaveLength(1), { timeout: 30_000 })
     log.append(topic, 'connector-a', '{"properties":{"name":"a"}}')
     const later = Promise.all(Array.from({ length: 100 }, async () => store.refresh()))
     asking.pop()!()
     await first
-    await vi.waitFor(() => expect(asking).toHaveLength(1))
+    await vi.waitFor(() => expect(asking).toHaveLength(1), { timeout: 30_000 })
     asking.pop()!()
     await later
     expect(store.get('a')).toBeDefined()
@@ -261,7 +261,7 @@ describe('status store', () => {
     })
     const written = async (): Promise<void> => {
       await first.flush(1000)
-      await vi.waitUntil(() => other.task('a', 0)?.state === first.task('a', 0)?.state)
+      await vi.waitUntil(() => other.task('a', 0)?.state === first.task('a', 0)?.state, { timeout: 30_000 })
     }
 
     first.putProgress(id, news(1))
@@ -274,18 +274,18 @@ describe('status store', () => {
     expect(other.task('a', 0)?.progress).toBeUndefined()
     first.writeProgress()
     first.putProgress(id, news(3))
-    await vi.waitUntil(() => other.task('a', 0)?.progress?.at === news(2).at)
+    await vi.waitUntil(() => other.task('a', 0)?.progress?.at === news(2).at, { timeout: 30_000 })
     expect(first.task('a', 0)?.progress).toEqual(news(3))
     expect(changed.mock.calls).toEqual([['a', 0, expect.objectContaining({ state: 'RUNNING' })]])
     expect(progressed.mock.calls).toEqual([['a', 0, news(2)]])
     expect(heard.mock.calls).toEqual([['a', 0, news(2)]])
 
     first.putTask('a', 0, { ...running, state: 'STALLED' })
-    await vi.waitUntil(() => other.task('a', 0)?.state === 'STALLED')
+    await vi.waitUntil(() => other.task('a', 0)?.state === 'STALLED', { timeout: 30_000 })
     expect(other.task('a', 0)?.progress).toEqual(news(3))
     first.putTask('a', 0, { ...running, state: 'RESTARTING' })
     first.putTask('a', 0, running)
-    await vi.waitUntil(() => other.task('a', 0)?.progress === undefined)
+    await vi.waitUntil(() => other.task('a', 0)?.progress === undefined, { timeout: 30_000 })
     expect(first.task('a', 0)?.progress).toBeUndefined()
     first.writeProgress()
     await first.flush(1000)

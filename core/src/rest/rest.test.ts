@@ -92,7 +92,7 @@ describe('worker', () => {
       fetch(`${stopping.url}/admin/drain`, { method: 'PUT' }),
       fetch(`${stopping.url}/connectors/a/preview`, { method: 'POST' }),
     ])
-    await vi.waitFor(() => expect(drain.mock.calls.length + preview.mock.calls.length).toBe(2))
+    await expect.poll(() => drain.mock.calls.length + preview.mock.calls.length).toBe(2)
     await stopping.close()
     expect((await answers).map(({ status }) => status)).toEqual([202, 200])
     await herder.close()
