@@ -66,7 +66,8 @@ function refuse(from: IncomingMessage, to: ServerResponse): void {
 }
 
 function pass(target: URL, from: IncomingMessage, to: ServerResponse, isLost: boolean): void {
-  const { expect: _expect, ...headers } = from.headers
+  const headers = { ...from.headers }
+  delete headers.expect
   const on = request({ host: target.hostname, port: target.port, method: from.method, path: from.url, headers })
   on.on('response', (answer) => {
     if (isLost) {

@@ -119,7 +119,7 @@ export class ObjectStream {
         await step()
       } catch (error) {
         this.#failure = { error }
-        if (!this.#aborted.signal.aborted) this.#onFailure(error)
+        this.#onFailure(error)
       }
     })
   }

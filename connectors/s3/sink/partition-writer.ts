@@ -77,6 +77,13 @@ export class PartitionWriter {
     return [...this.#open.values()]
   }
 
+  /** Of its open files, on disk. */
+  get spilledBytes(): number {
+    let bytes = 0
+    for (const { streams } of this.#open.values()) for (const stream of streams) bytes += stream.spilledBytes
+    return bytes
+  }
+
   /** Whether the records from {@link durable} on have to be put again: nothing is taken before {@link reset}. */
   get isLost(): boolean {
     return this.#isLost

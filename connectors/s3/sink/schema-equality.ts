@@ -48,9 +48,9 @@ function sameValue(a: unknown, b: unknown): boolean {
 }
 
 /** Defaults are small, and compared once for a pair of schemas. */
-function textOf(value: unknown): string | undefined {
+function textOf(value: unknown): string {
   return JSON.stringify(value, (_key, inner: unknown) => {
     if (typeof inner === 'bigint') return `${inner}n`
     return inner instanceof Map ? [...(inner as Map<unknown, unknown>)] : inner
-  }) as string | undefined
+  })
 }

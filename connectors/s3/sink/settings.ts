@@ -302,6 +302,14 @@ const uploads = defineConfig({
     group: 'Uploads',
     doc: 'Folder for what of open objects does not fit in memory. Left out: that of the system for temporary files. It is emptied when the task stops, and of what a task that was killed has left.',
   },
+  's3.spill.max.bytes': {
+    type: 'long',
+    minimum: 0,
+    default: 10_737_418_240,
+    importance: 'low',
+    group: 'Uploads',
+    doc: 'With enable.conditional.writes, whose objects wait until they are complete: when a task has more than this on disk, the objects of the topic partition that has most there are completed before their time. Other objects go to the store in parts.',
+  },
   's3.max.concurrent.uploads': {
     type: 'int',
     minimum: 1,

@@ -227,8 +227,17 @@ class S3SinkTask implements SinkTask {
 
   /** @returns whether there is room for records */
   async #makeRoom(): Promise<boolean> {
+    this.#limitSpill()
     if (!isOver(this.#uploads, this.#maxBytes)) return true
     return relieve(this.#uploads, [...this.#writers.values()], this.#maxBytes, longestWaitMs)
+  }
+
+  /** Objects that wait on disk until they are complete are so now, where there are too many: before the clock says so. */
+  #limitSpill(): void {
+    const { deferred } = this.#uploads.options
+    if (!deferred || this.#uploads.spilledBytes <= this.#context.config['s3.spill.max.bytes']) return
+    const spilled = [...this.#writers.values()].map((writer) => [writer.spilledBytes, writer] as const)
+    spilled.toSorted(([a], [b]) => b - a)[0]?.[1].rotate()
   }
 
   /**

@@ -72,6 +72,9 @@ describe.skipIf(missing !== undefined)(`s3-sink${missing === undefined ? '' : ` 
   const contents = () => contentsOf(s3.client, bucket)
   const values = async (): Promise<unknown[]> => Object.values(await contents()).flat()
 
+  /** About 1 MiB. */
+  const large = (offset: number): SinkRecord => sinkRecord({ offset, value: randomBytes(512 * 1024).toString('hex') })
+
   describe('names and folders', () => {
     test('objects have the names of Confluent’s connector; what is open is not committed', async () => {
       const run = await begin()
@@ -319,12 +322,31 @@ describe.skipIf(missing !== undefined)(`s3-sink${missing === undefined ? '' : ` 
       await run.stop()
     })
 
+    test('with rotation by the clock: what waits on disk is bounded, and more than a part of it', async () => {
+      const limits = {
+        's3.buffer.max.bytes': '1048576',
+        's3.spill.max.bytes': '6291456',
+        's3.part.size': '5242880',
+        'rotate.schedule.interval.ms': '86400000',
+      }
+      const run = await begin({ ...scheduled, ...limits })
+      const records = Array.from({ length: 9 }, (_, offset) => large(offset))
+      for (const record of records) await run.put([record])
+      await committed(run, 7)
+      expect(await keysOf(s3.client, bucket)).toEqual(['topics/topic/partition=0/topic+0+0000000000.json'])
+      expect(await values()).toEqual(records.slice(0, 7).map(({ value }) => value))
+      expect(await openUploadsOf(s3.client, bucket)).toEqual([])
+      await run.stop()
+    })
+
     test('an object of somebody else is not overwritten, and fails the task', async () => {
       const run = await begin(scheduled)
       const key = 'topics/topic/partition=0/topic+0+0000000000.json'
       await s3.client.send(new PutObjectCommand({ Bucket: bucket, Key: key, Body: '"old"\n' }))
       await run.put(sinkRecords(['new']))
-      await expect.poll(() => run.put([]).catch((error: { code: string }) => error.code)).toBe('S3_OBJECT_EXISTS')
+      await expect
+        .poll(() => run.put([]).catch((error: unknown) => (error as { code: string }).code))
+        .toBe('S3_OBJECT_EXISTS')
       expect(await values()).toEqual(['old'])
       expect(run.committed.get(topic)).toBeUndefined()
       await run.stop()
@@ -332,10 +354,6 @@ describe.skipIf(missing !== undefined)(`s3-sink${missing === undefined ? '' : ` 
   })
 
   describe('large objects', () => {
-    /** About 1 MiB that no compression makes smaller. */
-    const large = (offset: number): SinkRecord =>
-      sinkRecord({ offset, value: randomBytes(512 * 1024).toString('hex'), partition: 0 })
-
     test('go in parts, with no more memory than there is, the rest on disk', async () => {
       const folder = await mkdtemp(join(tmpdir(), 'tidewire-test-'))
       // As a task that was killed leaves it: no process has that number.
@@ -457,7 +475,7 @@ describe.skipIf(missing !== undefined)(`s3-sink${missing === undefined ? '' : ` 
         const offset = run.position(topic) ?? 0
         return run.put([sinkRecord({ offset, value: offset })]).then(
           () => '',
-          ({ message }: Error) => message,
+          (error: unknown) => (error as Error).message,
         )
       }
       await expect.poll(next).toContain('SlowDown')
