@@ -17,7 +17,6 @@ export async function findIndices(link: ElasticsearchLink, config: ReadConfig, s
     method: 'GET',
     path: `${pathOf(wanted.join(','))}/_settings`,
     query: {
-      flat_settings: true,
       expand_wildcards: 'open',
       ignore_unavailable: true,
       allow_no_indices: true,
@@ -30,9 +29,9 @@ export async function findIndices(link: ElasticsearchLink, config: ReadConfig, s
   const found = text === '' ? {} : (JSON.parse(text) as unknown)
   if (!isObject(found)) return []
   const indices = Object.entries(found).flatMap(([name, about]): Index[] => {
-    const settings = isObject(about) ? about['settings'] : undefined
+    const settings = isObject(about) && isObject(about['settings']) ? about['settings']['index'] : undefined
     if (!isObject(settings)) return []
-    const { 'index.uuid': uuid, 'index.refresh_interval': refreshInterval } = settings
+    const { uuid, refresh_interval: refreshInterval } = settings
     if (typeof uuid !== 'string') return []
     return [{ name, uuid, ...(typeof refreshInterval === 'string' && { refreshInterval }) }]
   })

@@ -81,10 +81,10 @@ export function checkOffsets(config: ReadConfig, changes: readonly SourceOffsetC
   const mode = modeOf(config)
   const hasField = mode === 'timestamp' || mode === 'incrementing'
   for (const { partition, offset } of changes) {
+    if (offset === null) continue
     if (typeof partition['index'] !== 'string' || Object.keys(partition).length !== 1) {
       throw new ConfigError(`the partition ${JSON.stringify(partition)} is not {"index": "<name>"}`)
     }
-    if (offset === null) continue
     const { value, doneAt } = positionOf(offset)
     if (hasField && value === undefined) {
       throw new ConfigError(`the offset ${JSON.stringify(offset)} has no value, after which mode ${mode} goes on`)
