@@ -275,7 +275,7 @@ describe('limits', () => {
     void drained()
     await link.next(2)
     expect(link.asked.map(({ documents }) => documents)).toEqual([[0, 1], [2], [3]])
-    for (const { answer, documents } of link.asked) answer(...documents.map(() => 200))
+    for (const asked of link.asked) asked.answer(...asked.documents.map(() => 200))
   })
 
   test('there is room again when a bulk is over', async () => {

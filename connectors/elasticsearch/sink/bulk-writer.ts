@@ -42,7 +42,9 @@ export interface BulkWriterHooks {
 }
 
 /** Retries come at least so often. */
-const maxBackoffMs = 30_000
+const maxBackoffMs = 10_000
+/** What says that the server has too much to do, rather than that a single index is blocked. */
+const overload: ReadonlySet<string> = new Set([codes.busy, codes.unavailable, codes.timeout, codes.unreachable])
 
 /** Records on their way to the server: gathered in bulks, several of which are under way at a time. */
 export class BulkWriter {
@@ -62,6 +64,8 @@ export class BulkWriter {
   /** Those to send again, after a pause. */
   readonly #delayed = new Map<Bulk, NodeJS.Timeout>()
   #inFlight = 0
+  /** How many requests at a time: half as many when the server has too much to do, and then more again, one by one. */
+  #allowed: number
   #records = 0
   #sealedBytes = 0
   /** The newest waiting action of each document, by index and id. */
@@ -76,6 +80,7 @@ export class BulkWriter {
     this.#actions = actions
     this.#options = options
     this.#hooks = hooks
+    this.#allowed = options.maxInFlight
   }
 
   /** Of documents, on this side of the wire. */
@@ -241,7 +246,7 @@ export class BulkWriter {
 
   /** Sends what can be sent. */
   #send(): void {
-    while (this.#failure === undefined && this.#inFlight < this.#options.maxInFlight) {
+    while (this.#failure === undefined && this.#inFlight < Math.floor(this.#allowed)) {
       const at = this.#queue.findIndex((bulk) => !isBlocked(bulk))
       if (at >= 0) {
         const [bulk] = this.#queue.splice(at, 1)
@@ -318,6 +323,7 @@ export class BulkWriter {
     if (outcomes === undefined) {
       for (const action of actions) this.#settle(action, 'stored')
       this.#leave(bulk)
+      this.#allowed = Math.min(this.#options.maxInFlight, this.#allowed + 1 / this.#allowed)
       return
     }
     const again: Action[] = []
@@ -371,6 +377,7 @@ export class BulkWriter {
       return
     }
     if (this.#delayed.size === 0 && failures === 1) this.#hooks.troubled(problem)
+    if (overload.has(problem.code)) this.#allowed = Math.max(1, this.#allowed / 2)
     this.#problem = problem
     this.counts.retried += actions.length
     this.#leave(bulk)

@@ -49,9 +49,14 @@ export function positionId({ topic, partition, offset }: SinkRecord): string {
 export function versionOf(record: SinkRecord, header: string | undefined): number | bigint {
   if (header === undefined) return record.offset
   const value = record.headers.findLast(({ key }) => key === header)?.value
-  const text = value instanceof Uint8Array ? Buffer.from(value).toString() : String(value ?? '')
+  const text = versionText(value)
   if (!/^\d{1,19}$/.test(text) || BigInt(text) > maxVersion) {
     throw new DataError(`the header ${header} (external.version.header) has no version: a whole number from 0 on`)
   }
   return BigInt(text)
+}
+
+function versionText(value: unknown): string {
+  if (value instanceof Uint8Array) return Buffer.from(value).toString()
+  return typeof value === 'string' || typeof value === 'number' || typeof value === 'bigint' ? String(value) : ''
 }

@@ -97,8 +97,7 @@ function hasAny(schema: Schema, names: readonly string[]): boolean {
 function withoutTime(value: object): unknown {
   if (value instanceof Map) return new Map([...(value as Map<unknown, unknown>)].filter(([name]) => name !== timeField))
   if (!Object.hasOwn(value, timeField)) return value
-  const { [timeField]: _, ...rest } = value as Record<string, unknown>
-  return rest
+  return Object.fromEntries(Object.entries(value).filter(([name]) => name !== timeField))
 }
 
 /** Objects and maps become objects; whatever else JSON has is no document, and would have the server refuse the whole bulk. */

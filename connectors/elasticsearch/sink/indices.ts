@@ -136,7 +136,7 @@ export class Indices {
     const newest = Object.keys(indices).sort().at(-1)
     const mappings = newest === undefined ? undefined : indices[newest]?.mappings
     if (!isObject(mappings)) return { properties: {}, grows: true }
-    const { dynamic, dynamic_templates: rules, properties } = mappings as Readonly<Record<string, unknown>>
+    const { dynamic, dynamic_templates: rules, properties } = mappings
     // Who has rules for fields that come wants these, and no others.
     const isPlain = dynamic === undefined || dynamic === true || dynamic === 'true'
     return {

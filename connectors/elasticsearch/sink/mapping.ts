@@ -47,7 +47,12 @@ function fieldMapping(schema: Schema, compact: boolean): FieldMapping | undefine
     case logicalNames.time:
     case logicalNames.timestamp:
       return { type: 'date', ...nullValue(schema, (value) => value) }
+    default:
+      return plainMapping(schema, compact)
   }
+}
+
+function plainMapping(schema: Schema, compact: boolean): FieldMapping | undefined {
   switch (schema.type) {
     case 'struct':
       return { properties: schemaProperties(schema, compact) ?? {} }

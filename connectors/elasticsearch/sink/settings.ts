@@ -34,7 +34,7 @@ const batching = defineConfig({
     minimum: 1,
     maximum: 1000,
     group: 'Batching',
-    doc: 'Most bulk requests of a task at a time. The order of the records of a document is kept: see Delivery.',
+    doc: 'Most bulk requests of a task at a time; fewer for a while where the server has too much to do. The order of the records of a document is kept: see Delivery.',
   },
   'max.buffered.records': {
     type: 'int',
@@ -74,7 +74,7 @@ const batching = defineConfig({
     maximum: 86_400_000,
     importance: 'low',
     group: 'Batching',
-    doc: 'Longest pause before the first retry. It doubles with each, up to 30 seconds; the pause is a random part of it.',
+    doc: 'Longest pause before the first retry. It doubles with each, up to 10 seconds; the pause is a random part of it.',
   },
 })
 
