@@ -1,4 +1,5 @@
 /** Fetches or builds what tests need and takes long, so that CI can do it beside something else: `node test/support/fetch-services-main.ts` */
 import { buildGateway } from './s3.ts'
+import { fetchSqs } from './sqs.ts'
 
-await buildGateway()
+await Promise.all([buildGateway(), fetchSqs()])

@@ -31,7 +31,8 @@ export async function pythonClients(packages: readonly string[] = kafkaClients):
   }
 }
 
-async function pythonLibs(packages: readonly string[]): Promise<string> {
+/** Where packages are installed that Python finds there. Fetched once and kept. */
+export async function pythonLibs(packages: readonly string[]): Promise<string> {
   // What is installed fits the version of Python that installed it.
   const { stdout } = await run('python3', ['-c', 'import sys; print("%d.%d" % sys.version_info[:2])'])
   const cache = cacheFolder()

@@ -92,15 +92,16 @@ export class Notifications {
       this.#held.delete(held)
       return
     }
+    const settled = (): Promise<void> => this.#settled(held)
+    const all = new Map<string, Found>()
     for (const notified of objects) {
       if (notified.bucket !== config['s3.bucket.name']) continue
-      const found = await this.#found(notified, positions, () => this.#settled(held))
-      if (found === undefined) continue
-      held.left++
-      yield found
+      const found = await this.#found(notified, positions, settled)
+      if (found !== undefined) all.set(`${notified.key}?${notified.version ?? ''}`, found)
     }
-    // One more was counted, so that it cannot be deleted before all of it was read.
-    await this.#settled(held)
+    held.left = all.size
+    if (all.size === 0) await this.#deleted(held)
+    yield* all.values()
   }
 
   /** What is to be done about an object; undefined: nothing. */
@@ -137,12 +138,19 @@ export class Notifications {
   }
 
   async #settled(held: Held): Promise<void> {
-    if (--held.left > 0 || this.#ended) return
+    if (--held.left === 0) await this.#deleted(held)
+  }
+
+  async #deleted(held: Held): Promise<void> {
+    if (this.#ended) return
     this.#held.delete(held)
     try {
       await this.#queue.delete(held.receipt)
     } catch (error) {
-      if (!this.#context.signal.aborted) this.#failure ??= { error }
+      if (this.#context.signal.aborted) return
+      if (isExpired(error))
+        this.#context.log.warn('a notification had become visible again, and is known when it comes')
+      else this.#failure ??= { error }
     }
   }
 
@@ -163,3 +171,9 @@ export class Notifications {
 }
 
 const arrivalRank = (arrival: number): string => String(arrival).padStart(16, '0')
+
+/** The message has been visible again since it was received. */
+function isExpired(error: unknown): boolean {
+  const { cause } = error as { readonly cause?: { readonly name?: string } }
+  return /ReceiptHandleIsInvalid|InvalidReceiptHandle|MessageNotInflight/.test(cause?.name ?? '')
+}

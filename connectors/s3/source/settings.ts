@@ -228,7 +228,7 @@ export const sourceSettings = defineConfig({
   },
   'sqs.visibility.timeout.seconds': {
     type: 'int',
-    minimum: 10,
+    minimum: 1,
     maximum: 43_200,
     default: 120,
     importance: 'low',
