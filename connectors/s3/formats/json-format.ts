@@ -1,4 +1,4 @@
-import { DataError, type Schema, type SinkRecord } from '@tidewire/sdk'
+import { DataError, isErrorKind, type Schema, type SinkRecord } from '@tidewire/sdk'
 import { JsonOutput, jsonWriter, type JsonOptions } from '@tidewire/sdk/json'
 import { ByteChunks } from './byte-chunks.ts'
 import type { Compress } from './compression.ts'
@@ -50,7 +50,7 @@ class JsonLines {
     try {
       this.#last(this.output, value)
     } catch (error) {
-      if (error instanceof DataError) throw error
+      if (isErrorKind(error, 'DataError')) throw error
       throw new DataError(`no JSON for this value: ${(error as Error).message}`, { cause: error })
     }
     this.output.byte(lineFeed)

@@ -72,7 +72,7 @@ export const formatSettings = defineConfig({
   },
   'parquet.codec': {
     type: 'string',
-    enum: ['none', 'gzip', 'snappy', 'zstd', 'lz4_raw'],
+    enum: ['none', 'gzip', 'snappy', 'zstd', 'brotli'],
     default: 'snappy',
     importance: 'low',
     group: 'Format',
@@ -81,7 +81,7 @@ export const formatSettings = defineConfig({
   'parquet.row.group.bytes': {
     type: 'int',
     minimum: 65_536,
-    default: 134_217_728,
+    default: 16_777_216,
     importance: 'low',
     group: 'Format',
     doc: 'About how many bytes of values a row group of `parquet` has; under memory pressure it has less.',

@@ -1,4 +1,5 @@
 import type { DataError, Schema } from '@tidewire/sdk'
+import type { AvroOptions } from '@tidewire/sdk/avro'
 
 /** An object to read. Only what a format asks for is fetched. */
 export interface ReadableObject {
@@ -15,6 +16,10 @@ export interface ReadableObject {
 /** What an object holds: `lines` are texts or bytes between separators, `whole` is one record of all its bytes. */
 export type ReadFormat = 'json' | 'csv' | 'avro' | 'parquet' | 'lines' | 'whole'
 
+/** Bounds where the options say none. */
+export const defaultMaxRecordBytes = 64 * 1024 * 1024
+export const defaultBatchBytes = 1024 * 1024
+
 export interface ReadOptions {
   /** The number of the first record to give; the first of an object has number 0. Default 0. */
   readonly from?: number
@@ -27,8 +32,6 @@ export interface ReadOptions {
   readonly csv?: CsvOptions
   /** Of `lines`: what stands between records. Default a line feed, before which a carriage return is dropped. */
   readonly separator?: string
-  /** Ends what it waits for. */
-  readonly signal?: AbortSignal
 }
 
 export interface CsvOptions {
@@ -57,4 +60,16 @@ export interface ReadBatch {
   /** The number of the first of them. */
   readonly first: number
   readonly records: readonly ReadRecord[]
+}
+
+/** How schemas in Avro are read: what they say of Connect counts, as in what the sink wrote. */
+export const avroReadOptions: AvroOptions = {
+  connectMetaData: true,
+  enhancedSchemas: true,
+  generalizedSumTypes: false,
+  scrubInvalidNames: false,
+  discardTypeDocDefault: false,
+  optionalMapKeys: true,
+  flattenSingletonUnions: false,
+  ignoreDefaultForNullables: false,
 }
