@@ -55,7 +55,9 @@ export class PartitionWriter {
   #last = 0
   /** Of the first record since the last rotation. */
   #baseTime = 0
+  #lastTopic = ''
   #lastFolder = ''
+  #lastId = '\n'
   #lastIsTombstone = false
   #nextScheduled: number | undefined
   #rotations: Rotation[] = []
@@ -107,7 +109,7 @@ export class PartitionWriter {
     checkParts(record, formats)
     const timeMs = partitioner.extractor?.extract(record, nowMs) ?? 0
     const folder = partitioner.encode(record, timeMs)
-    const id = `${record.topic}\n${folder}`
+    const id = this.#idOf(record.topic, folder)
     if (this.#isCovered(id, record.offset)) return undefined
     if (this.#records > 0 && this.#mustRotateBefore(record, id, folder, timeMs, nowMs)) this.rotate()
     const file = this.#append(record, id, folder)
@@ -119,10 +121,18 @@ export class PartitionWriter {
     }
     this.#records++
     this.#last = record.offset
+    this.#lastTopic = record.topic
     this.#lastFolder = folder
+    this.#lastId = id
     this.#lastIsTombstone = record.value === null
     if (this.#records >= this.#options.rules.flushSize) this.rotate()
     return file
+  }
+
+  /** Of the file of that topic and folder. */
+  #idOf(topic: string, folder: string): string {
+    if (topic === this.#lastTopic && folder === this.#lastFolder) return this.#lastId
+    return `${topic}\n${folder}`
   }
 
   /** Undefined: the file is lost, and with it all that is in hand. */

@@ -2,6 +2,7 @@ import {
   ConnectError,
   DataError,
   isErrorKind,
+  isRetriable,
   originalPosition,
   RetriableError,
   type PutResult,
@@ -47,12 +48,25 @@ export async function openS3Sink(context: Context): Promise<SinkTask> {
   const link = openS3(config, over.signal, log)
   try {
     const formats = await formatsOf(config)
+    await checkBucket(new ObjectStore(link, writeOptions(config)), context.signal)
     const spill = new SpillFolder(config['s3.spill.dir'])
     await spill.clean()
     return new S3SinkTask(context, link, over, formats, spill)
   } catch (error) {
     link.close()
     throw error
+  }
+}
+
+/**
+ * A bucket that is not there, or cannot be reached with these settings, is told of before there is anything to write. By a request
+ * that a login need not be allowed to make, and a store need not know.
+ */
+async function checkBucket(store: ObjectStore, signal: AbortSignal): Promise<void> {
+  try {
+    await store.uploads('', signal).next()
+  } catch (error) {
+    if (isRetriable(error) || (isErrorKind(error, 'ConfigError') && error.code !== codes.accessDenied)) throw error
   }
 }
 
@@ -80,6 +94,7 @@ class S3SinkTask implements SinkTask {
   readonly #orphans: Orphans
   readonly #writerOptions: PartitionWriterOptions
   readonly #writers = new Map<string, PartitionWriter>()
+  #lastWriter: PartitionWriter | undefined
   readonly #tags: { readonly Key: string; readonly Value: string }[]
   #failure: { readonly error: unknown } | undefined
 
@@ -125,6 +140,7 @@ class S3SinkTask implements SinkTask {
   }
 
   async open(partitions: readonly TopicPartition[]): Promise<void> {
+    this.#lastWriter = undefined
     for (const partition of partitions) {
       this.#writers.set(keyOf(partition), new PartitionWriter(partition, this.#writerOptions))
     }
@@ -211,13 +227,17 @@ class S3SinkTask implements SinkTask {
 
   #writerOf(record: SinkRecord): PartitionWriter {
     const { topic, partition } = originalPosition(record)
-    const key = `${topic}-${partition}`
+    // Records of a partition come one after the other.
+    const last = this.#lastWriter?.partition
+    if (last?.topic === topic && last.partition === partition) return this.#lastWriter!
+    const key = keyOf({ topic, partition })
     let writer = this.#writers.get(key)
     if (writer === undefined) {
       // Dead letters are put without their partitions being opened.
       writer = new PartitionWriter({ topic, partition }, this.#writerOptions)
       this.#writers.set(key, writer)
     }
+    this.#lastWriter = writer
     return writer
   }
 
@@ -292,6 +312,7 @@ class S3SinkTask implements SinkTask {
   }
 
   async close(partitions: readonly TopicPartition[]): Promise<void> {
+    this.#lastWriter = undefined
     const closing = partitions.flatMap((partition) => {
       const writer = this.#writers.get(keyOf(partition))
       this.#writers.delete(keyOf(partition))

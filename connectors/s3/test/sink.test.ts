@@ -2,7 +2,12 @@ import { randomBytes } from 'node:crypto'
 import { mkdir, mkdtemp, readdir, rm } from 'node:fs/promises'
 import { hostname, tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { CreateMultipartUploadCommand, GetObjectTaggingCommand, PutObjectCommand } from '@aws-sdk/client-s3'
+import {
+  CreateMultipartUploadCommand,
+  DeleteBucketCommand,
+  GetObjectTaggingCommand,
+  PutObjectCommand,
+} from '@aws-sdk/client-s3'
 import type { SinkRecord, SinkTask } from '@tidewire/sdk'
 import {
   parseConfig,
@@ -498,9 +503,17 @@ describe.skipIf(missing !== undefined)(`s3-sink${missing === undefined ? '' : ` 
       ['a wrong secret', { 'aws.secret.access.key': 'wrong' }, 'S3_SIGNATURE_MISMATCH', 'aws.secret.access.key'],
       ['a wrong region', { 's3.region': 'eu-west-3' }, 'S3_WRONG_REGION', 's3.region'],
     ]
-    test.each(broken)('%s fails the task with a word on what to do', async (_name, more, code, setting) => {
+    test.each(broken)('%s fails the task at once, with a word on what to do', async (_name, more, code, setting) => {
       const run = await begin(more)
-      await run.put(sinkRecords(['a', 'b', 'c']))
+      await expect(run.put([])).rejects.toMatchObject({ name: 'ConfigError', code, setting })
+      await run.stop()
+    })
+
+    test('a bucket that goes away fails the task', async () => {
+      const run = await begin()
+      await run.put(sinkRecords(['a', 'b']))
+      await s3.client.send(new DeleteBucketCommand({ Bucket: bucket }))
+      await run.put([sinkRecord({ value: 'c', offset: 2 })])
       await expect
         .poll(() =>
           run.put([]).then(
@@ -508,8 +521,8 @@ describe.skipIf(missing !== undefined)(`s3-sink${missing === undefined ? '' : ` 
             (error: unknown) => error,
           ),
         )
-        .toMatchObject({ name: 'ConfigError', code, setting })
-      await expect(run.flush()).rejects.toMatchObject({ code })
+        .toMatchObject({ name: 'ConfigError', code: 'S3_NO_SUCH_BUCKET' })
+      await expect(run.flush()).rejects.toMatchObject({ code: 'S3_NO_SUCH_BUCKET' })
       await run.stop()
     })
 
