@@ -140,7 +140,8 @@ describe.skipIf(missing !== undefined)(`with seed ${seed}${missing === undefined
     const loading = load()
     const end = performance.now() + seconds * 1000
     let kills = 0
-    while (performance.now() < end) {
+    // On a slow machine a start takes long: three all the same.
+    while (kills < 3 || performance.now() < end) {
       await new Promise((resolve) => setTimeout(resolve, random.between(1000, 6000)))
       const whom = random.below(10)
       if (whom < 4) {
@@ -155,7 +156,6 @@ describe.skipIf(missing !== undefined)(`with seed ${seed}${missing === undefined
       }
       kills++
     }
-    expect(kills).toBeGreaterThan(2)
     isOver = true
     await loading
     await postgres.sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'pgbench'")

@@ -203,7 +203,7 @@ describe('a connector that tells its secrets', () => {
   test.for(['not', 'throw', 'later', 'reject'])('in a preview (%s): records, errors and log have none', async (how) => {
     const answer = await worker.ask('POST', '/connectors/preview', {
       config: { ...references(), how },
-      timeoutMs: 3000,
+      timeoutMs: 60_000,
       limit: 1,
     })
     expect(answer).toMatchObject({ status: 200 })

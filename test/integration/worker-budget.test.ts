@@ -37,7 +37,8 @@ test('while the log is away, sources in two threads gather no more than the budg
   hosts = await testHosts(proxy.address, {
     'worker.max.buffered.bytes': String(2 * MiB),
     'task.threads': '2',
-    'task.stalled.after.ms': '1200',
+    // In which both have filled what there is.
+    'task.stalled.after.ms': '3000',
     'exactly.once.source.support': 'disabled',
     // A commit of offsets under way at the cut would be what a task waits for the longest.
     'offset.flush.interval.ms': '3600000',

@@ -58,7 +58,8 @@ describe('a sink', () => {
       for (const connector of ['idle', 'other']) expect(hosts.statesOf(connector)).toEqual(['RUNNING'])
       // It had something to do before, for which a slow log may have kept it waiting.
       expect(hosts.statesOf('from').at(-1)).toBe('RUNNING')
-      expect(hosts.statesOf('to')).toEqual(['RUNNING', 'STALLED', 'RUNNING'])
+      // A slow log may have kept it waiting once more.
+      expect(hosts.statesOf('to').join()).toMatch(/^RUNNING(,STALLED,RUNNING)+$/)
     },
   )
 

@@ -322,7 +322,7 @@ describe('devices of all kinds', () => {
       clientId: 'w',
       cleanStart: false,
       properties: { sessionExpiry: 100 },
-      will: { topic: 'w', payload: Buffer.from('gone'), qos: 0, retain: false, properties: { willDelay: 1 } },
+      will: { topic: 'w', payload: Buffer.from('gone'), qos: 0, retain: false, properties: { willDelay: 2 } },
     } as const
     const lost = await RawDevice.connect(port, 5, options)
     lost.socket.destroy()
