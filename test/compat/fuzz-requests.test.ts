@@ -20,7 +20,7 @@ import { brokerProcess, temporaryFolder, type BrokerProcess } from '../support/b
 import { RawClient } from '../support/raw-client.ts'
 
 /** How long all cases together may take. */
-const budgetMs = 15_000
+const budgetMs = 8_000
 /** How long a request may wait for an answer: some are meant to wait. */
 const patienceMs = 15
 

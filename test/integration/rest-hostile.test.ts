@@ -377,7 +377,7 @@ test('a client that asks for much and reads nothing of it is closed', async () =
 test('an answer that takes longer than a connection may be silent is waited for', async () => {
   const { status, body } = await worker.ask('POST', '/connectors/preview', {
     config: { ...source, name: 'slow' },
-    timeoutMs: 4000,
+    timeoutMs: 2500,
   })
   expect([status, (body as { ended: string }).ended]).toEqual([200, 'timeout'])
 })

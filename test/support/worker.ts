@@ -31,6 +31,8 @@ export async function testWorker(
     'value.converter.schemas.enable': 'false',
     'key.converter.schemas.enable': 'false',
     'offset.flush.interval.ms': '200',
+    // So soon do workers hear of each other.
+    'heartbeat.interval.ms': '500',
     ...settings,
   })
   const worker = await startWorker(parsed, silentLogger)
