@@ -1,6 +1,6 @@
 import { createPrivateKey } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
-import type { ConnectionOptions } from 'node:tls'
+import { createSecureContext, type ConnectionOptions } from 'node:tls'
 import { ConfigError } from '@tidewire/sdk'
 import type { Ssl } from './connection-settings.ts'
 import { codes } from './errors.ts'
@@ -22,8 +22,23 @@ async function tlsOptions(ssl: Ssl): Promise<ConnectionOptions> {
   if (ssl.mode === 'verify-ca') options.checkServerIdentity = () => undefined
   if (ssl.rootCertFile !== undefined) options.ca = await read('sslrootcert', ssl.rootCertFile)
   if (ssl.certFile !== undefined) options.cert = await read('sslcert', ssl.certFile)
-  if (ssl.keyFile !== undefined) addKey(options, ssl.keyFile, await read('sslkey', ssl.keyFile), ssl.keyPassword)
+  if (ssl.keyFile !== undefined) {
+    addKey(options, ssl.keyFile, await read('sslkey', ssl.keyFile), ssl.keyPassword)
+    requireOpened(options, ssl.keyFile)
+  }
   return options
+}
+
+/** Here it can be told what is at fault; in the handshake it would be an error of the library. */
+function requireOpened(options: ConnectionOptions, file: string): void {
+  try {
+    createSecureContext(options)
+  } catch (cause) {
+    throw new ConfigError(
+      `sslkey: ${file} cannot be used: sslpassword does not open it, or it is not the key of sslcert: ${(cause as Error).message}`,
+      { code: codes.tls, cause },
+    )
+  }
 }
 
 function addKey(options: ConnectionOptions, file: string, content: Buffer, password: string | undefined): void {

@@ -1,7 +1,9 @@
+import { execFile } from 'node:child_process'
 import { createPrivateKey } from 'node:crypto'
 import { chmod, chown, copyFile, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { postgresMissing, startPostgres, type TestPostgres } from '../../../test/support/postgres.ts'
 import { makeCertificates, type TestCertificates } from '../../../test/support/security.ts'
@@ -12,6 +14,7 @@ import { addressOfServer } from './address.ts'
 
 const missing = await postgresMissing()
 const signal = new AbortController().signal
+const run = promisify(execFile)
 
 describe.skipIf(missing !== undefined)(`a session with PostgreSQL ${missing ?? ''}`, () => {
   let server: TestPostgres
@@ -132,12 +135,15 @@ describe.skipIf(missing !== undefined)(`a session with PostgreSQL ${missing ?? '
     beforeAll(async () => {
       // Where the server's user may read it, and nobody else.
       const { uid, gid } = await stat(server.dataDir)
-      const file = join(server.dataDir, 'test.pem')
-      await copyFile(certificates.serverFile, file)
-      await chown(file, uid, gid)
-      await chmod(file, 0o600)
+      const files = { 'test.pem': certificates.serverFile, 'ca.pem': certificates.caFile }
+      for (const [name, from] of Object.entries(files)) {
+        const file = join(server.dataDir, name)
+        await copyFile(from, file)
+        await chown(file, uid, gid)
+        await chmod(file, 0o600)
+      }
       await server.stop()
-      await server.start({ ssl: 'on', ssl_cert_file: 'test.pem', ssl_key_file: 'test.pem' })
+      await server.start({ ssl: 'on', ssl_cert_file: 'test.pem', ssl_key_file: 'test.pem', ssl_ca_file: 'ca.pem' })
     })
 
     test('is used where it is there and not turned off', async () => {
@@ -175,6 +181,57 @@ describe.skipIf(missing !== undefined)(`a session with PostgreSQL ${missing ?? '
       expect(await ask('secret', 'allow')).toBe(true)
       expect(await ask('plain', 'prefer')).toBe(false)
       await expect(ask('secret', 'disable')).rejects.toMatchObject({ code: 'PG_LOGIN_REFUSED' })
+      await writeFile(hba, before)
+    })
+
+    test('logs in with a client certificate that the server asks for, whatever form its key has', async () => {
+      const hba = join(server.dataDir, 'pg_hba.conf')
+      const before = await readFile(hba, 'utf8')
+      await server.sql('CREATE ROLE client LOGIN REPLICATION')
+      const rule = 'client 127.0.0.1/32 trust clientcert=verify-full'
+      await writeFile(
+        hba,
+        `hostssl all ${rule}\nhostssl replication ${rule}\nhostnossl all client all reject\n${before}`,
+      )
+      await server.sql('SELECT pg_reload_conf()')
+      const name = 'SELECT client_dn FROM pg_stat_ssl WHERE pid = pg_backend_pid()'
+      const login = (ssl: Partial<Ssl>, replication = false) =>
+        show(
+          {
+            user: 'client',
+            password: undefined,
+            ssl: { mode: 'verify-full', rootCertFile: certificates.caFile, ...ssl },
+          },
+          name,
+          replication,
+        )
+      await expect
+        .poll(() => login({}).catch((error: unknown) => error))
+        .toMatchObject({ code: 'PG_LOGIN_REFUSED', message: expect.stringContaining('client certificate') })
+
+      const [pem, pk8, p12] = [certificates.clientFile, join(folder, 'login.pk8'), join(folder, 'login.p12')]
+      await writeFile(pk8, createPrivateKey(await readFile(pem)).export({ format: 'der', type: 'pkcs8' }))
+      await run('openssl', ['pkcs12', '-export', '-in', pem, '-out', p12, '-passout', 'pass:open'])
+      for (const replication of [false, true]) {
+        expect(await login({ certFile: pem, keyFile: pem }, replication)).toBe('/CN=client')
+        expect(await login({ certFile: pem, keyFile: pk8 }, replication)).toBe('/CN=client')
+        expect(await login({ keyFile: p12, keyPassword: 'open' }, replication)).toBe('/CN=client')
+      }
+      await expect(login({ keyFile: p12, keyPassword: 'wrong' })).rejects.toMatchObject({
+        name: 'ConfigError',
+        message: expect.stringContaining('sslpassword'),
+      })
+      // A certificate of somebody else is none of this role's.
+      await server.sql('CREATE ROLE other LOGIN')
+      await writeFile(hba, `hostssl all other 127.0.0.1/32 trust clientcert=verify-full\n${before}`)
+      await server.sql('SELECT pg_reload_conf()')
+      await expect
+        .poll(() =>
+          show({ user: 'other', ssl: { mode: 'require', certFile: pem, keyFile: pem } }, name).catch(
+            (error: unknown) => error,
+          ),
+        )
+        .toMatchObject({ code: 'PG_LOGIN_REFUSED' })
       await writeFile(hba, before)
     })
 
