@@ -289,6 +289,29 @@ describe('limits', () => {
     expect([writer.heldRecords, writer.heldBytes]).toEqual([0, 0])
   })
 
+  test('after a flush with nothing to send, the next record is sent without one', async () => {
+    const { link, add, drained } = setUp({})
+    await drained()
+    add(put(0, 'a'))
+    ;(await link.next(0)).answer(200)
+    await drained()
+  })
+
+  test('a server that has too much to do gets fewer requests at a time', async () => {
+    const { link, add, drained } = setUp({}, { maxInFlight: 2, backoffMs: 0 })
+    add(put(0, 'a'), put(1, 'b'), put(2, 'c'), put(3, 'd'))
+    const [first, second] = [await link.next(0), await link.next(1)]
+    first.answerWhole(429, 'busy')
+    second.answerWhole(429, 'busy')
+    const third = await link.next(2)
+    const over = drained()
+    await new Promise((resolve) => setImmediate(resolve))
+    expect(link.asked).toHaveLength(3)
+    third.answer(200, 200)
+    ;(await link.next(3)).answer(200, 200)
+    await over
+  })
+
   test('no more requests at a time than allowed', async () => {
     const { link, add, drained } = setUp({}, { maxInFlight: 1 })
     add(put(0, 'a'), put(1, 'b'), put(2, 'c'))

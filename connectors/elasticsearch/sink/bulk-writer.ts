@@ -206,7 +206,7 @@ export class BulkWriter {
   #endLinger(): void {
     clearTimeout(this.#lingering)
     this.#lingering = undefined
-    this.#due = true
+    this.#due = this.#open.actions.length > 0
     this.#send()
   }
 

@@ -1,4 +1,4 @@
-import { DataError, type Schema, type SinkRecord } from '@tidewire/sdk'
+import { DataError, originalPosition, type Schema, type SinkRecord } from '@tidewire/sdk'
 
 /** What Elasticsearch and OpenSearch take. */
 const maxIdBytes = 512
@@ -36,8 +36,12 @@ function mayBeId(key: unknown, schema: Schema | undefined): key is string | numb
   return schema === undefined || schema.type.startsWith('int')
 }
 
-/** The id of the document of a record whose key does not count: the same whenever the record is read again. */
-export function positionId({ topic, partition, offset }: SinkRecord): string {
+/**
+ * The id of the document of a record whose key does not count: the same whenever the record is read again, and another for any
+ * other record, whatever transforms made of its topic.
+ */
+export function positionId(record: SinkRecord): string {
+  const { topic, partition, offset } = originalPosition(record)
   return `${topic}+${partition}+${offset}`
 }
 

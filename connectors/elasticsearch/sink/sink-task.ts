@@ -127,9 +127,8 @@ class ElasticsearchSinkTask implements SinkTask {
 
   async flush(offsets: readonly TopicPartitionOffset[]): Promise<readonly TopicPartitionOffset[]> {
     const { signal, config, redrive } = this.#context
-    const timeoutMs = signal.aborted ? stopGraceMs : config['flush.timeout.ms']
-    await this.#writer.drain(timeoutMs, signal.aborted ? undefined : signal)
-    if (signal.aborted && this.#writer.heldRecords > 0) await this.#writer.drain(stopGraceMs, undefined)
+    if (!signal.aborted) await this.#writer.drain(config['flush.timeout.ms'], signal)
+    if (signal.aborted) await this.#writer.drain(stopGraceMs, undefined)
     const settled = settledOffsets(offsets, this.#writer.waiting())
     // Nothing comes after it that would commit the rest.
     if (redrive !== undefined && this.#writer.heldRecords > 0) throw this.#unfinished()
