@@ -41,8 +41,8 @@ describe.each(engines)(`elasticsearch-sink on $name, with seed ${seed}`, ({ miss
       kill = await storeKill({ kill: () => engine.kill!(), restart: () => engine.restart() }, seed)
     })
     afterAll(async () => {
-      await kill?.close()
-      await engine?.close()
+      await kill.close()
+      await engine.close()
     })
 
     /** All documents of an index, by id. */

@@ -33,8 +33,8 @@ describe.skipIf(missing !== undefined)(
       kill = await storeKill({ kill: () => s3.kill!(), restart: () => s3.restart() }, seed)
     })
     afterAll(async () => {
-      await kill?.close()
-      await s3?.close()
+      await kill.close()
+      await s3.close()
     })
 
     /** The lines of all objects of a folder, by partition, in the order of the objects' first offsets. */

@@ -5,7 +5,7 @@ import { intervalMs, type Index } from './indices.ts'
 import { offsetOf, partitionOf, type Position, type SortValue } from './offset.ts'
 import { PointInTime, PointInTimeGone, type Hit, type Page, type Search } from './point-in-time.ts'
 import { fieldOf, modeOf, queryOf, type ReadConfig } from './settings.ts'
-import { exactOf, greatestValue, rangeTo, sortableType, timeOf, valueOfTime } from './sort-field.ts'
+import { exactOf, greatestValue, rangeOf, sortableType, timeOf, valueOfTime, type SortField } from './sort-field.ts'
 import { RecordMaker } from './source-record.ts'
 
 /** What all readers of a task share. */
@@ -36,8 +36,9 @@ export class IndexReader {
   lagMs: number | undefined
   readonly #session: Session
   readonly #records: RecordMaker
-  readonly #field: string | undefined
-  #type: string | undefined
+  readonly #fieldName: string | undefined
+  /** Not known until a document has it. */
+  #field: SortField | undefined
   #position: Position
   /** Mode `incrementing`: greatest values and when they were seen, the oldest first. */
   #greatest: { readonly at: number; readonly value: SortValue }[] = []
@@ -50,7 +51,7 @@ export class IndexReader {
     this.#session = session
     this.#foundAt = session.now()
     this.#records = new RecordMaker(config, index.name, partitionOf(index.name))
-    this.#field = fieldOf(config)
+    this.#fieldName = fieldOf(config)
     const isSame = position.uuid === undefined || position.uuid === index.uuid
     if (!isSame) log.warn(`${index.name} was made anew, and is read from its beginning`)
     this.#position = { ids: [], ...(isSame && position), uuid: index.uuid }
@@ -82,9 +83,9 @@ export class IndexReader {
   /** `timestamp.initial`, once; stored, so that a restart does not begin later. */
   #begin(): boolean {
     const initial = this.#session.config['timestamp.initial']
-    if (initial === undefined || this.#position.value !== undefined || this.#type === undefined) return false
+    if (initial === undefined || this.#position.value !== undefined || this.#field === undefined) return false
     const from = initial === -1 ? this.#foundAt : initial
-    this.#position = { uuid: this.index.uuid, value: valueOfTime(from, this.#type), ids: [] }
+    this.#position = { uuid: this.index.uuid, value: valueOfTime(from, this.#field.type), ids: [] }
     return true
   }
 
@@ -106,8 +107,9 @@ export class IndexReader {
         }
         lost = 0
         const records = this.#take(page)
-        if (records.length > 0) yield { records }
-        if (page.hits.length < size) return
+        // A page that is not full need not be the last one: OpenSearch is known to give less than there is.
+        if (records.length === 0) return
+        yield { records }
       }
     } finally {
       await pit.close()
@@ -126,7 +128,7 @@ export class IndexReader {
     for (const hit of hits) {
       const isTied = this.#isHere(hit)
       if (isTied && this.#position.ids.includes(hit.id)) continue
-      const [value] = hit.sort
+      const { value } = hit
       this.#position = {
         uuid: this.index.uuid,
         ...(value !== undefined && { value }),
@@ -141,22 +143,22 @@ export class IndexReader {
     return records
   }
 
-  #isHere({ sort: [value], seqNo }: Hit): boolean {
+  #isHere({ value, seqNo }: Hit): boolean {
     const { value: here } = this.#position
     // An offset that was stored has long integers as texts.
     return seqNo === this.#position.seqNo && (value === here || String(value) === String(here))
   }
 
   #timeOf(value: SortValue): number | undefined {
-    if (modeOf(this.#session.config) === 'timestamp' && this.#type === 'long') return Number(value)
-    return timeOf(value, this.#type)
+    if (modeOf(this.#session.config) === 'timestamp' && this.#field?.type === 'long') return Number(value)
+    return timeOf(value, this.#field?.type)
   }
 
   /** Where to go on: at the last document's place, since another shard may have one there too. */
   #after(): readonly SortValue[] | undefined {
     const { value, seqNo } = this.#position
     if (value === undefined) return seqNo === undefined ? undefined : [seqNo - 1]
-    return [exactOf(value, this.#type!), seqNo === undefined ? afterAll : seqNo - 1]
+    return [exactOf(value, this.#field!.type), seqNo === undefined ? afterAll : seqNo - 1]
   }
 
   /** As many as the bytes of a batch are likely to hold, and more than may have been read before. */
@@ -168,40 +170,41 @@ export class IndexReader {
 
   /** What is to be asked for now; undefined where there is nothing yet. @throws ConfigError, ConnectError */
   async #search(): Promise<Search | undefined> {
-    const { config, link, signal } = this.#session
+    const { config } = this.#session
     const filters: unknown[] = []
     const query = queryOf(config)
     if (query !== undefined) filters.push(query)
-    if (this.#field !== undefined) {
-      this.#type ??= await sortableType(link, this.index.name, this.#field, config, signal)
-      if (this.#type === undefined) return undefined
-      const bound = await this.#bound(filters)
+    if (this.#fieldName !== undefined) {
+      this.#field ??= await this.#knownField(this.#fieldName)
+      if (this.#field === undefined) return undefined
+      const bound = await this.#bound(this.#field, filters)
       if (bound === undefined) return undefined
       filters.push(bound)
     }
-    return {
-      query: { bool: { filter: filters } },
-      field: this.#field,
-      includes: config['source.includes'],
-      excludes: config['source.excludes'],
-    }
+    return { filters, field: this.#field, includes: config['source.includes'], excludes: config['source.excludes'] }
+  }
+
+  async #knownField(name: string): Promise<SortField | undefined> {
+    const { config, link, signal } = this.#session
+    const type = await sortableType(link, this.index.name, name, config, signal)
+    return type === undefined ? undefined : { name, type }
   }
 
   /** A filter for the documents that those that come late cannot be before; undefined: none is old enough. */
-  async #bound(filters: readonly unknown[]): Promise<unknown> {
-    const { config, link, signal, now } = this.#session
-    const field = this.#field!
+  async #bound(field: SortField, filters: readonly unknown[]): Promise<unknown> {
+    const { config, now } = this.#session
     const [delay, at] = [config['late.documents.delay.ms'], now()]
-    // A number of milliseconds is compared as one.
-    if (modeOf(config) === 'timestamp') return rangeTo(field, at - delay, this.#type === 'long' ? 'long' : 'date')
-    const exists = { exists: { field } }
-    if (delay === 0) return exists
-    const value = await greatestValue(link, this.index.name, field, [...filters, exists], signal)
+    if (modeOf(config) === 'timestamp') {
+      // Given in milliseconds, of whatever precision the field is.
+      return rangeOf(field.type === 'long' ? field : { ...field, type: 'date' }, { lte: at - delay })
+    }
+    if (delay === 0) return { exists: { field: field.name } }
+    const value = await greatestValue(this.#session, this.index.name, field, filters)
     if (value !== undefined) this.#greatest.push({ at, value })
     const old = this.#greatest.findLastIndex((seen) => seen.at <= at - delay)
     if (old < 0) return undefined
     this.#greatest.splice(0, old)
-    return rangeTo(field, this.#greatest[0]!.value, this.#type!)
+    return rangeOf(field, { lte: this.#greatest[0]!.value })
   }
 
   #firstDue(): number {
@@ -214,7 +217,7 @@ export class IndexReader {
   #warnOfRefresh(): void {
     const { config, log } = this.#session
     const { name, refreshInterval } = this.index
-    if (refreshInterval === undefined || this.#field === undefined) return
+    if (refreshInterval === undefined || this.#fieldName === undefined) return
     const interval = intervalMs(refreshInterval)
     if (interval === undefined) {
       log.warn(`${name} has refresh_interval ${refreshInterval}: documents may come to be seen too late to be read`)

@@ -4,14 +4,15 @@ import { codes, isObject, problemOfAnswer } from '../link/errors.ts'
 import { pathOf, type ElasticsearchLink } from '../link/link.ts'
 import type { Server } from '../link/server.ts'
 import type { SortValue } from './offset.ts'
+import { allOf, byScore, constantScore, leavesOut, rangeOf, type SortField } from './sort-field.ts'
 
 /** A document as an answer has it. */
 export interface Hit {
   readonly id: string
   /** undefined where the index does not keep what it was given. */
   readonly source: unknown
-  /** Less the last one, which is the sequence number. */
-  readonly sort: readonly SortValue[]
+  /** Of the field that documents are sorted by. */
+  readonly value: SortValue | undefined
   readonly seqNo: number
   readonly version: number
   readonly primaryTerm: number
@@ -26,9 +27,9 @@ export interface Page {
 
 /** What is asked of an index: the parts of a request that the settings decide. */
 export interface Search {
-  readonly query: unknown
+  readonly filters: readonly unknown[]
   /** The field to sort by, before the sequence number. */
-  readonly field: string | undefined
+  readonly field: SortField | undefined
   readonly includes: readonly string[]
   readonly excludes: readonly string[]
 }
@@ -96,13 +97,8 @@ export class PointInTime {
       query: { allow_partial_search_results: false },
       body: stringifyExact({
         pit: { id: this.#id, keep_alive: this.#keepAlive },
-        query: search.query,
+        ...sorted(this.#server, search, after),
         size,
-        sort: [
-          ...(search.field === undefined ? [] : [{ [search.field]: { order: 'asc' } }]),
-          { _seq_no: { order: 'asc' } },
-        ],
-        ...(after !== undefined && { search_after: after }),
         ...(search.includes.length + search.excludes.length > 0 && {
           _source: { includes: search.includes, excludes: search.excludes },
         }),
@@ -120,7 +116,8 @@ export class PointInTime {
       throw problemOfAnswer({ status: 503, text: 'some shards gave no answer in time' }, what)
     }
     if (typeof found.pit_id === 'string') this.#id = found.pit_id
-    return { hits: found.hits.hits.map(hitOf), length: answer.text.length }
+    const at = search.field === undefined ? undefined : leavesOut(this.#server, search.field) ? 1 : 0
+    return { hits: found.hits.hits.map((hit) => hitOf(hit, at)), length: answer.text.length }
   }
 
   /** Leaves to its end what cannot be ended quickly. */
@@ -156,11 +153,23 @@ interface RawHit {
   readonly sort: readonly SortValue[]
 }
 
-function hitOf(hit: RawHit): Hit {
+/** The parts of a request that say which documents come, and in which order. */
+function sorted(server: Server, { filters, field }: Search, after: readonly SortValue[] | undefined): object {
+  const bySeqNo = { _seq_no: { order: 'asc' } }
+  if (field === undefined) return { query: allOf(filters), sort: [bySeqNo], ...(after && { search_after: after }) }
+  const sort = [{ [field.name]: { order: 'asc' } }, bySeqNo]
+  if (!leavesOut(server, field)) return { query: allOf(filters), sort, ...(after && { search_after: after }) }
+  // Without a first page's shortcut each page looks at all that the filters let through.
+  const behind = after === undefined ? [] : [rangeOf(field, { gte: after[0]! })]
+  return { ...byScore(filters.concat(behind), sort), ...(after && { search_after: [constantScore, ...after] }) }
+}
+
+/** @param valueAt where the field's value is among those sorted by; counted from the first, since Elasticsearch may add some */
+function hitOf(hit: RawHit, valueAt: number | undefined): Hit {
   return {
     id: hit._id,
     source: isObject(hit._source) ? hit._source : undefined,
-    sort: hit.sort.slice(0, -1),
+    value: valueAt === undefined ? undefined : hit.sort[valueAt],
     seqNo: hit._seq_no,
     version: hit._version,
     primaryTerm: hit._primary_term,

@@ -2,12 +2,20 @@ import { ConfigError } from '@tidewire/sdk'
 import { parseExact, stringifyExact } from '@tidewire/sdk/json'
 import { isObject } from '../link/errors.ts'
 import { pathOf, type ElasticsearchLink } from '../link/link.ts'
+import type { Server } from '../link/server.ts'
 import type { SortValue } from './offset.ts'
 import { modeOf, type ReadConfig } from './settings.ts'
 
 const timeTypes = ['date', 'date_nanos', 'long']
 const growingTypes = [...timeTypes, 'integer', 'short', 'byte', 'unsigned_long', 'double', 'float', 'keyword']
 const nanosPerMs = 1_000_000n
+
+/** A field that documents are sorted by. */
+export interface SortField {
+  readonly name: string
+  /** In the index that is read. */
+  readonly type: string
+}
 
 /**
  * The type of the field in an index; undefined where no document has had it yet.
@@ -43,39 +51,66 @@ export async function sortableType(
 
 /** The greatest value that can be seen now; undefined where there is none. @throws ConnectError */
 export async function greatestValue(
-  link: ElasticsearchLink,
+  { link, server, signal }: { readonly link: ElasticsearchLink; readonly server: Server; readonly signal: AbortSignal },
   index: string,
-  field: string,
+  field: SortField,
   filters: readonly unknown[],
-  signal: AbortSignal,
 ): Promise<SortValue | undefined> {
+  const sort = [{ [field.name]: { order: 'desc' } }]
+  const there = [...filters, { exists: { field: field.name } }]
   const text = await link.get({
     method: 'POST',
     path: `${pathOf(index)}/_search`,
     query: { allow_partial_search_results: false },
     body: stringifyExact({
-      query: { bool: { filter: filters } },
+      ...(leavesOut(server, field) ? byScore(there, sort) : { query: allOf(there), sort }),
       size: 1,
-      sort: [{ [field]: { order: 'desc' } }],
       _source: false,
       track_total_hits: false,
     }),
-    what: `looking for the greatest ${field} of ${index}`,
+    what: `looking for the greatest ${field.name} of ${index}`,
     signal,
   })
-  const { hits } = parseExact(text, 'integers') as { hits: { hits: { sort: [SortValue] }[] } }
-  return hits.hits[0]?.sort[0]
+  const { hits } = parseExact(text, 'integers') as { hits: { hits: { sort: SortValue[] }[] } }
+  return hits.hits[0]?.sort.at(-1)
 }
 
-/** A filter for the documents with a value up to this one. */
-export function rangeTo(field: string, value: SortValue, type: string): unknown {
+/** A query for the documents that all filters let through. */
+export const allOf = (filters: readonly unknown[]): unknown => ({ bool: { filter: filters } })
+
+/**
+ * Whether the server leaves out documents of an index with several shards where this field is the first to sort by: OpenSearch
+ * (2.19 and 3.8 at least) compares what one shard has found, in nanoseconds, with the bounds of the next one, and passes that over.
+ */
+export function leavesOut({ product }: Server, { type }: SortField): boolean {
+  return product === 'OpenSearch' && type === 'date_nanos'
+}
+
+/** What all documents of {@link byScore} have as their first value. */
+export const constantScore = 1
+
+/** The same order, with something before it that all documents have in common. */
+export function byScore(filters: readonly unknown[], sort: readonly unknown[]): object {
+  return {
+    query: { constant_score: { filter: allOf(filters), boost: constantScore } },
+    sort: [{ _score: { order: 'asc' } }, ...sort],
+  }
+}
+
+/** A filter for the documents with a value from one on, or up to one. */
+export function rangeOf(
+  { name, type }: SortField,
+  bounds: { readonly gte?: SortValue; readonly lte?: SortValue },
+): unknown {
   switch (type) {
     case 'date':
-      return { range: { [field]: { lte: value, format: 'epoch_millis' } } }
-    case 'date_nanos':
-      return { range: { [field]: { lte: isoNanos(BigInt(value)), format: 'strict_date_optional_time_nanos' } } }
+      return { range: { [name]: { ...bounds, format: 'epoch_millis' } } }
+    case 'date_nanos': {
+      const texts = Object.entries(bounds).map(([bound, value]) => [bound, isoNanos(BigInt(value))] as const)
+      return { range: { [name]: { ...Object.fromEntries(texts), format: 'strict_date_optional_time_nanos' } } }
+    }
     default:
-      return { range: { [field]: { lte: value } } }
+      return { range: { [name]: bounds } }
   }
 }
 

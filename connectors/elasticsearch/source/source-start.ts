@@ -1,5 +1,6 @@
 import { ConfigError, type OffsetsContext, type SourceOffsetChange, type SourceStart } from '@tidewire/sdk'
 import { openLink } from '../link/link.ts'
+import { askServer } from '../link/server.ts'
 import { findIndices } from './indices.ts'
 import { offsetOf, partitionOf, type SortValue } from './offset.ts'
 import { fieldOf, modeOf, queryOf, type ReadConfig } from './settings.ts'
@@ -25,13 +26,15 @@ export async function offsetsFrom(
   }
   const link = await openLink(config)
   try {
+    const server = await askServer(link, signal)
     const changes: SourceOffsetChange[] = []
     for (const { name, uuid } of await findIndices(link, config, signal)) {
       const type = await sortableType(link, name, field, config, signal)
       if (type === undefined) continue
       const query = queryOf(config)
-      const filters = [{ exists: { field } }, ...(query === undefined ? [] : [query])]
-      const latest = (): Promise<SortValue | undefined> => greatestValue(link, name, field, filters, signal)
+      const filters = query === undefined ? [] : [query]
+      const latest = (): Promise<SortValue | undefined> =>
+        greatestValue({ link, server, signal }, name, { name: field, type }, filters)
       const value = await valueFrom(from, mode === 'timestamp', type, latest)
       if (value !== undefined)
         changes.push({ partition: partitionOf(name), offset: offsetOf({ uuid, value, ids: [] }) })

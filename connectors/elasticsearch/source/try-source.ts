@@ -35,14 +35,14 @@ export async function trySource(
       if (indices.length === 0) return { [setting]: 'no index is there that the settings ask for' }
       for (const { name } of indices.slice(0, mostTried)) {
         const field = fieldOf(config)
-        const known = field === undefined || (await sortableType(link, name, field, config, signal)) !== undefined
+        const type = field === undefined ? undefined : await sortableType(link, name, field, config, signal)
         const pit = await PointInTime.open({ link, server }, name, 1000, signal)
         try {
           const query = queryOf(config)
           if (query !== undefined) setting = 'query'
-          const filter = query === undefined ? [] : [query]
-          const sortField = known ? field : undefined
-          const search = { query: { bool: { filter } }, field: sortField, includes: [], excludes: [] }
+          const filters = query === undefined ? [] : [query]
+          const sortField = field === undefined || type === undefined ? undefined : { name: field, type }
+          const search = { filters, field: sortField, includes: [], excludes: [] }
           await pit.read(search, undefined, 1, signal)
         } finally {
           await pit.close()

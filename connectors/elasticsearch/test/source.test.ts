@@ -27,10 +27,6 @@ describe.each(engines)('elasticsearch-source on $name', ({ missing, start }) => 
   const runs: SourceRun[] = []
   let indices = 0
 
-  beforeAll(async () => {
-    if (missing === undefined) engine = await start()
-  })
-  afterAll(() => engine?.close())
   afterEach(async () => {
     for (const run of runs.splice(0)) await run.stop().catch(() => undefined)
   })
@@ -72,10 +68,7 @@ describe.each(engines)('elasticsearch-source on $name', ({ missing, start }) => 
     ...more,
   })
 
-  function run(
-    config: Parameters<typeof runSource>[1],
-    offsets: SourceRun['offsets'] | undefined = undefined,
-  ): SourceRun {
+  function run(config: Parameters<typeof runSource>[1], offsets?: SourceRun['offsets']): SourceRun {
     const started = runSource(elasticsearchSource, config, { timeoutMs, ...(offsets !== undefined && { offsets }) })
     runs.push(started)
     return started
@@ -104,6 +97,11 @@ describe.each(engines)('elasticsearch-source on $name', ({ missing, start }) => 
   const keys = (records: readonly SourceRecord[]): string[] => records.map(({ key }) => String(key))
 
   describe.skipIf(missing !== undefined)(missing ?? 'is there', () => {
+    beforeAll(async () => {
+      engine = await start()
+    })
+    afterAll(() => engine.close())
+
     for (const { name, run: runCase } of sourceConformance({
       source: elasticsearchSource,
       timeoutMs,
@@ -121,7 +119,9 @@ describe.each(engines)('elasticsearch-source on $name', ({ missing, start }) => 
             await write(index, documents)
             return documents.map(({ id }) => id)
           },
-          dispose: async () => void (await engine.ask('DELETE', `/${index}`)),
+          dispose: async () => {
+            await engine.ask('DELETE', `/${index}`)
+          },
         }
       },
     })) {
