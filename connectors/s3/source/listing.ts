@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { ConnectError, type Logger, type SourceOffset, type SourcePartition } from '@tidewire/sdk'
 import type { Bucket } from './bucket.ts'
+import { worksAhead } from './fetch-ahead.ts'
 import {
   fixedStreams,
   laneCount,
@@ -72,7 +73,9 @@ export class Listing {
     while (!signal.aborted) {
       const pass = await this.#list(own)
       for (const settle of pass.unsettled) yield { settle }
-      for (const read of pass.works) yield { read }
+      for (const [index, read] of pass.works.entries()) {
+        yield { read, next: pass.works.slice(index + 1, index + 1 + worksAhead) }
+      }
       if (!pass.complete) continue
       // All that was listed is read now.
       for (const position of this.#positions.values()) position.forgetUnseen()

@@ -2,6 +2,7 @@ import { ConnectError, isErrorKind, type SourceBatch, type SourceRecord, type So
 import { openS3 } from '../link/connect.ts'
 import { AfterReading } from './after-reading.ts'
 import { Bucket, ObjectGoneError } from './bucket.ts'
+import { FetchAhead } from './fetch-ahead.ts'
 import { changedError, Listing } from './listing.ts'
 import { primaryOf, readRecords, type BareRecord, type PartObject } from './read-records.ts'
 import type { S3SourceConfig } from './settings.ts'
@@ -46,12 +47,14 @@ class Reading {
   readonly #context: Context
   readonly #bucket: Bucket
   readonly #after: AfterReading
+  readonly #ahead: FetchAhead
   readonly #figures: Figures = { objects: 0, records: 0, bytes: 0 }
 
   constructor(context: Context, bucket: Bucket, after: AfterReading) {
     this.#context = context
     this.#bucket = bucket
     this.#after = after
+    this.#ahead = new FetchAhead(bucket)
   }
 
   async *follow(found: Found): AsyncGenerator<SourceBatch> {
@@ -60,7 +63,11 @@ class Reading {
       const offsets = found.offsets.map(({ position, offset }) => ({ partition: position.partition, offset }))
       yield { records: [], offsets }
     } else if ('settle' in found) await this.#settle(found.settle)
-    else yield* this.#read(found.read)
+    else {
+      // Its own objects stay as they are asked for already.
+      this.#ahead.begin([found.read, ...(found.next ?? [])])
+      yield* this.#read(found.read)
+    }
   }
 
   async #settle(work: Omit<Work, 'from'>): Promise<void> {
@@ -101,7 +108,7 @@ class Reading {
     const { family, position } = run.current
     const { config } = this.#context
     const { object } = primaryOf(family)
-    const open = (one: PartObject['object']) => this.#bucket.open(one)
+    const open = (one: PartObject['object']) => this.#ahead.open(one)
     // The last batch carries the position behind the object, so one is held back until it is known for the last.
     let held: SourceRecord[] | undefined
     for await (const bare of readRecords(family, run.next, open, config)) {

@@ -14,7 +14,8 @@ export interface Work {
 
 /** What is found to be done, in order. */
 export type Found =
-  | { readonly read: Work }
+  /** With what is to be read after it, as far as that is known. */
+  | { readonly read: Work; readonly next?: readonly Work[] }
   /** Was read by a predecessor, which did not come to do with it what is to be done after that. */
   | { readonly settle: Omit<Work, 'from'> }
   /** Positions that moved though nothing was read. */
