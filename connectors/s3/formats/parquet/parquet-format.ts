@@ -106,7 +106,12 @@ class ParquetObjectWriter implements ObjectWriter {
 
   #endRowGroup(): void {
     if (this.#rows === 0) return
-    const columnData = this.#fields.map(({ name }, index) => ({ name, data: this.#columns[index]! }))
+    const columnData = this.#fields.map(({ name, elements }, index) => ({
+      name,
+      data: this.#columns[index]!,
+      // A dictionary would take -0 for 0, and rarely does anything for floats.
+      ...(isFloat(elements) ? { encoding: 'PLAIN' as const } : {}),
+    }))
     // It waits for the writer alone, and this one keeps nobody waiting.
     void this.#file.write({ columnData, rowGroupSize: this.#rows })
     this.#columns = this.#fields.map(() => [])
@@ -134,4 +139,8 @@ class PieceWriter extends ByteWriter {
     this.index = 0
     return [piece]
   }
+}
+
+function isFloat([element]: ParquetField['elements']): boolean {
+  return element?.type === 'FLOAT' || element?.type === 'DOUBLE'
 }

@@ -245,9 +245,8 @@ function decimalOf({ scale = 0, precision, logical_type }: SchemaElement): Parqu
 /** What a hint says of a schema beside its shape. */
 function described(hint: Schema | undefined, type?: Schema['type']): Partial<Schema> {
   if (hint === undefined || (type !== undefined && hint.type !== type)) return {}
-  const rest: { -readonly [K in keyof Schema]?: Schema[K] } = { ...hint }
-  for (const shape of ['type', 'optional', 'fields', 'values', 'keys'] as const) delete rest[shape]
-  return rest
+  const kept = (['name', 'version', 'doc', 'parameters', 'default'] as const).filter((key) => hint[key] !== undefined)
+  return Object.fromEntries(kept.map((key) => [key, hint[key]]))
 }
 
 const optional = (isOptional: boolean): { optional?: true } => (isOptional ? { optional: true } : {})

@@ -1,5 +1,5 @@
 /** CSV and its kin: a record for each row, its fields texts. */
-import { DataError, schema, type Schema } from '@tidewire/sdk'
+import { DataError, isErrorKind, schema, type Schema } from '@tidewire/sdk'
 import { setProperty } from '@tidewire/sdk/values'
 import { parse, type CsvError, type Options, type Parser } from 'csv-parse'
 import { Batches } from './batches.ts'
@@ -23,6 +23,8 @@ export async function* readCsv(object: ReadableObject, options: ReadOptions): As
   const { from = 0, batchBytes = defaultBatchBytes, maxRecordBytes = defaultMaxRecordBytes, csv = {} } = options
   const rows = new Rows(object.name, csv, new Batches(from, batchBytes))
   const parser = parse(parserOptions(csv, maxRecordBytes, rows))
+  // Who waits for it is told; it may fail when nobody does.
+  parser.on('error', () => undefined)
   try {
     for await (const piece of unpackedBytes(object, options.compression)) {
       await written(parser, (done) => parser.write(piece, done))
@@ -30,6 +32,9 @@ export async function* readCsv(object: ReadableObject, options: ReadOptions): As
     }
     await written(parser, (done) => parser.end(done))
     yield* rows.all()
+  } catch (error) {
+    if (error !== parser.errored || isErrorKind(error, 'DataError')) throw error
+    throw new DataError(`${object.name} cannot be read as CSV: ${(error as Error).message}`, { cause: error })
   } finally {
     parser.destroy()
   }
@@ -59,16 +64,14 @@ function parserOptions(csv: CsvOptions, maxRecordBytes: number, rows: Rows): Opt
   }
 }
 
-function written(parser: Parser, write: (done: (error?: Error | null) => void) => void): Promise<void> {
+/** Waits until the parser has taken what it is given: its rows are there then. */
+function written(parser: Parser, write: (done: () => void) => void): Promise<void> {
   return new Promise((resolve, reject) => {
-    const failed = (error: Error): void => {
-      reject(error instanceof DataError ? error : new DataError(error.message, { cause: error }))
-    }
-    parser.once('error', failed)
-    write((error) => {
-      parser.off('error', failed)
-      if (error != null) failed(error)
-      else resolve()
+    if (parser.errored !== null) reject(parser.errored)
+    parser.once('error', reject)
+    write(() => {
+      parser.off('error', reject)
+      resolve()
     })
   })
 }
