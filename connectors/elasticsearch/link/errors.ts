@@ -57,7 +57,7 @@ export function failureIn(error: unknown): Failure {
 }
 
 /** A write was refused because of the state of an index or the cluster: a disk that is full, a block that somebody set. */
-export function isBlock(type: string): boolean {
+function isBlock(type: string): boolean {
   return type === 'cluster_block_exception' || type === 'index_closed_exception'
 }
 
