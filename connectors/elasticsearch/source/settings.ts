@@ -62,7 +62,7 @@ const reading = defineConfig({
     type: 'string',
     importance: 'high',
     group: 'Mode',
-    doc: 'Mode `incrementing`: the field, a number, a time or a keyword. Values may repeat: of equal ones none is lost. Documents without it are not read.',
+    doc: 'Mode `incrementing`: the field, a number, a time or a keyword. Values may repeat among documents that come within `late.documents.delay.ms`: of these none is lost. Documents without it are not read.',
   },
   'late.documents.delay.ms': {
     type: 'long',
@@ -70,7 +70,7 @@ const reading = defineConfig({
     minimum: 0,
     importance: 'high',
     group: 'Mode',
-    doc: 'How far reading stays behind, for documents that can be seen only later than others with a greater value: longer than what lies between a document’s time and its indexing, plus the refresh interval of the index (1 s by default), plus the difference of the clocks. In mode `timestamp` documents younger than this are not read yet; in mode `incrementing` none beyond the greatest value that was there this long ago. What comes later than that is not read.',
+    doc: 'How far reading stays behind, for documents that can be seen only later than others with a greater value: longer than what lies between a document’s time and its indexing, plus the refresh interval of the index (1 s by default), plus the difference of the clocks. In mode `timestamp` documents younger than this are not read yet; in mode `incrementing` none beyond the greatest value that was there this long ago. What comes later, with a value not beyond that, need not be read.',
   },
   'timestamp.initial': {
     type: 'long',
