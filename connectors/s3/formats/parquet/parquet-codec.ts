@@ -48,6 +48,7 @@ export async function pageDecompressors(): Promise<
     ZSTD: (page, length) => zstdDecompressSync(page, { maxOutputLength: Math.max(length, 1) }),
     BROTLI: (page, length) => brotliDecompressSync(page, { maxOutputLength: Math.max(length, 1) }),
     LZ4: decompressLz4,
-    LZ4_RAW: decompressLz4Raw,
+    // Of nothing at all it is a block that the library does not take.
+    LZ4_RAW: (page, length) => (length === 0 ? page.subarray(0, 0) : decompressLz4Raw(page, length)),
   }
 }

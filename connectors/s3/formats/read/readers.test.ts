@@ -150,7 +150,7 @@ test.each(['json', 'csv', 'avro', 'parquet', 'lines', 'whole'] as const)(
     const failing = {
       name: 'a',
       size: 100,
-       
+
       async *stream(): AsyncGenerator<Uint8Array> {
         throw failure
       },
