@@ -20,7 +20,15 @@ const formats = [
 ] as const
 
 /** The headers that tell where a record came from. */
-export const originHeaders = ['bucket', 'key', 'record', 'last.modified', 'etag'] as const
+const originHeaders = ['bucket', 'key', 'record', 'last.modified', 'etag'] as const
+
+/** Of a sink's config, with which a source's begins. */
+const ofLayout = {
+  type: 'string',
+  importance: 'low',
+  group: 'Taken so that configs need no change',
+  doc: 'Any layout of folders is restored.',
+} as const
 
 export const sourceSettings = defineConfig({
   ...linkSettings,
@@ -268,7 +276,7 @@ export const sourceSettings = defineConfig({
     enum: ['ignore', 'reread', 'fail'],
     default: 'ignore',
     group: 'Errors',
-    doc: 'What to do about an object that was written anew after it was read, or while it is (its ETag is another). `ignore`: not read again, or gone on with at the next record, with a warning. `reread`: read from its start. `fail`: the task fails. With listing.order=lexicographic, only seen while the object is among those remembered.',
+    doc: 'What to do about an object that was written anew after it was read, or while it is (its ETag is another). `ignore`: not read again, or gone on with at the next record, with a warning. `reread`: read from its start. `fail`: the task fails. Seen while the object is among those remembered; after that one that is written anew is as one that was read, with listing.order=modified as a new one.',
   },
   'behavior.on.error': {
     type: 'string',
@@ -276,14 +284,6 @@ export const sourceSettings = defineConfig({
     default: 'fail',
     group: 'Errors',
     doc: 'What to do about an object that is not what it should be, from where that shows: `fail`: the task fails; `ignore` and `log`: the rest of it is left out, and told in the worker’s log or not. A single record that cannot be read follows errors.tolerance.',
-  },
-  'task.batch.size': {
-    type: 'int',
-    minimum: 1,
-    default: 10,
-    importance: 'low',
-    group: 'Records',
-    doc: 'Taken so that configs need no change: objects are read as they come, however many a listing has.',
   },
   'task.share': {
     type: 'string',
@@ -293,6 +293,21 @@ export const sourceSettings = defineConfig({
     group: 'Discovery',
     doc: 'Set by the connector for its tasks: which of how many.',
   },
+  'partitioner.class': ofLayout,
+  'partition.field.name': ofLayout,
+  'partition.duration.ms': ofLayout,
+  'path.format': ofLayout,
+  locale: ofLayout,
+  timezone: ofLayout,
+  'timestamp.extractor': ofLayout,
+  'timestamp.field': ofLayout,
+  'format.bytearray.extension': {
+    ...ofLayout,
+    doc: 'With format.class=bytes the names of objects may end in anything.',
+  },
+  'storage.class': { ...ofLayout, doc: 'The Java class of the storage: there is one.' },
+  'schema.cache.size': { ...ofLayout, doc: 'What is kept of a schema lives as long as its object is read.' },
+  'task.batch.size': { ...ofLayout, doc: 'Objects are read as they come, however many a listing has.' },
 })
 
 export type S3SourceConfig = ConfigOf<typeof sourceSettings>
@@ -301,9 +316,8 @@ export type S3SourceConfig = ConfigOf<typeof sourceSettings>
 export const unsupportedSettings: Readonly<Record<string, string>> = {
   folders: 'folders are found by themselves; topics chooses among them',
   'filename.regex': 'names are those that the sink writes; file.delim says what stands between their parts',
-  'partitioner.class': 'any layout of folders is restored, in order of offsets: leave it out',
-  'partition.field.name': 'any layout of folders is restored: leave it out',
-  'path.format': 'any layout of folders is restored: leave it out',
+  'confluent.license': 'there is none to give',
+  'confluent.topic.bootstrap.servers': 'there is no license topic',
   'parse.error.topic.prefix': 'records that cannot be read go to errors.deadletterqueue.topic.name',
   's3.sse.customer.key': 'objects encrypted with a key of the customer’s own are not read',
   'aws.s3.bucket.name': 'is called s3.bucket.name here',
