@@ -91,10 +91,9 @@ function namesIn(config: ElasticsearchSinkConfig): string[] {
     ...pairsOf(config['topic.index.map']).values(),
   ]
   const names = new ResourceNames(config)
-  if (!names.isExternal && (optionsOf(config).dataStream || config['index.name.format'] !== '${topic}')) {
-    named.push(names.pattern('*').replaceAll('**', '*'))
-  }
-  return named
+  if (names.isExternal) return named
+  const [one, other] = [names.pattern('one'), names.pattern('other')]
+  return one === other ? [...named, one] : named
 }
 
 function neededPrivileges(config: ElasticsearchSinkConfig): string[] {

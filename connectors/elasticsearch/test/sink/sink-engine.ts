@@ -38,8 +38,9 @@ export function sinkEngine(start: () => Promise<TestEngine>): SinkEngine {
     engine: () => engine,
     name: (what) => `${prefix}-${++names}-${what}`,
     run: (config, options) => {
-      const settings = { 'connection.url': engine.url, ...config }
-      const run = runSink(elasticsearchSink, settings, { timeoutMs: 60_000, ...options })
+      // A flush on a slow machine takes its time, and then stands for all that was put.
+      const settings = { 'connection.url': engine.url, 'flush.timeout.ms': 60_000, ...config }
+      const run = runSink(elasticsearchSink, settings, { timeoutMs: 90_000, ...options })
       onTestFinished(() => run.stop())
       return run
     },

@@ -17,12 +17,12 @@ describe.each(['elasticsearch', 'opensearch'] as const)('elasticsearch-sink with
         sink: elasticsearchSink,
         exactlyOnce: true,
         ordered: false,
-        timeoutMs: 60_000,
+        timeoutMs: 90_000,
         record: (text) => ({ value: { text } }),
         system: () => {
           const index = name('conformance')
           return {
-            config: { 'connection.url': engine().url, 'index.name.format': index },
+            config: { 'connection.url': engine().url, 'index.name.format': index, 'flush.timeout.ms': 60_000 },
             read: async () => (await documents(index)).map(({ source }) => source['text'] as string),
           }
         },
@@ -288,7 +288,7 @@ describe.each(['elasticsearch', 'opensearch'] as const)('elasticsearch-sink with
       await sink.put([sinkRecord({ topic, offset: 1, key: 'b', value: { n: 2 } })])
       await sink.flush()
       expect(sink.committed.get({ topic, partition: 0 })).toBe(1)
-      expect(sink.progress?.text).toContain('cluster_block_exception')
+      await expect.poll(() => sink.progress?.text).toContain('cluster_block_exception')
       await block(null)
       await expect.poll(() => sink.progress?.figures['documents_written']).toBe(2)
       await sink.flush()
