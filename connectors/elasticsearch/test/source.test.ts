@@ -1,10 +1,14 @@
 /** elasticsearch-source on real engines: no document lost or twice, whatever the points in time, the indices and the task come to. */
+import { readFile } from 'node:fs/promises'
 import { isErrorKind, type Logger, type SourceRecord } from '@tidewire/sdk'
 import { parseConfig, runSource, sourceConformance, type SourceRun } from '@tidewire/sdk/testing'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+import { testBroker } from '../../../test/support/broker.ts'
 import { elasticsearchMissing, startElasticsearch } from '../../../test/support/elasticsearch.ts'
 import { opensearchMissing, startOpensearch } from '../../../test/support/opensearch.ts'
+import { readTopic } from '../../../test/support/read-topic.ts'
 import type { TestEngine } from '../../../test/support/search-engine.ts'
+import { testWorker } from '../../../test/support/worker.ts'
 import { elasticsearchSource } from '../source/source.ts'
 
 const timeoutMs = 60_000
@@ -314,6 +318,40 @@ describe.each(engines)('elasticsearch-source on $name', ({ missing, start }) => 
       expect(keys(await latest.take(1))).toEqual(['d4'])
       await expect(startAt(settings(index), { offset: 1 })).rejects.toThrow('{"timestamp": <ms>}')
       await expect(startAt(settings(index, { mode: 'once' }), 'latest')).rejects.toThrow('reads all documents')
+    })
+
+    test('config/examples/elasticsearch-source.json in a worker: documents are records, and a start anew reads them again', async () => {
+      const broker = await testBroker()
+      const worker = await testWorker(broker.address)
+      try {
+        const file = new URL('../../../config/examples/elasticsearch-source.json', import.meta.url)
+        const { name, config } = JSON.parse(await readFile(file, 'utf8')) as {
+          name: string
+          config: Readonly<Record<string, string>>
+        }
+        const index = newName()
+        const documents = [1, 2, 3].map((n) => ({ id: `d${n}`, ts: base + n, number: 2n ** 62n + BigInt(n) }))
+        await write(index, documents)
+        const here = { 'connection.url': engine.url, 'index.names': index, 'poll.interval.ms': '50' }
+        await worker.deploy(name, { ...config, ...here })
+        const topic = config['topic']!
+        const seen = async (count: number) => {
+          const records = await readTopic(Number(broker.address.split(':')[1]), topic, ({ length }) => length >= count)
+          return records.map(({ key, value }) => [key, value])
+        }
+        const expected = documents.map(({ id, ts, number }) => [id, `{"ts":${ts},"number":${number}}`])
+        expect(await seen(3)).toEqual(expected)
+        await worker.ask('PUT', `/connectors/${name}/stop`)
+        await worker.reaches(name, 'STOPPED')
+        const offset = { partition: { index }, offset: { value: base + 2 } }
+        const altered = await worker.ask('PATCH', `/connectors/${name}/offsets`, { offsets: [offset] })
+        expect(altered.status, JSON.stringify(altered.body)).toBe(200)
+        await worker.ask('PUT', `/connectors/${name}/resume`)
+        expect(await seen(4)).toEqual([...expected, expected[2]])
+      } finally {
+        await worker.close()
+        await broker.close()
+      }
     })
 
     test('a deep validation tells what is wrong, by setting', async () => {
