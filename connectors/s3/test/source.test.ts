@@ -6,12 +6,21 @@ import {
   PutObjectCommand,
   PutObjectTaggingCommand,
 } from '@aws-sdk/client-s3'
-import type { Logger, SourceRecord } from '@tidewire/sdk'
-import { OffsetStore, parseConfig, runSource, sourceConformance, type SourceRun } from '@tidewire/sdk/testing'
+import { Decimal, schema, type Logger, type SourceRecord } from '@tidewire/sdk'
+import {
+  OffsetStore,
+  parseConfig,
+  runSink,
+  runSource,
+  sinkRecord,
+  sourceConformance,
+  type SourceRun,
+} from '@tidewire/sdk/testing'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { breakingProxy, type BreakingProxy } from '../../../test/support/s3-proxy.ts'
 import { s3Missing, startS3, type TestS3 } from '../../../test/support/s3.ts'
 import { until } from '../../../test/support/until.ts'
+import { s3Sink } from '../sink/sink.ts'
 import { s3Source } from '../source/source.ts'
 
 const missing = await s3Missing()
@@ -129,6 +138,71 @@ describe.skipIf(missing !== undefined)(`s3-source${missing === undefined ? '' : 
     await object('a/hour=3/a+0', 6, 1)
     expect(values(await run.take(2))).toEqual([{ offset: 6 }, { offset: 7 }])
   })
+
+  test.each(['avro', 'parquet'])(
+    'restores what s3-sink wrote as %s: values, keys and headers with their schemas',
+    async (format) => {
+      const bucket = await s3.bucket('formats')
+      const store = {
+        ...s3.settings,
+        's3.bucket.name': bucket,
+        'store.kafka.keys': 'true',
+        'store.kafka.headers': 'true',
+      }
+      const sink = runSink(
+        s3Sink,
+        {
+          ...store,
+          'format.class': format,
+          'keys.format.class': format,
+          'headers.format.class': format,
+          'flush.size': '50',
+        },
+        { timeoutMs },
+      )
+      const valueSchema = schema.struct(
+        {
+          id: schema.int64(),
+          name: schema.string({ optional: true }),
+          price: schema.decimal(2),
+          at: schema.timestamp(),
+          tags: schema.array(schema.string()),
+        },
+        { name: 'Order' },
+      )
+      const written = Array.from({ length: 100 }, (_, at) =>
+        sinkRecord({
+          ...{ topic: 'orders', partition: 2, offset: at, valueSchema },
+          ...{ key: `key ${at}`, keySchema: schema.string(), headers: [{ key: 'h', value: `${at}` }] },
+          value: {
+            id: at === 7 ? 9_007_199_254_740_993n : at,
+            name: at % 3 === 0 ? null : `name ${at}`,
+            price: new Decimal(BigInt(at * 101), 2),
+            at: 1_700_000_000_000 + at,
+            tags: [`tag ${at}`, 'é'],
+          },
+        }),
+      )
+      await sink.put(written)
+      await until('both objects', async () => {
+        await sink.put([])
+        await sink.flush()
+        return sink.committed.get({ topic: 'orders', partition: 2 }) === 100
+      })
+      await sink.stop()
+      const records = await start(store).take(100)
+      expect(records.map(({ topic, partition }) => `${topic}/${partition}`)).toEqual(Array(100).fill('orders/2'))
+      expect(values(records)).toEqual(values(written as unknown as SourceRecord[]))
+      expect(records.map(({ key }) => key)).toEqual(written.map(({ key }) => key))
+      expect(records.map(({ headers }) => headers?.map(({ key, value }) => ({ key, value })))).toEqual(
+        written.map(({ headers }) => headers.map(({ key, value }) => ({ key, value }))),
+      )
+      expect(records[0]!.keySchema?.type).toBe('string')
+      expect(
+        records[0]!.valueSchema?.fields?.map((field) => [field.name, field.schema.type, field.schema.name]),
+      ).toEqual(valueSchema.fields!.map((field) => [field.name, field.schema.type, field.schema.name]))
+    },
+  )
 
   test('tasks share the objects, and go on from each other’s positions when their number changes', async () => {
     const bucket = await s3.bucket('share')
