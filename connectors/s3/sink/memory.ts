@@ -6,8 +6,6 @@ import type { Uploads } from './uploads.ts'
 const relievedPart = 0.75
 /** Objects on their way to the store; more wait for these, however small they are. */
 const maxCompleting = 512
-/** Not worth a file of its own. */
-const leastSpillBytes = 16 * 1024
 /** So many files are written at a time. */
 const spillsAtATime = 8
 
@@ -20,7 +18,6 @@ export function isOver(uploads: Uploads, maxBytes: number): boolean {
  * Brings what a task holds in memory below what it may hold: waits for uploads that are under way, and puts the largest open
  * objects on disk.
  * @returns whether there is room now; it does not take much longer than that time
- * @throws Error where the disk takes no more
  */
 export async function relieve(
   uploads: Uploads,
@@ -40,7 +37,8 @@ export async function relieve(
       if (!isOver(uploads, maxBytes)) return true
     }
     const leftMs = until - performance.now()
-    if (leftMs <= 0 || uploads.trouble !== undefined) return !isOver(uploads, maxBytes)
+    if (leftMs <= 0 || uploads.trouble !== undefined || uploads.diskTrouble !== undefined)
+      return !isOver(uploads, maxBytes)
     await uploads.change(leftMs)
   }
   return true
@@ -51,7 +49,7 @@ function spillable(writers: readonly PartitionWriter[]): ObjectStream[] {
   const streams: ObjectStream[] = []
   for (const writer of writers) {
     for (const file of writer.openFiles) {
-      for (const stream of file.streams) if (stream.spillableBytes >= leastSpillBytes) streams.push(stream)
+      for (const stream of file.streams) if (stream.spillableBytes > 0) streams.push(stream)
     }
   }
   return streams.sort((a, b) => b.spillableBytes - a.spillableBytes)

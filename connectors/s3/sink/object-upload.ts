@@ -13,7 +13,7 @@ export const uploadIdField = 'tidewire-upload'
 const partsOfOneSize = 1000
 /** So many parts of an object are in memory at a time, beside what comes in. */
 const partsAtATime = 2
-const abortMs = 5000
+const abortMs = 2000
 
 /**
  * The bytes of one object on their way: in memory, in a file, in parts that have been uploaded. Calls are made one after the
@@ -71,11 +71,17 @@ export class ObjectUpload {
     while (this.#bytes >= this.#partBytes) await this.#sendPart(this.#partBytes)
   }
 
-  /** Puts what is in memory, and not under way, into a file. */
+  /** Puts what is in memory, and not under way, into a file. Where the disk takes no more, it stays where it is. */
   async spill(): Promise<void> {
     if (this.#pieceBytes === 0) return
-    this.#spill ??= await this.#uploads.options.spill.file()
-    await this.#spill.append(this.#pieces)
+    try {
+      this.#spill ??= await this.#uploads.options.spill.file()
+      await this.#spill.append(this.#pieces)
+      this.#uploads.diskTrouble = undefined
+    } catch (error) {
+      this.#uploads.diskTrouble = `objects that wait cannot be put on disk, see s3.spill.dir: ${(error as Error).message}`
+      return
+    }
     this.#uploads.spilledBytes += this.#pieceBytes
     this.#dropPieces()
     await this.sendParts()
@@ -131,7 +137,7 @@ export class ObjectUpload {
   async #putWhole(): Promise<void> {
     const { store, slots } = this.#uploads.options
     const object = this.#object.ifAbsent ? this.#withId() : this.#object
-    await slots.run(this.#bytes, async () => {
+    await slots.run(this.#bytes, this.#signal, async () => {
       const body = await this.#cut(this.#bytes)
       try {
         await this.#uploads.persist(this.#signal, () => this.#onceOnly(() => store.put(object, body, this.#signal)))
@@ -177,7 +183,7 @@ export class ObjectUpload {
   async #upload(number: number, body: Uint8Array): Promise<void> {
     const { store, slots } = this.#uploads.options
     const id = await this.#begun()
-    const part = await slots.run(body.length, () =>
+    const part = await slots.run(body.length, this.#signal, () =>
       this.#uploads.persist(this.#signal, () => store.uploadPart(this.key, id, number, body, this.#signal)),
     )
     this.#parts.push(part)

@@ -4,6 +4,9 @@ import type { ObjectNames } from './object-name.ts'
 import type { ObjectStore } from './store.ts'
 import type { Uploads } from './uploads.ts'
 
+/** What could not be looked at is looked at again after this. */
+const sweepPauseMs = 60_000
+
 export interface OrphansOptions {
   readonly store: ObjectStore
   readonly names: ObjectNames
@@ -21,6 +24,7 @@ export interface OrphansOptions {
  */
 export class Orphans {
   readonly #options: OrphansOptions
+  #nextSweep = 0
   readonly #pending = new Map<string, TopicPartition>()
 
   constructor(options: OrphansOptions) {
@@ -32,14 +36,15 @@ export class Orphans {
     for (const partition of partitions) this.#pending.set(keyOf(partition), partition)
   }
 
-  /** Whether there are partitions whose orphans have not been looked for. */
+  /** Whether there are partitions whose orphans have not been looked for, and it is time to. */
   get isDue(): boolean {
-    return this.#pending.size > 0
+    return this.#pending.size > 0 && performance.now() >= this.#nextSweep
   }
 
   /** Aborts those that there are. What is in the way of that is told, and tried again with the next call. */
   async sweep(signal: AbortSignal): Promise<void> {
     const { store, names, log } = this.#options
+    this.#nextSweep = performance.now() + sweepPauseMs
     const looked = [...this.#pending.keys()]
     const aborted: string[] = []
     try {

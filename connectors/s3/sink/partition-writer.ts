@@ -42,6 +42,12 @@ interface Rotation {
   isDone: boolean
 }
 
+/** An object that has all records of its folder from one offset up to another. */
+interface Stored {
+  readonly from: number
+  readonly to: number
+}
+
 /**
  * One topic partition of the log: its records go to the open files of their folders, and a rotation completes all of these.
  * An offset is durable when all rotations before it are.
@@ -62,12 +68,13 @@ export class PartitionWriter {
   #nextScheduled: number | undefined
   #rotations: Rotation[] = []
   #completing: Promise<void> = Promise.resolve()
-  /** Up to where objects that are there already hold the records of a folder. */
-  readonly #covered = new Map<string, number>()
+  /** By folder, objects that are in the store, and end after what is durable; where objects tell how far they go. */
+  readonly #stored = new Map<string, Stored[]>()
   /** Records that are known to be bad, by offset. */
   readonly #refused = new Map<number, ConnectError>()
   /** What was in hand is gone: it is to be read again. */
   #isLost = false
+  #hasFailed = false
   #isClosed = false
 
   constructor(partition: TopicPartition, options: PartitionWriterOptions) {
@@ -86,16 +93,38 @@ export class PartitionWriter {
     return bytes
   }
 
-  /** Whether the records from {@link durable} on have to be put again: nothing is taken before {@link reset}. */
+  /** Whether the records from {@link next} on have to be put again: nothing is taken before {@link reset}. */
   get isLost(): boolean {
     return this.#isLost
   }
 
-  /** Up to where all is in the store; `position`, where nothing is in hand. */
-  durable(position: number): number {
+  /** Whether what is in hand does not go to the store any more. */
+  get #isOver(): boolean {
+    return this.#isClosed || this.#isLost || this.#hasFailed
+  }
+
+  /** The first record that is not in the store; `position`, where nothing is in hand. */
+  next(position: number): number {
     const [rotation] = this.#rotations
     const open = this.#open.size > 0 ? this.#first : position
     return Math.min(position, rotation?.first ?? open)
+  }
+
+  /**
+   * Up to where all is in the store, and a task that begins there gives objects the same names: no object has records before it and
+   * behind it. `position`, where nothing is in hand.
+   */
+  durable(position: number): number {
+    let offset = this.next(position)
+    for (let lower = true; lower;) {
+      lower = false
+      for (const { from, to } of [...this.#stored.values()].flat()) {
+        if (from >= offset || to <= offset) continue
+        offset = from
+        lower = true
+      }
+    }
+    return offset
   }
 
   /**
@@ -110,7 +139,7 @@ export class PartitionWriter {
     const timeMs = partitioner.extractor?.extract(record, nowMs) ?? 0
     const folder = partitioner.encode(record, timeMs)
     const id = this.#idOf(record.topic, folder)
-    if (this.#isCovered(id, record.offset)) return undefined
+    if (this.#isStored(id, record.offset)) return undefined
     if (this.#records > 0 && this.#mustRotateBefore(record, id, folder, timeMs, nowMs)) this.rotate()
     const file = this.#append(record, id, folder)
     if (file === undefined) return undefined
@@ -159,12 +188,14 @@ export class PartitionWriter {
     return new OpenFile({ uploads, formats, name: names.of(record, folder), ifAbsent, onFailure }, record)
   }
 
-  #isCovered(id: string, offset: number): boolean {
-    const next = this.#covered.get(id)
-    if (next === undefined) return false
-    if (offset < next) return true
-    this.#covered.delete(id)
-    return false
+  #isStored(id: string, offset: number): boolean {
+    return this.#stored.get(id)?.some(({ to }) => offset < to) === true
+  }
+
+  #addStored(id: string, stored: Stored): void {
+    const known = this.#stored.get(id)
+    if (known === undefined) this.#stored.set(id, [stored])
+    else known.push(stored)
   }
 
   #mustRotateBefore(record: SinkRecord, id: string, folder: string, timeMs: number, nowMs: number): boolean {
@@ -216,7 +247,7 @@ export class PartitionWriter {
   async #complete(rotation: Rotation): Promise<void> {
     const { next, files } = rotation
     const ended = await Promise.allSettled(files.map(([id, file]) => this.#completeFile(id, file, next)))
-    if (this.#isClosed || this.#isLost) return
+    if (this.#isOver) return
     const failed = ended.find((end) => end.status === 'rejected')
     if (failed !== undefined) {
       this.#onFailure(failed.reason)
@@ -224,11 +255,18 @@ export class PartitionWriter {
     }
     rotation.isDone = true
     while (this.#rotations[0]?.isDone === true) this.#rotations.shift()
+    // Nothing before that comes again; objects of others may go further than what has come so far.
+    const past = this.durable(this.#last + 1)
+    for (const [id, known] of this.#stored) {
+      const kept = known.filter(({ to }) => to > past)
+      if (kept.length > 0) this.#stored.set(id, kept)
+      else this.#stored.delete(id)
+    }
     this.#options.onDurable()
   }
 
   async #completeFile(id: string, file: OpenFile, next: number): Promise<void> {
-    if (this.#isClosed || this.#isLost) return
+    if (this.#isOver) return
     const { onCompleted, ifAbsent } = this.#options
     try {
       await file.complete(next)
@@ -237,7 +275,7 @@ export class PartitionWriter {
       await this.#standBack(id, file, next)
       return
     }
-    if (ifAbsent) this.#covered.set(id, next)
+    if (ifAbsent) this.#addStored(id, { from: file.firstOffset, to: next })
     await onCompleted(file)
   }
 
@@ -258,23 +296,36 @@ export class PartitionWriter {
         { code: 'S3_OBJECT_EXISTS' },
       )
     }
-    this.#covered.set(id, theirs)
+    this.#addStored(id, { from: file.firstOffset, to: theirs })
     uploads.options.log.info('an object is there already, written before a crash or by another task', {
       object: key,
       next: theirs,
     })
     await file.abort()
-    if (theirs < next) this.#isLost = true
+    if (theirs < next || this.#hasBetween(id, next, theirs)) this.#isLost = true
+  }
+
+  /** Whether files in hand have records of a folder that come after an offset, and before another. */
+  #hasBetween(id: string, from: number, next: number): boolean {
+    const inHand = [
+      this.#open.get(id),
+      ...this.#rotations.flatMap(({ files }) => files.map(([of, file]) => (of === id ? file : undefined))),
+    ]
+    return inHand.some((file) => file !== undefined && file.firstOffset >= from && file.firstOffset < next)
   }
 
   #onFailure(error: unknown): void {
-    if (this.#isClosed || this.#isLost) return
-    if (isLost(error)) this.#isLost = true
-    else this.#options.onFailure(error)
+    if (this.#isOver) return
+    if (isLost(error)) {
+      this.#isLost = true
+      return
+    }
+    this.#hasFailed = true
+    this.#options.onFailure(error)
   }
 
   /**
-   * Begins anew after a loss, from the offset that {@link durable} has said: what is in hand is dropped. What is known of objects that
+   * Begins anew after a loss, from the offset that {@link next} has said: what is in hand is dropped. What is known of objects that
    * are there, and of bad records, is kept.
    */
   async reset(): Promise<void> {

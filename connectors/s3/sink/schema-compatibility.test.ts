@@ -58,7 +58,7 @@ describe('whether a record needs a new object', () => {
   })
 
   test('versions are needed, but with NONE', () => {
-    const { version: _version, ...unversioned } = first
+    const unversioned = schema.struct({ id: schema.int32(), name: schema.string() }, { name: 'User' })
     expect(() => needsNewObject('BACKWARD', unversioned, second)).toThrow(/versions/)
   })
 })

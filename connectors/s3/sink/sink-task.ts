@@ -32,9 +32,9 @@ import { extraTags, writeOptions } from './write-options.ts'
 type Context = SinkTaskContext<S3SinkConfig>
 
 /** A call of the task does not wait for the store for longer: its group has to hear of it. */
-const longestWaitMs = 3000
+const longestWaitMs = 2000
 /** A flush waits so long for objects that are being completed: what is durable then is committed. */
-const flushWaitMs = 2000
+const flushWaitMs = 1500
 /** Memory is looked at after so many records. */
 const recordsBetweenLooks = 256
 const smallestPartBytes = 5 * 1024 * 1024
@@ -159,7 +159,8 @@ class S3SinkTask implements SinkTask {
       await this.#makeRoom()
     } else if (this.#uploads.trouble !== undefined || !(await this.#makeRoom())) {
       this.#told()
-      throw new RetriableError(this.#uploads.trouble ?? 'waits for uploads: the store takes less than comes in')
+      const { trouble, diskTrouble } = this.#uploads
+      throw new RetriableError(trouble ?? diskTrouble ?? 'waits for uploads: the store takes less than comes in')
     }
     // Those of a partition that is read again come once more, after the ones before them.
     const due = lost.size === 0 ? records : records.filter((record) => !lost.has(this.#writerOf(record)))
@@ -269,7 +270,7 @@ class S3SinkTask implements SinkTask {
     for (const writer of this.#writers.values()) {
       if (!writer.isLost) continue
       lost.add(writer)
-      const offset = writer.durable(Infinity)
+      const offset = writer.next(Infinity)
       if (this.#context.redrive !== undefined) {
         throw new ConnectError('what was being uploaded is gone: put these dead letters again', {
           code: codes.noSuchUpload,
@@ -302,6 +303,7 @@ class S3SinkTask implements SinkTask {
     for (const writer of this.#writers.values()) writer.rotate()
     await Promise.all([...this.#writers.values()].map((writer) => writer.completed()))
     this.#throwFailure()
+    await this.#readAgainWhatIsLost()
   }
 
   async #completeWhatIsUnderWay(): Promise<void> {

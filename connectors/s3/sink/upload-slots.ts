@@ -2,7 +2,7 @@
 export class UploadSlots {
   readonly #maxRequests: number
   readonly #maxBytes: number
-  readonly #waiting: { readonly bytes: number; readonly go: () => void }[] = []
+  #waiting: { readonly bytes: number; readonly go: () => void }[] = []
   #requests = 0
   #bytes = 0
 
@@ -11,13 +11,13 @@ export class UploadSlots {
     this.#maxBytes = maxBytes
   }
 
-  /** Runs when there is room; one that is larger than all the room runs alone. */
-  async run<T>(bytes: number, work: () => Promise<T>): Promise<T> {
-    if (this.#waiting.length > 0 || !this.#hasRoom(bytes)) {
-      await new Promise<void>((go) => this.#waiting.push({ bytes, go }))
-    } else {
-      this.#take(bytes)
-    }
+  /**
+   * Runs when there is room; one that is larger than all the room runs alone.
+   * @param signal ends the wait
+   */
+  async run<T>(bytes: number, signal: AbortSignal, work: () => Promise<T>): Promise<T> {
+    if (this.#waiting.length > 0 || !this.#hasRoom(bytes)) await this.#turn(bytes, signal)
+    else this.#take(bytes)
     try {
       return await work()
     } finally {
@@ -25,6 +25,29 @@ export class UploadSlots {
       this.#bytes -= bytes
       this.#next()
     }
+  }
+
+  #turn(bytes: number, signal: AbortSignal): Promise<void> {
+    return new Promise<void>((resolve, reject) => {
+      const give = (): void => {
+        this.#waiting = this.#waiting.filter((other) => other !== waiting)
+        reject(signal.reason as Error)
+        this.#next()
+      }
+      const waiting = {
+        bytes,
+        go: () => {
+          signal.removeEventListener('abort', give)
+          resolve()
+        },
+      }
+      if (signal.aborted) {
+        reject(signal.reason as Error)
+        return
+      }
+      signal.addEventListener('abort', give, { once: true })
+      this.#waiting.push(waiting)
+    })
   }
 
   #hasRoom(bytes: number): boolean {

@@ -28,6 +28,8 @@ export class Uploads {
   spilledBytes = 0
   /** Objects that get no more records, and are not all in the store. */
   completing = 0
+  /** Why nothing could be put on disk when that was tried last. */
+  diskTrouble: string | undefined
   written = 0
   lastKey: string | undefined
   /** Uploads that are under way, by their ids: none of them is an orphan. */
