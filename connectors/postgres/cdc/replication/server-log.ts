@@ -1,7 +1,7 @@
 import type pg from 'pg'
 import { connect, disconnect } from '../../link/connect.ts'
 import type { Address } from '../../link/connection-settings.ts'
-import { problemOf, sqlStateOf } from '../../link/errors.ts'
+import { problemOf } from '../../link/errors.ts'
 import { parseLsn } from '../../link/lsn.ts'
 
 /** Which log a position is in: positions of different servers, or of timelines that have parted, cannot be compared. */
@@ -52,9 +52,10 @@ async function ancestorsOf(client: pg.Client, timeline: number): Promise<Map<num
     const { rows } = await client.query<{ content: Buffer | string }>(`TIMELINE_HISTORY ${timeline}`)
     return historyOf(String(rows[0]!.content))
   } catch (error) {
-    // Its file is gone: servers need it no more once they have started, and some hosts tidy up.
-    if (sqlStateOf(error) === '58P01') return undefined
-    throw error
+    // Its file is gone, since servers need it no more once they have started, or a host does not give it out.
+    const problem = problemOf(error, 'asking for the history of the timelines')
+    if (problem.retriable) throw problem
+    return undefined
   }
 }
 
