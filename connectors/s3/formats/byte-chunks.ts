@@ -58,8 +58,11 @@ export class ByteChunks {
 
   endChunk(): void {
     if (this.#at === 0) return
-    this.#full.push(this.#chunk.subarray(0, this.#at))
-    this.#fullBytes += this.#chunk.length
+    const bytes = this.#chunk.subarray(0, this.#at)
+    // One that ends early does not hold the memory that it had yet to fill.
+    const kept = 2 * this.#at < this.#chunk.length ? Buffer.from(bytes) : bytes
+    this.#full.push(kept)
+    this.#fullBytes += kept === bytes ? this.#chunk.length : kept.length
     this.#chunk = Buffer.alloc(0)
     this.#at = 0
   }

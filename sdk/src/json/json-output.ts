@@ -58,15 +58,21 @@ export class JsonOutput {
     // A block that was made for a large message is not kept longer or larger than that.
     const own = Buffer.allocUnsafeSlow(message.length)
     own.set(message)
-    this.#block = Buffer.alloc(0)
-    this.#start = 0
-    this.#at = 0
+    this.#forget()
     return own
   }
 
-  /** Copies the message to `target` at `offset`, where it has room; the next one takes its place then. */
+  #forget(): void {
+    this.#block = Buffer.alloc(0)
+    this.#start = 0
+    this.#at = 0
+  }
+
+  /** Copies the message to `target`, which has room for it at `offset`, instead of taking it. */
   copyTo(target: Buffer, offset: number): void {
     this.#block.copy(target, offset, this.#start, this.#at)
+    this.#at = this.#start
+    if (this.#block.length > blockSize) this.#forget()
   }
 
   byte(value: number): void {
