@@ -7,7 +7,7 @@ import type { NewObject } from './store.ts'
 import type { Uploads } from './uploads.ts'
 
 /** In the metadata of objects: which attempt made it. An answer that got lost is made up for by it. */
-export const uploadIdField = 'tidewire-upload'
+const uploadIdField = 'tidewire-upload'
 
 /** The store takes 10,000 parts; they grow before that is too few. */
 const partsOfOneSize = 1000

@@ -79,7 +79,7 @@ async function formatsOf(config: S3SinkConfig): Promise<FileFormats> {
 }
 
 /** Whether objects are made only where there is none of that name, as Confluent has it: where the clock decides how far one goes. */
-export function isConditional(config: S3SinkConfig): boolean {
+function isConditional(config: S3SinkConfig): boolean {
   const sideFiles = config['store.kafka.keys'] || config['store.kafka.headers']
   return config['enable.conditional.writes'] && config['rotate.schedule.interval.ms'] > 0 && !sideFiles
 }

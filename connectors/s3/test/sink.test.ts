@@ -8,7 +8,7 @@ import {
   GetObjectTaggingCommand,
   PutObjectCommand,
 } from '@aws-sdk/client-s3'
-import type { SinkRecord, SinkTask } from '@tidewire/sdk'
+import { schema, type Schema, type SinkRecord, type SinkTask } from '@tidewire/sdk'
 import {
   parseConfig,
   runSink,
@@ -21,8 +21,9 @@ import {
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { faultyS3, type FaultyS3 } from '../../../test/support/s3-faults.ts'
 import { s3Missing, startS3, type TestS3 } from '../../../test/support/s3.ts'
+import { objectOf, read } from '../formats/testing/objects.ts'
 import { s3Sink } from '../sink/sink.ts'
-import { contentsOf, keysOf, linesOf, openUploadsOf } from './bucket-contents.ts'
+import { bytesOf, contentsOf, keysOf, linesOf, openUploadsOf } from './bucket-contents.ts'
 
 const missing = await s3Missing()
 const topic = { topic: 'topic', partition: 0 }
@@ -227,6 +228,47 @@ describe.skipIf(missing !== undefined)(`s3-sink${missing === undefined ? '' : ` 
       expect((await other.put(sinkRecords([null, null]))).rejected).toHaveLength(2)
       await other.stop()
     })
+
+    test.each(['avro', 'parquet'] as const)(
+      '%s: a new schema begins a new object; an old record goes into it',
+      async (format) => {
+        const run = await begin({ 'format.class': format, 'flush.size': '4', 'schema.compatibility': 'BACKWARD' })
+        const first = schema.struct({ id: schema.int32() }, { name: 'Row', version: 1 })
+        const second = schema.struct(
+          { id: schema.int64(), tags: schema.array(schema.string(), { optional: true }) },
+          { name: 'Row', version: 2 },
+        )
+        const row = (offset: number, valueSchema: Schema, more = {}) =>
+          sinkRecord({ offset, valueSchema, value: { id: offset, ...more } })
+        const bad = sinkRecord({ offset: 2, valueSchema: second, value: { id: 'none' } })
+        const good = [
+          row(0, first),
+          row(1, first),
+          row(3, second, { tags: ['a', 'b'] }),
+          row(4, first),
+          row(5, second),
+          row(6, first),
+        ]
+        const { rejected = [] } = await run.put([...good.slice(0, 2), bad, ...good.slice(2)])
+        expect(rejected.map(({ record }) => record.offset)).toEqual([2])
+        await committed(run, 7)
+        const extension = format === 'parquet' ? 'snappy.parquet' : 'avro'
+        const name = (offset: number) => `topics/topic/partition=0/topic+0+000000000${offset}.${extension}`
+        expect(await keysOf(s3.client, bucket)).toEqual([name(0), name(3)])
+        const valuesOf = async (key: string): Promise<unknown[]> => {
+          const records = await read(format, objectOf(key, await bytesOf(s3.client, bucket, key)))
+          return records.map(({ value }) => value)
+        }
+        expect(await valuesOf(name(0))).toEqual([{ id: 0 }, { id: 1 }])
+        expect(await valuesOf(name(3))).toEqual([
+          { id: 3, tags: ['a', 'b'] },
+          { id: 4, tags: null },
+          { id: 5, tags: null },
+          { id: 6, tags: null },
+        ])
+        await run.stop()
+      },
+    )
 
     test('compressed, tagged, with a content type', async () => {
       const run = await begin({
