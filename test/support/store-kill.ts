@@ -78,7 +78,8 @@ export async function storeKill(store: KillableStore, seed: number): Promise<Sto
           async () => {
             const seen = await rest.status(name).catch(() => undefined)
             const states = [seen?.connector.state, ...(seen?.tasks ?? []).map(({ state }) => state)]
-            return seen !== undefined && seen.tasks.length > 0 && !states.includes('UNASSIGNED') ? seen : undefined
+            const isSettled = states.includes('FAILED') || states.every((state) => state === 'RUNNING')
+            return seen !== undefined && seen.tasks.length > 0 && isSettled ? seen : undefined
           },
           120_000,
         )
