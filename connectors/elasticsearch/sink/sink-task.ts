@@ -219,10 +219,11 @@ class ElasticsearchSinkTask implements SinkTask {
   #tell(): void {
     const { counts, trouble, heldRecords, heldBytes } = this.#writer
     this.#context.holds(heldBytes)
-    const { product, version = '' } = this.#server
+    const { product, version } = this.#server
+    const server = version === undefined ? product : `${product} ${version}`
     const retries = trouble && `; ${trouble.records} wait to be tried again: ${trouble.problem.message}`
     this.#context.progress({
-      text: `${product} ${version}: ${counts.stored.toLocaleString('en')} documents written${retries ?? ''}`,
+      text: `${server}: ${counts.stored.toLocaleString('en')} documents written${retries ?? ''}`,
       figures: {
         documents_written: counts.stored,
         version_conflicts: counts.conflicts,
