@@ -1,7 +1,7 @@
 /** The stacks that bench/postgres compares: each a log and a worker, as processes with the settings they come with. */
 import { createClient } from '../../core/src/client/log-client.ts'
 import type { LogClient } from '../../core/src/client/client.ts'
-import { debeziumPlugins, DEBEZIUM_VERSION } from '../../test/support/debezium.ts'
+import { debeziumPlugins, DEBEZIUM_JDBC_VERSION, DEBEZIUM_VERSION } from '../../test/support/debezium.ts'
 import { newPlace, startPlatform } from '../../test/support/tidewire.ts'
 import { connectWorkers } from '../../test/support/worker-processes.ts'
 import { startKafka } from '../log/servers.ts'
@@ -34,18 +34,23 @@ export const startTidewireStack: StartStack = async () => {
   }
 }
 
-export const startDebeziumStack: StartStack = async () => {
+export const startDebeziumStack: StartStack = () => startConnectStack('postgres')
+
+export const startDebeziumJdbcStack: StartStack = () => startConnectStack('jdbc')
+
+async function startConnectStack(connector: 'postgres' | 'jdbc'): Promise<Stack> {
   const kafka = await startKafka()
   const worker = await connectWorkers.start({
     address: kafka.address,
     groupId: 'debezium',
-    settings: { 'plugin.path': await debeziumPlugins() },
+    settings: { 'plugin.path': await debeziumPlugins(connector) },
   })
   return {
-    ...measured(`Debezium ${DEBEZIUM_VERSION}, Kafka Connect and Kafka 4.3.1`, kafka.address, [
-      kafka.pid(),
-      worker.pid,
-    ]),
+    ...measured(
+      `Debezium ${connector === 'jdbc' ? DEBEZIUM_JDBC_VERSION : DEBEZIUM_VERSION}, Kafka Connect and Kafka 4.3.1`,
+      kafka.address,
+      [kafka.pid(), worker.pid],
+    ),
     url: worker.url,
     close: async () => {
       await worker.kill()

@@ -11,15 +11,19 @@ const run = promisify(execFile)
 export const DEBEZIUM_VERSION = '3.7.0.Final'
 const COPY_GOAL = 'org.apache.maven.plugins:maven-dependency-plugin:3.6.1:copy'
 
-/** A folder for `plugin.path` of a Kafka Connect worker: Debezium's own archive of its connector for PostgreSQL. Fetched once and kept. */
-export async function debeziumPlugins(): Promise<string> {
-  const plugins = join(cacheFolder(), `debezium-postgres-${DEBEZIUM_VERSION}`)
+/** The newest of its sink that is there. */
+export const DEBEZIUM_JDBC_VERSION = '3.6.0.Final'
+
+/** A folder for `plugin.path` of a Kafka Connect worker: Debezium's own archive of its connector for PostgreSQL, or of its JDBC sink. Fetched once and kept. */
+export async function debeziumPlugins(connector: 'postgres' | 'jdbc' = 'postgres'): Promise<string> {
+  const version = connector === 'jdbc' ? DEBEZIUM_JDBC_VERSION : DEBEZIUM_VERSION
+  const plugins = join(cacheFolder(), `debezium-${connector}-${version}`)
   if (existsSync(plugins)) return plugins
   await mkdir(cacheFolder(), { recursive: true })
   const work = await mkdtemp(join(cacheFolder(), 'fetching-'))
-  const artifact = `io.debezium:debezium-connector-postgres:${DEBEZIUM_VERSION}:tar.gz:plugin`
+  const artifact = `io.debezium:debezium-connector-${connector}:${version}:tar.gz:plugin`
   await run('mvn', ['-B', '-q', COPY_GOAL, `-Dartifact=${artifact}`, `-DoutputDirectory=${work}`], { cwd: work })
-  const archive = join(work, `debezium-connector-postgres-${DEBEZIUM_VERSION}-plugin.tar.gz`)
+  const archive = join(work, `debezium-connector-${connector}-${version}-plugin.tar.gz`)
   await run('tar', ['-xzf', archive, '-C', work])
   await rm(archive)
   // Whoever else fetched it meanwhile was as good.

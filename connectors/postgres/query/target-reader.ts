@@ -1,6 +1,14 @@
-import { isErrorKind, type Logger, type SourceBatch, type SourcePartition, type SourceRecord } from '@tidewire/sdk'
+import {
+  isErrorKind,
+  RetriableError,
+  type Logger,
+  type SourceBatch,
+  type SourcePartition,
+  type SourceRecord,
+} from '@tidewire/sdk'
 import type pg from 'pg'
 import { copyRows } from '../cdc/snapshot/copy-rows.ts'
+import { socketOf } from '../link/connect.ts'
 import type { TypeCatalog } from '../types/type-catalog.ts'
 import type { QueryConfig } from './config.ts'
 import { lookAhead, stillWriting, type Ahead, type Writer } from './late-writers.ts'
@@ -31,6 +39,8 @@ const patienceMs = 30_000
 /** So many rows of one timestamp, in batches, go into one batch, before it ends in their middle. */
 const batchesOfOneTime = 4
 const maxBatchBytes = 256 * 1024
+/** How long a transaction is left open for whoever takes the rows. */
+const mostHeldMs = 5 * 60_000
 
 /** Polls one table, or the query: what is new since its position. */
 export class TargetReader {
@@ -132,7 +142,7 @@ export class TargetReader {
     for await (const { bytes, starts } of copyRows(client, structure.rowsQuery(this.#position, bound))) {
       for (let line = 0; line + 1 < starts.length; line++) {
         batches.add(bytes, starts[line]!, starts[line + 1]! - 1)
-        if (batches.isFull) yield batches.take()
+        if (batches.isFull) yield* this.#within(batches.take())
       }
     }
     // Before the last batch, since it may be long until the next one is asked for: nobody is to wait for a lock of ours.
@@ -140,6 +150,29 @@ export class TargetReader {
     this.rows += batches.rows
     yield* batches.last()
     this.#position = batches.position
+  }
+
+  /**
+   * A batch in the midst of reading. Nobody may ask for the next one for hours, where the connector is paused or the log is
+   * away; a transaction that stayed open meanwhile would keep the server from cleaning up.
+   */
+  async *#within(batch: SourceBatch): AsyncGenerator<SourceBatch> {
+    const over = new AbortController()
+    const timer = setTimeout(() => {
+      over.abort()
+      socketOf(this.#session.client).destroy()
+    }, mostHeldMs)
+    try {
+      yield batch
+    } finally {
+      clearTimeout(timer)
+    }
+    if (over.signal.aborted) {
+      throw new RetriableError(
+        `reading ${this.target.name} was given up, since for ${mostHeldMs / 60_000} minutes nobody took more rows; it goes on from ` +
+          'the stored position',
+      )
+    }
   }
 }
 

@@ -1,4 +1,5 @@
 import {
+  ConfigError,
   ConnectError,
   isRetriable,
   type SinkRecord,
@@ -268,7 +269,7 @@ class PostgresSinkTask implements SinkTask {
     if (!isRetriable(problem)) return problem
     this.#progress.failed()
     if (problem.code === fenced && ++this.#fencings === mostFencings) {
-      return new ConnectError(
+      return new ConfigError(
         `${problem.message}. The consumer group has left them to this task for ${mostFencings} attempts: another cluster writes ` +
           'to the same offsets.table.name under this name. Give one of the two another table of positions, or another name',
         { code: fenced, cause: problem },

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import {
-  ConnectError,
+  ConfigError,
   originalPosition,
   RetriableError,
   type AssignedPartition,
@@ -37,7 +37,7 @@ export class StoredOffsets {
   /**
    * Makes partitions this task's own.
    * @returns where to go on, of those that have a position
-   * @throws ConnectError where a topic is not the one that its position is of
+   * @throws ConfigError where a topic is not the one that its position is of
    */
   async claim(client: pg.Client, partitions: readonly AssignedPartition[]): Promise<TopicPartitionOffset[]> {
     // In one order for all tasks, so that no two wait for each other.
@@ -94,7 +94,7 @@ export class StoredOffsets {
 
   /**
    * Those that are not written yet. Others were put by an attempt of which nobody knew what became.
-   * @throws ConnectError for records that come though nothing before or at their position was asked for
+   * @throws ConfigError for records that come though nothing before or at their position was asked for
    */
   due(records: readonly SinkRecord[]): readonly SinkRecord[] {
     let isWhole = true
@@ -163,8 +163,8 @@ interface OffsetRow {
   readonly topic_id: string | null
 }
 
-function madeAnew({ topic, partition }: TopicPartition, what: string, position: number): ConnectError {
-  return new ConnectError(
+function madeAnew({ topic, partition }: TopicPartition, what: string, position: number): ConfigError {
+  return new ConfigError(
     `${topic}-${partition} is written up to offset ${position}, and ${what}. Nothing is passed over unseen: stop the connector, ` +
       'and have it begin anew (DELETE /connectors/{name}/offsets) or say where to go on (PATCH)',
     { code: 'POSTGRES_SINK_TOPIC_ANEW' },

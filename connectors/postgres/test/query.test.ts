@@ -2,7 +2,7 @@
 import { Decimal, type SourceBatch, type SourceRecord } from '@tidewire/sdk'
 import { runSource, sourceConformance, type OffsetStore, type SourceRun } from '@tidewire/sdk/testing'
 import type pg from 'pg'
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
 import { postgresMissing, startPostgres, type TestPostgres } from '../../../test/support/postgres.ts'
 import { until } from '../../../test/support/until.ts'
 import { querySettings } from '../query/config.ts'
@@ -77,6 +77,33 @@ describe.skipIf(missing !== undefined)(`postgres-query${missing === undefined ? 
       await run.stop()
       await sql(`INSERT INTO orders (note) VALUES ('d')`)
       expect(ids(await start(config, run.offsets).take(2))).toEqual([3, 4])
+    })
+
+    test('a transaction is not left open for a connector that takes no more rows', async () => {
+      await sql(
+        `CREATE TABLE t (id serial, note text); INSERT INTO t (note) SELECT repeat('x', 100) FROM generate_series(1, 5000)`,
+      )
+      const open = async () =>
+        (
+          await sql(
+            'SELECT FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid() AND xact_start IS NOT NULL',
+          )
+        ).length
+      vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+      const run = start(config)
+      let taken: SourceRecord[]
+      try {
+        taken = await run.take()
+        await run.acknowledge()
+        expect(await open()).toBe(1)
+        vi.advanceTimersByTime(5 * 60_000)
+      } finally {
+        vi.useRealTimers()
+      }
+      await until('the transaction to be over', async () => (await open()) === 0)
+      await expect(run.take()).rejects.toMatchObject({ retriable: true, message: expect.stringContaining('public.t') })
+      const rest = await start(config, run.offsets).take(5000 - taken.length)
+      expect(ids([...taken, ...rest])).toEqual(Array.from({ length: 5000 }, (_, n) => n + 1))
     })
 
     test('numbers beyond 2^53 are exact in offsets', async () => {
