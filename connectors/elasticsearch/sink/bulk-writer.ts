@@ -322,8 +322,7 @@ export class BulkWriter {
     const { actions } = bulk
     if (outcomes === undefined) {
       for (const action of actions) this.#settle(action, 'stored')
-      this.#leave(bulk)
-      this.#allowed = Math.min(this.#options.maxInFlight, this.#allowed + 1 / this.#allowed)
+      this.#over(bulk)
       return
     }
     const again: Action[] = []
@@ -349,7 +348,13 @@ export class BulkWriter {
     }
     this.#lookForOvertaken(actions, outcomes)
     if (again.length > 0) this.#tryAgain(bulk, again, problem!, missing)
-    else this.#leave(bulk)
+    else this.#over(bulk)
+  }
+
+  /** The server has dealt with all of it. */
+  #over(bulk: Bulk): void {
+    this.#leave(bulk)
+    this.#allowed = Math.min(this.#options.maxInFlight, this.#allowed + 1 / this.#allowed)
   }
 
   /** Done in halves, what is wrong with one document does not concern the others. */
