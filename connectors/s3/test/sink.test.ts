@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { mkdir, mkdtemp, readdir, rm } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
 import { hostname, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import {
@@ -438,6 +438,25 @@ describe.skipIf(missing !== undefined)(`s3-sink${missing === undefined ? '' : ` 
       expect(await openUploadsOf(s3.client, bucket)).toEqual([])
       await run.stop()
       expect(await readdir(folder)).toEqual([])
+      await rm(folder, { recursive: true })
+    })
+
+    test('a disk that takes nothing: no more is taken until it does', async () => {
+      const folder = await mkdtemp(join(tmpdir(), 'tidewire-test-'))
+      // A file where the folder would be.
+      const spill = join(folder, 'spill')
+      await writeFile(spill, '')
+      const run = await begin({ 'flush.size': '4', 's3.spill.dir': spill, 's3.buffer.max.bytes': '1048576' })
+      await run.put([large(0)])
+      await expect(run.put([large(1)])).rejects.toMatchObject({
+        retriable: true,
+        message: expect.stringContaining('s3.spill.dir') as string,
+      })
+      await rm(spill)
+      for (let offset = 1; offset < 4; offset++) await run.put([large(offset)])
+      await committed(run, 4)
+      expect(await values()).toHaveLength(4)
+      await run.stop()
       await rm(folder, { recursive: true })
     })
 
