@@ -1,19 +1,11 @@
 /**
  * What objects look like inside: records to bytes, and bytes to records. It knows nothing of S3.
  *
- * Writing: `formatSettings` and `checkFormats` are part of the settings of the sink; `objectFormat` makes of them, once for
- * a task, what opens writers.
+ * Writing: `settings.ts`, which loads nothing, has the settings of the sink; `objectFormat` makes of them, once for a task,
+ * what opens writers.
  * Reading: `openReader` gives the records of an object in batches, from any record number on.
  */
-export { checkFormats, formatSettings, type FormatConfig } from './settings.ts'
-export type { ObjectFormat, ObjectWriter, StoredPart } from './object-format.ts'
+export type { ObjectFormat, ObjectWriter } from './object-format.ts'
 export { objectFormat } from './choose-format.ts'
-export type {
-  CsvOptions,
-  ReadableObject,
-  ReadBatch,
-  ReadFormat,
-  ReadOptions,
-  ReadRecord,
-} from './read/object-reader.ts'
+export type { ReadableObject, ReadBatch, ReadFormat, ReadOptions, ReadRecord } from './read/object-reader.ts'
 export { openReader } from './read/open-reader.ts'

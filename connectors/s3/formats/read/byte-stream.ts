@@ -36,7 +36,7 @@ function isOfZlib(error: unknown): error is Error {
 }
 
 /** The same memory as a Buffer. */
-export function viewOf(bytes: Uint8Array): Buffer {
+function viewOf(bytes: Uint8Array): Buffer {
   return Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
 }
 
