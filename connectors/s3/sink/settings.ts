@@ -397,6 +397,4 @@ export const unsupportedSettings: Readonly<Record<string, string>> = {
   'schema.generator.class': 'no Java classes are run: it is for Hive',
   's3.crt.enable': 'there is one client: parts are uploaded concurrently, see s3.max.concurrent.uploads',
   'format.bytearray.charset': 'bytes are written as they are',
-  'confluent.license': 'there is none to give',
-  'confluent.topic.bootstrap.servers': 'there is no license topic',
 }

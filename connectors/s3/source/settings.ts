@@ -316,8 +316,6 @@ export type S3SourceConfig = ConfigOf<typeof sourceSettings>
 export const unsupportedSettings: Readonly<Record<string, string>> = {
   folders: 'folders are found by themselves; topics chooses among them',
   'filename.regex': 'names are those that the sink writes; file.delim says what stands between their parts',
-  'confluent.license': 'there is none to give',
-  'confluent.topic.bootstrap.servers': 'there is no license topic',
   'parse.error.topic.prefix': 'records that cannot be read go to errors.deadletterqueue.topic.name',
   's3.sse.customer.key': 'objects encrypted with a key of the customer’s own are not read',
   'aws.s3.bucket.name': 'is called s3.bucket.name here',
