@@ -39,6 +39,11 @@ export interface TestS3 {
   readonly client: S3Client
   /** Makes a bucket that no other test has, and gives its name. */
   bucket(name: string): Promise<string>
+  /**
+   * Makes a user to whom no bucket is open.
+   * @returns what a connector's config says of it; undefined for a server that is not ours
+   */
+  stranger(): Promise<Readonly<Record<string, string>> | undefined>
   /** What a connector's config says of it. */
   readonly settings: Readonly<Record<string, string>>
   /** SIGKILL; undefined for a server that is not ours to kill. */
@@ -74,13 +79,14 @@ export async function startS3({ versioning = false }: TestS3Options = {}): Promi
   const folder = await mkdtemp(join(tmpdir(), 'tidewire-s3-'))
   await mkdir(join(folder, 'data'))
   await mkdir(join(folder, 'versions'))
+  await mkdir(join(folder, 'users'))
   const [port] = (await freePorts(1)) as [number]
   const login = { accessKey: 'testaccess', secretKey: 'testsecret', region: 'us-east-1' }
   let child: ChildProcess | undefined
   const start = async (): Promise<void> => {
     const kept = versioning ? ['--versioning-dir', join(folder, 'versions')] : []
     const server = ['--quiet', '--port', `127.0.0.1:${port}`, '--region', login.region, '--health', '/health']
-    child = spawn(program, [...server, 'posix', ...kept, join(folder, 'data')], {
+    child = spawn(program, [...server, '--iam-dir', join(folder, 'users'), 'posix', ...kept, join(folder, 'data')], {
       stdio: ['ignore', 'ignore', 'pipe'],
       env: { ...process.env, ROOT_ACCESS_KEY: login.accessKey, ROOT_SECRET_KEY: login.secretKey },
     })
@@ -96,6 +102,13 @@ export async function startS3({ versioning = false }: TestS3Options = {}): Promi
   const server = speakTo(`http://127.0.0.1:${port}`, login)
   return {
     ...server,
+    stranger: async () => {
+      const [name, secret] = [`stranger-${crypto.randomUUID().slice(0, 8)}`, crypto.randomUUID()]
+      const admin = ['--access', login.accessKey, '--secret', login.secretKey, '--endpoint-url', server.endpoint]
+      const user = ['create-user', '--access', name, '--secret', secret, '--role', 'user']
+      await run(program, ['admin', ...admin, ...user])
+      return { 'aws.access.key.id': name, 'aws.secret.access.key': secret }
+    },
     kill,
     restart: async () => {
       await kill()
@@ -119,10 +132,11 @@ function foreignS3(endpoint: string): TestS3 {
   const { S3_ACCESS_KEY: accessKey = '', S3_SECRET_KEY: secretKey = '', S3_REGION: region = 'us-east-1' } = process.env
   const server = speakTo(endpoint, { accessKey, secretKey, region })
   const close = async (): Promise<void> => server.client.destroy()
-  return { ...server, kill: undefined, restart: () => Promise.resolve(), close }
+  const stranger = (): Promise<undefined> => Promise.resolve(undefined)
+  return { ...server, stranger, kill: undefined, restart: () => Promise.resolve(), close }
 }
 
-function speakTo(endpoint: string, login: Login): Omit<TestS3, 'kill' | 'restart' | 'close'> {
+function speakTo(endpoint: string, login: Login): Omit<TestS3, 'stranger' | 'kill' | 'restart' | 'close'> {
   const { accessKey, secretKey, region } = login
   const credentials = { accessKeyId: accessKey, secretAccessKey: secretKey }
   const client = new S3Client({ endpoint, region, forcePathStyle: true, credentials })

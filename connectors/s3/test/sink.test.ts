@@ -570,6 +570,28 @@ describe.skipIf(missing !== undefined)(`s3-sink${missing === undefined ? '' : ` 
       await run.stop()
     })
 
+    // That one may not look does not say that one may not write: the first object tells.
+    test('a user to whom the bucket is not open fails the task, and a deep validation', async () => {
+      const user = await s3.stranger()
+      if (user === undefined) return
+      const run = await begin(user)
+      const refused = { name: 'ConfigError', code: 'S3_ACCESS_DENIED' }
+      await run.put(sinkRecords(['a', 'b', 'c']))
+      await expect
+        .poll(() =>
+          run.put([]).then(
+            () => undefined,
+            (error: unknown) => error,
+          ),
+        )
+        .toMatchObject(refused)
+      expect(run.committed.get(topic)).toBe(undefined)
+      await run.stop()
+      const config = parseConfig(s3Sink, settings(user))
+      const tried = s3Sink.tryOut!(config, { signal: AbortSignal.timeout(60_000), log: quiet })
+      expect(await tried).toEqual({ 's3.bucket.name': expect.stringContaining('access denied') as unknown })
+    })
+
     test('a bucket that goes away fails the task', async () => {
       const run = await begin()
       await run.put(sinkRecords(['a', 'b']))
