@@ -102,6 +102,22 @@ function setUp(config: Record<string, string | number>, options: Partial<BulkWri
 const put = (offset: number, key: string): Partial<SinkRecord> => ({ offset, key, value: { n: offset } })
 const upserts = { 'write.method': 'upsert', 'behavior.on.null.values': 'delete' }
 
+test('a partition that goes elsewhere waits for updates that are under way, and for nothing else', async () => {
+  const { link, add, writer, assignments } = setUp(upserts)
+  add(put(0, 'a'), put(1, 'b'), { ...put(0, 'c'), partition: 1 }, { ...put(1, 'd'), partition: 1 })
+  const [first] = [await link.next(0), await link.next(1)]
+  assignments.close([{ topic: 'topic', partition: 0 }])
+  let hasLanded = false
+  const landed = writer.landed(60_000).then(() => (hasLanded = true))
+  await new Promise((resolve) => setImmediate(resolve))
+  expect(hasLanded).toBe(false)
+  // It is not tried again: the partition's next task does that.
+  first.answer(200, [429, 'es_rejected_execution_exception'])
+  await landed
+  await expect.poll(() => writer.heldRecords).toBe(2)
+  expect(link.asked).toHaveLength(2)
+})
+
 describe('retries', () => {
   test('an item that is refused for now is tried again alone, and what is before it is settled', async () => {
     const { link, add, settled, drained, writer } = setUp({})

@@ -63,7 +63,8 @@ export class BulkWriter {
   #queue: Bulk[] = []
   /** Those to send again, after a pause. */
   readonly #delayed = new Map<Bulk, NodeJS.Timeout>()
-  #inFlight = 0
+  /** Under way. */
+  readonly #sent = new Set<Bulk>()
   /** How many requests at a time: half as many when the server has too much to do, and then more again, one by one. */
   #allowed: number
   #records = 0
@@ -149,6 +150,17 @@ export class BulkWriter {
   async drain(timeoutMs: number, signal: AbortSignal | undefined): Promise<void> {
     this.#endLinger()
     await this.#until(() => this.#records === 0, timeoutMs, signal)
+  }
+
+  /**
+   * Waits until no request is under way, or the time is over, that changes documents of partitions which went elsewhere, in the
+   * order in which requests come: what their next task writes comes after it.
+   */
+  async landed(timeoutMs: number): Promise<void> {
+    const isLate = (bulk: Bulk): boolean =>
+      bulk.actions.some((action) => action.assignment.closed && mayOvertake(action))
+    if (this.#failure !== undefined) return
+    await this.#until(() => ![...this.#sent].some(isLate), timeoutMs, undefined)
   }
 
   /** What has been taken and is not over. */
@@ -246,7 +258,7 @@ export class BulkWriter {
 
   /** Sends what can be sent. */
   #send(): void {
-    while (this.#failure === undefined && this.#inFlight < Math.floor(this.#allowed)) {
+    while (this.#failure === undefined && this.#sent.size < Math.floor(this.#allowed)) {
       const at = this.#queue.findIndex((bulk) => !isBlocked(bulk))
       if (at >= 0) {
         const [bulk] = this.#queue.splice(at, 1)
@@ -263,7 +275,7 @@ export class BulkWriter {
       this.#moveOn()
       return
     }
-    this.#inFlight++
+    this.#sent.add(bulk)
     try {
       for (const action of onePerResource(bulk)) await this.#hooks.makeReady(action)
       const answer = await this.#link.ask({
@@ -279,7 +291,7 @@ export class BulkWriter {
       if (isRetriable(problem)) this.#tryAgain(bulk, bulk.actions, problem, new Set())
       else this.#fail(problem)
     } finally {
-      this.#inFlight--
+      this.#sent.delete(bulk)
       this.#moveOn()
     }
   }

@@ -31,6 +31,9 @@ const roomEvery = 100
 /** After the task was told to stop, what is under way gets so long. */
 const stopGraceMs = 3000
 
+/** Partitions that go elsewhere wait so long for what is under way of them: no longer than the group waits for its members. */
+const closeWaitMs = 20_000
+
 interface Rejected {
   readonly record: SinkRecord
   readonly error: Error
@@ -135,8 +138,9 @@ class ElasticsearchSinkTask implements SinkTask {
     return settled
   }
 
-  close(partitions: readonly TopicPartition[]): void {
+  async close(partitions: readonly TopicPartition[]): Promise<void> {
     this.#assignments.close(partitions)
+    await this.#writer.landed(closeWaitMs)
   }
 
   async stop(): Promise<void> {
