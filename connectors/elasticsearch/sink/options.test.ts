@@ -54,7 +54,6 @@ test.each([
   [{ ...external, 'topic.to.external.resource.mapping': 't' }, 'topic.to.external.resource.mapping'],
   [{ ...external, ...stream }, 'data.stream.dataset'],
   [{ 'kerberos.user.principal': 'me' }, 'kerberos.user.principal'],
-  [{ 'type.name': '_doc' }, 'type.name'],
 ] as readonly [RawConfig, string][])('%o is refused for %s', (config, setting) => {
   expect(() => parse(config)).toThrow(setting)
 })

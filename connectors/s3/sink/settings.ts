@@ -392,9 +392,5 @@ export type S3SinkConfig = ConfigOf<typeof sinkSettings>
 
 /** Settings of the connector that this one stands in for, and that it lacks. */
 export const unsupportedSettings: Readonly<Record<string, string>> = {
-  'hive.integration': 'there is no Hive here: let a crawler or `MSCK REPAIR TABLE` find the folders',
-  'hive.metastore.uris': 'there is no Hive here: let a crawler or `MSCK REPAIR TABLE` find the folders',
-  'schema.generator.class': 'no Java classes are run: it is for Hive',
-  's3.crt.enable': 'there is one client: parts are uploaded concurrently, see s3.max.concurrent.uploads',
   'format.bytearray.charset': 'bytes are written as they are',
 }
