@@ -109,6 +109,8 @@ const expected: readonly Expected[] = [
         'body.*Datagen*',
         'body.*PostgresConnector*',
         'body.*Jdbc*',
+        'body.*S3*',
+        'body.*lastic*',
         'body.*converter)',
       ],
       ...ownTransforms,
