@@ -18,7 +18,7 @@ test.each(files)('%s', async (file) => {
     name: string
     config: Record<string, string>
   }
-  expect(name).toMatch(/^[a-z-]+$/)
+  expect(name).toMatch(/^[a-z0-9-]+$/)
   const plugins = await Promise.all(
     readdirSync(join(root, 'connectors')).map(
       async (folder) => (await import(join(root, 'connectors', folder, 'index.ts'))) as { default: Plugin },

@@ -258,7 +258,9 @@ test('a worker that is held for longer than its session, in the middle of a sour
   const chunks: Uint8Array[] = []
   for (let next = await reader.read(); !next.done; next = await reader.read()) chunks.push(next.value as Uint8Array)
   const end = JSON.parse(Buffer.concat(chunks).toString().trim().split('\n').at(-1)!) as Line
-  expect(end).toMatchObject({ done: true, ended: 'failed' })
-  expect(end.error).toContain('out of touch')
+  // It wakes with its time over, or learns first that its place is another's.
+  expect(end.done).toBe(true)
+  expect(['failed', 'timeout']).toContain(end.ended)
+  if (end.ended === 'failed') expect(end.error).toContain('out of touch')
   expect((await source.delivered()).toSorted()).toEqual(values.toSorted())
 })
